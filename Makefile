@@ -1,0 +1,29 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+.PHONY: help demo test clean
+
+help:
+	@echo 'make demo    collect a database position from a simulated cloud on this machine'
+	@echo 'make test    run every check; some of them with ARGS="-s coverage conformance"'
+	@echo 'make clean   remove what the two have made'
+
+demo: .venv/demo/.ready
+	.venv/demo/bin/python tests/demo/demo.py
+
+test: .venv/test/.ready
+	.venv/test/bin/python tests/tools/run_checks.py $(ARGS)
+
+clean:
+	rm -rf .nox .venv
+
+.venv/demo/.ready: tests/demo/requirements.txt tests/simulator/requirements.txt meta/ee-requirements.txt
+	python3 -m venv --clear .venv/demo
+	.venv/demo/bin/python -m pip install -q --disable-pip-version-check -r tests/demo/requirements.txt -r tests/simulator/requirements.txt
+	touch $@
+
+.venv/test/.ready: tests/tools/requirements.txt
+	python3 -m venv --clear .venv/test
+	.venv/test/bin/python -m pip install -q --disable-pip-version-check -r tests/tools/requirements.txt
+	touch $@

@@ -1,0 +1,375 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The transport: one HTTP session, its TLS, time-outs and retry policy, and the decoding of answers and errors.
+
+It knows HTTP, JSON and the shapes in which Huawei Cloud's services write errors. It knows no service and no Ansible.
+"""
+
+from __future__ import annotations
+
+import html
+import ipaddress
+import json
+import os
+import random
+import re
+import time
+import traceback
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+REQUESTS_IMPORT_ERROR: str | None = None
+try:
+    import requests
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        HTTPError,
+        InvalidHeader,
+        MaxRetryError,
+        ProtocolError,
+        ProxyError,
+        ReadTimeoutError,
+        SSLError,
+    )
+    from urllib3.util.retry import Retry
+except ImportError:
+    REQUESTS_IMPORT_ERROR = traceback.format_exc()
+    Retry = object  # type: ignore[assignment,misc]
+
+# No answer of these APIs is larger than some kilobytes; a login answer carries a token of about ten.
+MAX_BODY = 1024 * 1024
+# A server may ask for any pause. An operator is waiting, so no single pause is longer than this, in seconds.
+MAX_PAUSE = 60.0
+MASK = "********"
+
+
+class HuaweiCloudError(Exception):
+    """What went wrong, in words for the user, with the facts of the server's answer where there was one.
+
+    Every error that these layers raise is one of this class. ``maybe_accepted`` is true when the request could have changed something and
+    the server may have carried it out although no usable answer came back.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        error_code: str | None = None,
+        error_msg: str | None = None,
+        request_id: str | None = None,
+        maybe_accepted: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.error_code = error_code
+        self.error_msg = error_msg
+        self.request_id = request_id
+        self.maybe_accepted = maybe_accepted
+        self.advice: list[str] = []
+
+    def advise(self, advice: str | None) -> None:
+        """Add what the user can do about it; a layer that knows more than the one below calls this and raises again."""
+        if advice:
+            self.advice.append(advice)
+
+    def __str__(self) -> str:
+        return " ".join([super().__str__(), *self.advice])
+
+
+class InputError(HuaweiCloudError):
+    """A value that the user gave cannot be used. Raised before anything is sent."""
+
+
+class NoAnswerError(HuaweiCloudError):
+    """No connection, or no complete answer."""
+
+
+class ApiError(HuaweiCloudError):
+    """The server answered with an error."""
+
+
+class BadAnswerError(HuaweiCloudError):
+    """The server answered, but not with what its API promises."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: HTTP status, headers (names in any case), the JSON object of the body (empty if there was none)."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: dict[str, t.Any]
+    request_id: str | None
+
+
+class _RetryPolicy(Retry):
+    """When to send a request again, and after which pause.
+
+    urllib3 counts the attempts, tells a failed connection (nothing was sent, so any request may go again) from a lost answer (only methods
+    in ``allowed_methods`` may), and reads ``Retry-After``. Left to say here: which statuses, and how long the pauses are.
+    """
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        # 429 and 503 are refusals, so they are safe for every method. Behind any other 5xx the request may have been carried out.
+        return status_code in (429, 503) or (status_code >= 500 and self._is_method_retryable(method))
+
+    def pause(self, response: requests.Response | None) -> float:
+        """Seconds to wait before the next attempt."""
+        try:
+            asked = response is not None and self.get_retry_after(response.raw)
+        except InvalidHeader:
+            asked = None
+        # Without jitter, parallel jobs that were throttled together would come back together.
+        return min(MAX_PAUSE, asked or 2 ** (len(self.history) - 1) * random.uniform(0.5, 1.0))
+
+
+def check_endpoint(option: str, value: str) -> str:
+    """Check the base URL of a service, and return it without a trailing slash.
+
+    Only a scheme, a host and a port are let through, so that nothing can change the path of a request or the host that gets the
+    credentials. Plain ``http`` is for loopback addresses alone, because the credentials would travel readable.
+
+    :arg option: the name that the user knows the value by.
+    :raises InputError: when it is anything else.
+    """
+    label = "[A-Za-z0-9_-]{1,63}"
+    match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
+    if not match or int(match[3] or 0) > 65535:
+        # What stands before an @ may be a password.
+        shown = repr(value) if "@" not in value else "something with an @ in it"
+        raise InputError(f"{option} must look like https://host or https://host:port, with nothing behind it; it is {shown}.")
+    if match[1] == "http" and not _is_loopback(match[2].strip("[]")):
+        raise InputError(f"{option} is {value!r}: credentials are only sent over https. Plain http is accepted for loopback addresses.")
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class HttpClient:
+    """One HTTP session: a connection pool with one policy for TLS, time-outs and retries.
+
+    :arg validate_certs: whether the server's certificate is verified.
+    :arg ca_cert: path of a file with the authorities to trust instead of the system's.
+    :arg timeout: seconds for the connection, for the first byte of an answer, and for the rest of it.
+    :arg max_retries: how often a request is sent again where that is safe.
+    :arg user_agent: what the server's log shows.
+    :arg secrets: everything that must not be shown. It is shared, not copied: what a layer adds later is masked from then on.
+    :raises InputError: when I(ca_cert) does not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        validate_certs: bool = True,
+        ca_cert: str | None = None,
+        timeout: float = 30,
+        max_retries: int = 4,
+        user_agent: str = "huaweicloud.drs",
+        secrets: set[str] | None = None,
+    ) -> None:
+        if ca_cert and not os.path.exists(ca_cert):
+            raise InputError(f"ca_cert: there is no file {ca_cert!r}.")
+        self.secrets = secrets if secrets is not None else set()
+        self._timeout = timeout
+        self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
+        self._verify: bool | str = (ca_cert or True) if validate_certs else False
+        self._environment: dict[str, dict[str, t.Any]] = {}
+        self._session = requests.Session()
+        # Only what is set here is sent: no login from ~/.netrc, which would replace ours, and nothing compressed that could swell.
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        auth: t.Callable[[requests.PreparedRequest], requests.PreparedRequest],
+        headers: t.Mapping[str, str] | None = None,
+        params: t.Mapping[str, str] | None = None,
+        body: t.Mapping[str, t.Any] | None = None,
+        deadline: float | None = None,
+    ) -> Answer:
+        """Send a request, again where that is safe, and return the answer if it is a success.
+
+        A request is sent again after 429 and 503, and when the connection failed, since nothing was sent then. After a lost answer or
+        another 5xx only a C(GET) is.
+
+        :arg auth: puts the credentials on the request.
+        :arg body: is sent as JSON.
+        :arg deadline: the value of ``time.monotonic()`` after which nothing is sent again. An attempt is given one second at least.
+        :raises ApiError: the server said no.
+        :raises BadAnswerError: the answer is not a JSON object, or too large.
+        :raises NoAnswerError: no connection, or no complete answer.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        request = requests.Request(method, url, headers={"Content-Type": "application/json", **(headers or {})}, params=params, data=data, auth=auth)
+        retries = self._retries
+        while True:
+            response, content, failure = None, b"", None
+            try:
+                response, content = self._exchange(request, deadline)
+            except (OSError, HTTPError) as error:  # the exceptions of requests are OSErrors
+                failure = error
+            if response is not None and not retries.is_retry(method, response.status_code):
+                break
+            try:
+                retries = retries.increment(method, url, response=None if response is None else response.raw, error=failure and _cause(failure))
+            except HTTPError:  # no attempts left, or not to be sent again
+                break
+            pause = retries.pause(response)
+            if deadline is not None and time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+        if response is None:
+            raise self._no_answer(method, url, _cause(failure or OSError()))
+        return self._decode(method, url, response, content)
+
+    def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
+        """Send once, and read the whole answer within the limits of size and time."""
+        prepared = self._session.prepare_request(request)
+        timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
+        with self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **self._settings(request.url)) as response:
+            limit = time.monotonic() + timeout
+            content = bytearray()
+            for chunk in response.iter_content(65536):
+                content += chunk
+                if len(content) > MAX_BODY:
+                    raise BadAnswerError(
+                        f"{request.method} {request.url} was answered {response.status_code} with more than {MAX_BODY} bytes.",
+                        http_status=response.status_code,
+                        maybe_accepted=request.method != "GET",
+                    )
+                if time.monotonic() > limit:
+                    raise requests.ReadTimeout(ReadTimeoutError(None, request.url, "Read timed out."))  # type: ignore[arg-type]
+            if response.raw.length_remaining:  # which urllib3 1 lets pass
+                raise requests.ConnectionError(ProtocolError("Connection broken: the answer was cut short"))
+            return response, bytes(content)
+
+    def _settings(self, url: str) -> dict[str, t.Any]:
+        """Proxies and authorities from the environment (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE ...), looked up once for a server.
+
+        Looking them up for every request costs more than the request itself in a loop.
+        """
+        base = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        if base not in self._environment:
+            with requests.Session() as session:
+                settings = session.merge_environment_settings(base, {}, True, self._verify, None)
+            for proxy in settings["proxies"].values():
+                password = urlsplit(proxy).password
+                if password:
+                    self.secrets.update((password, unquote(password)))
+            self._environment[base] = {name: settings[name] for name in ("proxies", "verify")}
+        return self._environment[base]
+
+    def _no_answer(self, method: str, url: str, cause: BaseException) -> NoAnswerError:
+        sent = False
+        if isinstance(cause, SSLError):
+            reason = f"TLS failed: {cause}. If the server's certificate comes from an authority of your own, name its file in ca_cert."
+        elif isinstance(cause, ProxyError):
+            reason = f"the proxy from the environment does not let it through: {cause}."
+        elif isinstance(cause, ConnectTimeoutError):
+            reason = f"no connection: {str(cause).rsplit(': ', 1)[-1]}."
+        elif isinstance(cause, ReadTimeoutError):
+            sent, reason = True, f"no complete answer in time, which is {self._timeout} seconds at most."
+        else:
+            sent, reason = True, f"no complete answer: {cause}."
+        return NoAnswerError(self._clean(f"{method} {url}: {reason}"), maybe_accepted=sent and method != "GET")
+
+    def _decode(self, method: str, url: str, response: requests.Response, content: bytes) -> Answer:
+        status = response.status_code
+        data, is_json = _parse_json(content)
+        fields = _error_fields(data, deep=status >= 300)
+        error_code = self._clean(fields.get("error_code")) or None
+        request_id = self._clean(response.headers.get("X-Request-Id") or fields.get("request_id") or response.headers.get("X-IAM-Trace-Id")) or None
+        said = f"{method} {url} was answered {status}"
+        id_part = f" (request id {request_id})" if request_id else ""
+        if 200 <= status < 300:
+            if isinstance(data, dict) and is_json and not error_code:
+                return Answer(status, response.headers, data, request_id)
+            if not error_code:
+                what = f"a JSON {type(data).__name__}" if is_json else f"{len(content)} bytes that are not JSON, {self._excerpt(content)!r}"
+                raise BadAnswerError(
+                    f"{said} with {what}, where the API promises a JSON object{id_part}.",
+                    http_status=status,
+                    request_id=request_id,
+                    maybe_accepted=method != "GET",
+                )
+        if 300 <= status < 400:
+            target = self._clean(response.headers.get("Location"))
+            error_msg = f"a redirect to {target}, which is not followed because it would take the credentials there"
+        elif is_json:
+            error_msg = self._clean(fields.get("error_msg"))
+        else:
+            error_msg = self._excerpt(content)
+        # IAM repeats the HTTP status as its code.
+        code_part = f" {error_code}" if error_code not in (None, str(status)) else ""
+        raise ApiError(
+            f"{said}{code_part}: {error_msg.rstrip('.') or 'the server gave no reason'}{id_part}.",
+            http_status=status,
+            error_code=error_code,
+            error_msg=error_msg or None,
+            request_id=request_id,
+            maybe_accepted=method != "GET" and status >= 500 and status != 503,
+        )
+
+    def _excerpt(self, content: bytes) -> str:
+        """The start of a body that is not JSON; of an HTML page, its title."""
+        text = content.decode("utf-8", "replace")
+        title = re.search(r"<title[^>]*>([^<]*)</title", text, re.IGNORECASE)
+        if title:
+            text = html.unescape(title[1])
+        elif re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
+            text = "an HTML page without a title"
+        return self._clean(text)
+
+    def _clean(self, value: t.Any) -> str:
+        """Text that came from elsewhere, fit to be shown: one line, no secret, at most the 512 characters that DRS documents."""
+        text = "" if value is None else str(value)
+        for secret in self.secrets:
+            for form in (secret, json.dumps(secret)[1:-1], html.escape(secret), quote(secret)):
+                text = text.replace(form, MASK) if form else text
+            if len(secret) > 32:  # a token that the server itself cut short
+                text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
+        return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:512]
+
+
+def _cause(error: BaseException) -> t.Any:
+    """The exception of urllib3 inside one of requests."""
+    cause = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
+    return cause.reason if isinstance(cause, MaxRetryError) and cause.reason else cause
+
+
+def _parse_json(content: bytes) -> tuple[t.Any, bool]:
+    """The JSON value of a body, and whether it is one. An empty body counts as an empty object."""
+    try:
+        return (json.loads(content) if content.strip() else {}), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _error_fields(data: t.Any, deep: bool) -> dict[str, t.Any]:
+    """Code, message and request id from any of the shapes in which the services and their gateway write errors.
+
+    :arg deep: whether to look one level down as well, as is right in an error but not in an answer, whose parts may tell of errors of old.
+    """
+    if not isinstance(data, dict):
+        return {}
+    levels = [data, *(value for value in data.values() if isinstance(value, dict) and deep)]
+    for level in levels:
+        error_code = level.get("error_code") or level.get("errorCode") or (deep and level.get("code"))
+        error_msg = level.get("error_msg") or level.get("errorMsg") or (deep and level.get("message"))
+        if error_code or error_msg:
+            return {"error_code": error_code, "error_msg": error_msg, "request_id": level.get("request_id") or data.get("request_id")}
+    return {}

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: drs_db_position_info
+short_description: Read the result of a query for the database position of a Huawei Cloud DRS job
+version_added: 1.0.0
+description:
+  - Reads what a query that M(huaweicloud.drs.drs_collect_db_position) started has come to. It changes nothing.
+  - It reads once and returns. To wait for a result, use it with C(until), C(retries) and C(delay).
+  - A query that failed does not make the task fail. Its status says so.
+  - This is the call C(GET /v5/{project_id}/jobs/{job_id}/db-position), described on the API page "Obtaining the Result of Querying Database Positions".
+author:
+  - huaweicloud.drs contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - huaweicloud.drs.drs
+  - huaweicloud.drs.drs.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Reads as it does outside check mode.
+  diff_mode:
+    support: N/A
+  idempotent:
+    support: full
+options:
+  job_id:
+    description:
+      - ID of the DRS job, 36 characters.
+    type: str
+    required: true
+  query_id:
+    description:
+      - ID of the query, which is RV(huaweicloud.drs.drs_collect_db_position#module:id).
+    type: str
+    required: true
+seealso:
+  - module: huaweicloud.drs.drs_collect_db_position
+"""
+
+EXAMPLES = r"""
+# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
+# HW_USER_PASSWORD.
+- name: Read the result until it is there
+  huaweicloud.drs.drs_db_position_info:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    query_id: 0eacda0b-9422-4535-8b62-537d1833638b
+  register: result
+  until: result is failed or result.status != 'pending'
+  retries: 60
+  delay: 5
+
+- name: Read the results of several queries with one token
+  huaweicloud.drs.drs_db_position_info:
+    region: eu-west-101
+    project_id: 054ba152d480d55b2f5dc0069e7ddef0
+    auth_token: "{{ vault_huaweicloud_token }}"
+    job_id: "{{ item.job_id }}"
+    query_id: "{{ item.id }}"
+  loop: "{{ queries.results }}"
+  loop_control:
+    label: "{{ item.job_id }}"
+"""
+
+RETURN = r"""
+job_id:
+  description: ID of the DRS job, as it was given.
+  type: str
+  returned: always, if the options are correct
+  sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+query_id:
+  description: ID of the query, as it was given.
+  type: str
+  returned: always, if the options are correct
+  sample: 0eacda0b-9422-4535-8b62-537d1833638b
+status:
+  description: Status of the query, V(pending), V(success) or V(failed).
+  type: str
+  returned: success
+  sample: success
+position:
+  description: The position, as name of the binlog file and offset in it. It is there with the status V(success) only.
+  type: str
+  returned: when RV(status=success)
+  sample: "mysql-bin.000277:805"
+request_id:
+  description: ID of the request, as the server named it. Huawei Cloud's support asks for it.
+  type: str
+  returned: success, and failure if the server answered with one
+  sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
+http_status:
+  description: HTTP status of the answer that made the task fail.
+  type: int
+  returned: failure, if a server answered
+  sample: 400
+error_code:
+  description: Error code that the server gave.
+  type: str
+  returned: failure, if the server gave one
+  sample: DRS.10030014
+error_msg:
+  description: Error message that the server gave.
+  type: str
+  returned: failure, if the server gave one
+  sample: The query does not exist.
+"""
+
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+
+
+def main() -> None:
+    module = DrsModule(argument_spec={"job_id": {"required": True}, "query_id": {"required": True}})
+    result: dict[str, t.Any] = {}
+    with module.failing_with(result):
+        job_id = check_job_id(module.params["job_id"])
+        query_id = module.params["query_id"]
+        result.update(changed=False, job_id=job_id, query_id=query_id)
+        found = module.connect().show_position_result(job_id, query_id)
+        result.update(status=found.status, request_id=found.request_id)
+        if found.position:
+            result["position"] = found.position
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts the contracts, the operations and the wire together."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import connexion
+import yaml
+from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from connexion.middleware.context import ContextMiddleware
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.request_validation import RequestValidationMiddleware
+from connexion.middleware.response_validation import ResponseValidationMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.resolver import Resolver
+from connexion.spec import Specification
+from starlette.exceptions import HTTPException
+
+from .cloud import Cloud
+from .control import Control
+from .drs import Drs
+from .errors import CloudError
+from .faults import JSON_TYPE, Front
+from .gateway import Gateway, Operation
+from .iam import Iam
+
+CONTRACTS = Path(__file__).parent
+METHODS = {"get", "put", "post", "delete", "patch"}
+BUG = "SIMULATOR.BUG"
+
+log = logging.getLogger("simulator")
+
+
+class Routing(RoutingMiddleware):  # type: ignore[misc]
+    """Without Starlette's courtesy to redirect a path with one slash too many: the real gateway knows no such API."""
+
+    def add_api(self, specification: Specification, *args: Any, **kwargs: Any) -> None:
+        super().add_api(specification, *args, **kwargs)
+        for router in (self.router, *(route.app for route in self.router.routes)):
+            router.redirect_slashes = False
+
+
+def read_contract(service: str) -> dict[str, Any]:
+    contract: dict[str, Any] = yaml.safe_load((CONTRACTS / f"{service}.yaml").read_text(encoding="utf-8"))
+    return contract
+
+
+def _operations(service: str) -> dict[str, Operation]:
+    items = (item for path in read_contract(service)["paths"].values() for method, item in path.items() if method in METHODS)
+    return {item["operationId"]: Operation(service, frozenset(item["responses"])) for item in items}
+
+
+def build(cloud: Cloud | None = None) -> Front:
+    """The simulator as an ASGI application."""
+    cloud = cloud or Cloud()
+    front = Front()
+    operations = {**_operations("iam"), **_operations("drs")}
+    services = {"iam": Iam(cloud), "control": Control(cloud, front, set(operations)), "drs": Drs(cloud)}
+    operations.update(_operations("control"))
+    app = connexion.AsyncApp(
+        "simulator",
+        specification_dir=CONTRACTS,
+        middlewares=[
+            ExceptionMiddleware,
+            Routing,
+            ResponseValidationMiddleware,
+            partial(Gateway, cloud=cloud, operations=operations),
+            RequestValidationMiddleware,
+            LifespanMiddleware,
+            ContextMiddleware,
+        ],
+    )
+    for name, service in services.items():
+        app.add_api(
+            f"{name}.yaml",
+            name=name,
+            resolver=Resolver(partial(getattr, service)),
+            strict_validation=True,
+            validate_responses=True,
+        )
+    app.add_error_handler(405, _unknown)
+    app.add_error_handler(404, _unknown)
+    app.add_error_handler(Exception, _bug)
+    app.add_error_handler(connexion.ProblemException, _bug)
+    front.app = app
+    return front
+
+
+def _unknown(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
+    """A path with the wrong method is an API that does not exist, as is an unknown path."""
+    refusal = CloudError("APIGW.0101")
+    return _answer(request, refusal.status, refusal.body(request.headers.get("x-language", ""), request.scope["request_id"]))
+
+
+def _bug(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
+    """An answer against the contract, or worse: nobody shall take this for the cloud's behaviour."""
+    log.error("%s: %s %s: %r", BUG, request.method, request.scope["path"], exc, exc_info=exc)
+    detail = exc.detail if isinstance(exc, HTTPException) else repr(exc)
+    return _answer(request, 500, {"error_code": BUG, "error_msg": f"The simulator broke its own contract: {detail}"})
+
+
+def _answer(request: ConnexionRequest, status: int, body: dict[str, Any]) -> ConnexionResponse:
+    headers = {"X-Request-Id": request.scope["request_id"]}
+    return ConnexionResponse(status, mimetype=JSON_TYPE, content_type=JSON_TYPE, body=json.dumps(body).encode(), headers=headers)

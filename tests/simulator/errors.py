@@ -1,0 +1,64 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The refusals of the simulated cloud, with the codes and texts of the real one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+# Texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and answers of the API gateway
+# seen in public. Inferred: the text of DRS.M00304, and the Chinese of those that the pages give in English only.
+MESSAGES: dict[str, tuple[int, str, str]] = {
+    "APIGW.0101": (404, "The API does not exist or has not been published in the environment", "API不存在或者未在该环境中发布"),
+    "APIGW.0301": (401, "Incorrect IAM authentication information: {0}", "IAM认证信息错误：{0}"),
+    "DRS.10000010": (400, "Job does not exist, please check job id.", "任务不存在，请检查任务ID。"),
+    "DRS.10030014": (400, "Firstly, please the query object info.", "请先查询对象信息。"),
+    "DRS.M00100": (403, "Invalid token.", "IAM鉴权不合法。"),
+    "DRS.M00102": (403, "You do not have sufficient permissions.", "用户权限不足。"),
+    "DRS.M00200": (400, "Parameter error. {0}", "参数错误。{0}"),
+    "DRS.M00202": (400, "The value of parameter {0} is invalid.", "{0}取值不合法。"),
+    "DRS.M00261": (403, "Invalid project ID.", "无效的项目ID。"),
+    "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
+}
+MESSAGE_LENGTH = 512
+
+
+class CloudError(Exception):
+    """A refusal by a service or by the gateway in front of it."""
+
+    def __init__(self, code: str, *details: str) -> None:
+        super().__init__(code, *details)
+        self.code = code
+        self.details = details
+        self.status = MESSAGES[code][0]
+
+    def body(self, language: str, request_id: str) -> dict[str, Any]:
+        _status, english, chinese = MESSAGES[self.code]
+        message = (chinese if language == "zh-cn" else english).format(*self.details)
+        body = {"error_code": self.code, "error_msg": message[:MESSAGE_LENGTH]}
+        if self.code.startswith("APIGW."):
+            body["request_id"] = request_id
+        return body
+
+
+class IamError(Exception):
+    """A refusal by IAM, which has Keystone's shape and knows no languages."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def body(self, language: str, request_id: str) -> dict[str, Any]:
+        return {"error": {"code": self.status, "message": str(self), "title": HTTPStatus(self.status).phrase}}
+
+
+class ControlError(Exception):
+    """A control request that makes no sense: a mistake in a test."""
+
+    status = 400
+
+    def body(self, language: str, request_id: str) -> dict[str, Any]:
+        return {"error_code": "SIMULATOR.CONTROL", "error_msg": str(self)}

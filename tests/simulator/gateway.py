@@ -1,0 +1,162 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands in front of every operation: is it published, who is calling, and in which shape refusals go out."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from calendar import timegm
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connexion.exceptions import NonConformingResponse, ProblemException
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .cloud import AccessKey, Cloud, User
+from .errors import CloudError, ControlError, IamError
+
+CLOCK_SKEW = 15 * 60
+SIGNED = re.compile(r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the gateway knows of an operation: out of the contract."""
+
+    service: str
+    statuses: frozenset[str]
+
+
+class Gateway:
+    """Sits inside response validation, so that refusals are held to the contract too, and before request validation."""
+
+    def __init__(self, app: ASGIApp, *, cloud: Cloud, operations: dict[str, Operation]) -> None:
+        self.app = app
+        self.cloud = cloud
+        self.operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = scope["extensions"]["connexion_routing"]["operation_id"]
+        operation = self.operations.get(name)
+        service = operation.service if operation else ""
+        headers = Headers(scope=scope)
+        request_id = scope["request_id"]
+
+        async def send_checked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if operation and str(message["status"]) not in operation.statuses:
+                    raise NonConformingResponse(detail=f"The contract of {name} has no status {message['status']}")
+                add_ids(message, service, request_id)
+            await send(message)
+
+        refusal: CloudError | IamError | ControlError
+        try:
+            if operation is None or name in self.cloud.settings.unpublished:
+                raise CloudError("APIGW.0101")
+            if service == "drs":
+                self._authorize(scope, headers)
+            await self.app(scope, receive, send_checked)
+            return
+        except (CloudError, IamError, ControlError) as exc:
+            refusal = exc
+        except ProblemException as exc:  # what connexion has against a request
+            if exc.status >= 500:
+                raise
+            refusal = _malformed(service, str(exc.detail).splitlines()[0])
+        except UnicodeDecodeError as exc:
+            refusal = _malformed(service, str(exc))
+        answer = JSONResponse(refusal.body(headers.get("x-language", ""), request_id), refusal.status)
+        await answer(scope, receive, send_checked)
+
+    def _authorize(self, scope: Scope, headers: Headers) -> None:
+        project_id = scope["path_params"]["project_id"]
+        if "x-auth-token" in headers:
+            user = self._token_user(headers["x-auth-token"], project_id)
+        elif "authorization" in headers:
+            user = self._signing_user(scope, headers)
+            if self.cloud.find_project(id=project_id) is None:
+                raise CloudError("DRS.M00261")
+        else:
+            raise CloudError("APIGW.0301", "x-auth-token not found")
+        if not user.drs:
+            raise CloudError("DRS.M00102")
+
+    def _token_user(self, value: str, project_id: str) -> User:
+        token = self.cloud.tokens.get(value)
+        if token is None:
+            raise CloudError("APIGW.0301", "decrypt token fail")
+        if token.expires <= time.time():
+            raise CloudError("DRS.M00100")
+        if token.project is None or token.project.id != project_id:
+            raise CloudError("DRS.M00261")
+        return token.user
+
+    def _signing_user(self, scope: Scope, headers: Headers) -> User:
+        given = SIGNED.fullmatch(headers["authorization"])
+        if given is None:
+            raise CloudError("APIGW.0301", "authorization header is malformed")
+        key = self.cloud.access_keys.get(given["key"])
+        if key is None:
+            raise CloudError("APIGW.0301", f"ak {given['key']} not exist")
+        if key.lockout.locked:
+            raise CloudError("APIGW.0301", f"ak {given['key']} is locked")
+        if headers.get("x-security-token") != key.security_token:
+            raise CloudError("APIGW.0301", "invalid security token")
+        signed = given["headers"].split(";")
+        if not _signature_holds(key, scope, headers, signed, given["signature"]):
+            key.lockout.failed(self.cloud.settings.lock_seconds)
+            raise CloudError("APIGW.0301", "verify aksk signature fail")
+        if abs(timegm(time.strptime(headers["x-sdk-date"], "%Y%m%dT%H%M%SZ")) - time.time()) > CLOCK_SKEW:
+            raise CloudError("APIGW.0301", "signature expired")
+        key.lockout.succeeded()
+        user = self.cloud.users[key.user]
+        if not user.enabled:
+            raise CloudError("APIGW.0301", "user is disabled")
+        return user
+
+
+def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: list[str], signature: str) -> bool:
+    """Sign what came in as the official SDK signs it, and compare."""
+    if not {"host", "x-sdk-date"} <= set(signed) or any(name not in headers for name in signed):
+        return False
+    request = SdkRequest(
+        method=scope["method"],
+        resource_path=scope["raw_path"].decode("ascii"),
+        query_params=parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True),
+        header_params={name: headers[name] for name in signed},
+        body=scope["request_body"],
+    )
+    try:
+        expected = Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request).header_params["Authorization"]
+    except ValueError:  # a date that is none
+        return False
+    return hmac.compare_digest(expected.rpartition("Signature=")[2], signature)
+
+
+def _malformed(service: str, detail: str) -> CloudError | IamError | ControlError:
+    if service == "drs":
+        return CloudError("DRS.M00200", detail)
+    if service == "iam":
+        return IamError(400, f"Malformed request: {detail}")
+    return ControlError(detail)
+
+
+def add_ids(message: Message, service: str, request_id: str) -> None:
+    """Every answer can be traced."""
+    headers: Any = MutableHeaders(scope=message)
+    headers["X-Request-Id"] = request_id
+    if service == "iam":
+        headers["X-IAM-Trace-Id"] = f"token_eu-west-101_null_{request_id}"

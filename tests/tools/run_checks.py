@@ -1,0 +1,44 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every nox session and count them: one that was skipped, or that skipped a part of its work, has failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+REPORT = pathlib.Path(".nox/report.json")
+
+REPORT.parent.mkdir(exist_ok=True)
+REPORT.unlink(missing_ok=True)
+nox = subprocess.Popen(
+    [sys.executable, "-m", "nox", "--parallel", "auto", "--allow-parallel", "--report", str(REPORT), *sys.argv[1:]],
+    # With CI set, formatters tell what is wrong and change nothing.
+    env={**os.environ, "CI": "true"},
+    stdin=subprocess.DEVNULL,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    encoding="utf-8",
+    errors="replace",
+)
+skipped = []
+notes = []
+for line in nox.stdout or ():
+    print(line, end="", flush=True)
+    # antsibull-nox says so about a check that does not apply, too: then there are no files for it.
+    if line.startswith("nox > Skip") and "(no files to process)" not in line:
+        skipped.append(line.strip())
+    if line.startswith("nox > There is no "):
+        notes.append(line.removeprefix("nox > ").strip())
+code = nox.wait()
+
+sessions = json.loads(REPORT.read_text(encoding="utf-8"))["sessions"] if REPORT.exists() else []
+passed = [session["signatures"][0] for session in sessions if session["result"] == "success"]
+failed = [session["signatures"][0] for session in sessions if session["result"] != "success"] + skipped
+print("", *(f"passed  {name}" for name in passed), *(f"FAILED  {name}" for name in failed), *notes, sep="\n")
+print(f"{len(passed)} passed, {len(failed)} failed")
+sys.exit(code or bool(failed) or not passed)

@@ -1,0 +1,143 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import itertools
+import socket
+import struct
+import threading
+
+
+def answer(body=b"{}", status=200, length=None, headers=()):
+    """A whole HTTP answer. A length that is not the body's makes one that is cut short."""
+    lines = [f"HTTP/1.1 {status} Text", f"Content-Length: {len(body) if length is None else length}", "Connection: close", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _receive(connection):
+    received = connection.recv(65536)
+    if not received:
+        raise ConnectionError("The client hung up.")
+    return received
+
+
+def reset(connection):
+    """Close with a TCP RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def hold(connection):
+    """Send nothing more until the client hangs up."""
+    connection.recv(1)
+
+
+class Server:
+    """A server on loopback for what only a socket can do.
+
+    Each connection is dealt with by the next of some scripts, and all later ones by the last. Bytes are sent once the request is there. A function
+    is called with the connection and the server; it reads the request itself, if it wants to.
+    """
+
+    def __init__(self, *scripts, tls=None):
+        self.requests = []
+        self.stopped = threading.Event()
+        self._scripts = itertools.chain(scripts, itertools.repeat(scripts[-1]))
+        self._tls = tls
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.address = self._listener.getsockname()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.address[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def read_request(self, connection):
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += _receive(connection)
+        head, body = received.split(b"\r\n\r\n", 1)
+        length = next((int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length:")), 0)
+        while len(body) < length:
+            body += _receive(connection)
+        self.requests.append(head + b"\r\n\r\n" + body)
+
+    def stop(self):
+        self.stopped.set()
+        socket.create_connection(self.address).close()  # wakes accept()
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self):
+        while True:
+            connection, _peer = self._listener.accept()
+            with connection:
+                if self.stopped.is_set():
+                    return
+                connection.settimeout(20)
+                try:
+                    self._deal_with(connection, next(self._scripts))
+                except OSError:  # the client hung up, or did not like the certificate
+                    pass
+
+    def _deal_with(self, connection, script):
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        with connection:
+            if callable(script):
+                script(connection, self)
+            else:
+                self.read_request(connection)
+                connection.sendall(script)
+
+
+def reset_within_request(connection, server):
+    server.requests.append(connection.recv(1))
+    reset(connection)
+
+
+def reset_after_request(connection, server):
+    server.read_request(connection)
+    reset(connection)
+
+
+def reset_within_body(connection, server):
+    server.read_request(connection)
+    connection.sendall(answer(b'{"id": ', length=1000))
+    reset(connection)
+
+
+def close_without_answer(connection, server):
+    server.read_request(connection)
+
+
+def silence(connection, server):
+    server.read_request(connection)
+    hold(connection)
+
+
+def stall_within_body(connection, server):
+    server.read_request(connection)
+    connection.sendall(answer(b'{"id": ', length=1000))
+    hold(connection)
+
+
+def drip(connection, server):
+    """Never silent for long, and at an end after two seconds."""
+    server.read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _chunk in range(200):
+        server.stopped.wait(0.01)
+        connection.sendall(b"1\r\n \r\n")
+    connection.sendall(b"0\r\n\r\n")
+
+
+def flood(connection, server):
+    """Eight megabytes, whose number is not told beforehand."""
+    server.read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _chunk in range(128):
+        connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+    connection.sendall(b"0\r\n\r\n")

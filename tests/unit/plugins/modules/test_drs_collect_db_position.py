@@ -109,11 +109,12 @@ class TestPlain:
         for part in (JOB_ID, TIME, "binlog"):
             assert part in message
 
+    @pytest.mark.parametrize("status", ["odd", None, 0])
     @pytest.mark.parametrize("wait", [False, True])
-    def test_unknown_status(self, cloud, module, wait):
-        add_collect(cloud, status="odd")
+    def test_unknown_status(self, cloud, module, wait, status):
+        add_collect(cloud, status=status)
         message, result = failed(module, {**ARGS, "wait": wait})
-        assert "odd" in message
+        assert str(status) in message
         assert result == STARTED
 
 

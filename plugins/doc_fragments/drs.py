@@ -28,7 +28,7 @@ options:
   project_id:
     description:
       - ID of the project in O(region). Required with O(auth_token).
-      - Without it, a login is made to the project O(project_name), and the ID comes out of the token.
+      - Without it, the project O(project_name) is used. Its ID comes out of the token of a login, or is looked up in IAM with an access key.
       - If not set, the environment variable E(HW_PROJECT_ID) is used.
     type: str
   project_name:
@@ -36,10 +36,43 @@ options:
       - Name of the project, when O(project_id) is not set. Default is the O(region), as its main project is called.
       - If not set, the environment variable E(HW_PROJECT_NAME) is used.
     type: str
+  auth_method:
+    description:
+      - How to prove who you are. The guide R(Authentication,ansible_collections.huaweicloud.drs.docsite.guide_authentication) has an example for each way.
+      - V(auto) takes the first of the others, in this order, for which all is set that it needs. Options of the task win over the environment as a set. If
+        the task has some of them, nothing that is only in the environment is looked at, and a user name, password or key in the task is not
+        completed from there.
+      - If not set, the environment variable E(HW_AUTH_METHOD) is used.
+    type: str
+    choices:
+      auto: The first one that is complete.
+      token: O(auth_token). IAM is not called.
+      aksk: O(access_key) and O(secret_key). Requests are signed. IAM is only asked for the project's ID if O(project_id) is not set.
+      password: O(username), O(password) and O(domain_name). Every task makes one login, which gets a token.
+      profile: The access key in the section C(basic) of C(~/.huaweicloud/credentials), or of the file in E(HUAWEICLOUD_SDK_CREDENTIALS_FILE).
+      agency: The temporary access key of an ECS host that has an agency, from its metadata service. If that does not answer, it costs 3 seconds.
+    default: auto
   auth_token:
     description:
-      - A token for the project. With it, IAM is not called, and O(username), O(password) and O(domain_name) are not used.
+      - A token for the project, for example from M(huaweicloud.drs.iam_token).
+      - When it turns out to be invalid and O(username), O(password) and O(domain_name) are set as well, these are used to log in once.
       - If not set, the environment variable E(HW_AUTH_TOKEN) is used.
+    type: str
+  access_key:
+    description:
+      - Access key ID (AK), permanent or temporary.
+      - If not set, the environment variable E(HW_ACCESS_KEY) is used, or E(HUAWEICLOUD_SDK_AK) if neither E(HW_ACCESS_KEY) nor E(HW_SECRET_KEY) is set.
+    type: str
+  secret_key:
+    description:
+      - Secret access key (SK). It signs requests and is not sent itself.
+      - If not set, the environment variable E(HW_SECRET_KEY) is used, or E(HUAWEICLOUD_SDK_SK) if neither E(HW_ACCESS_KEY) nor E(HW_SECRET_KEY) is set.
+    type: str
+  security_token:
+    description:
+      - Security token that comes with a temporary access key.
+      - If not set, the environment variable E(HW_SECURITY_TOKEN) is used, or E(HUAWEICLOUD_SDK_SECURITY_TOKEN) if neither E(HW_ACCESS_KEY) nor
+        E(HW_SECRET_KEY) is set.
     type: str
   username:
     description:
@@ -71,7 +104,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds to wait for a connection, for the start of an answer, and for the rest of it.
+      - Seconds that one attempt of a request may take, from the connection to the last byte of the answer.
       - If not set, the environment variable E(HW_TIMEOUT) is used.
     type: int
     default: 30
@@ -80,14 +113,14 @@ options:
       - How often a request is sent again where that is safe.
       - That is when the server refused it for the time being (HTTP 429 and 503), or when no connection could be made. The pause is the server's
         C(Retry-After), at most 60 seconds; without one it starts at half a second to one second and doubles each time.
-      - A request that only reads is also sent again when its answer was lost, and after any other server error. One that changes something never
-        is, because it may have been carried out.
+      - A request that only reads is also sent again when its answer was lost, and after any other server error. A request that changes something
+        is not, because it may have been carried out.
       - If not set, the environment variable E(HW_MAX_RETRIES) is used.
     type: int
     default: 4
   language:
     description:
-      - Language of the messages that DRS sends.
+      - Language of the error messages that DRS sends. Those of IAM are English.
     type: str
     choices:
       - en-us
@@ -95,8 +128,12 @@ options:
     default: en-us
 requirements:
   - requests
+  - urllib3 >= 1.26, which requests brings along
+  - huaweicloudsdkcore, for O(auth_method=aksk), O(auth_method=profile) and O(auth_method=agency) only
 notes:
   - An option that is set to an empty value counts as not set, and so does an empty environment variable.
+  - Environment variables are those of the host on which the module runs, which is the control node for C(localhost). Do not set secrets with the
+    C(environment) keyword of a task or play. Ansible itself shows these with C(-vvv).
   - Proxies and certificate authorities from the environment (E(HTTPS_PROXY), E(NO_PROXY), E(REQUESTS_CA_BUNDLE)) are honoured. C(~/.netrc) is not.
 """
 

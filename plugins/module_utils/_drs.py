@@ -21,25 +21,28 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     Answer,
     ApiError,
     BadAnswerError,
-    HttpClient,
     HuaweiCloudError,
     InputError,
+    NoAnswerError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Identity, check_project_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Session
 
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
 MYSQL_TO_DWS = "mysql-to-dws"
 # The clock of the control node may run ahead of the cloud's by as much.
 CLOCK_TOLERANCE = timedelta(minutes=5)
+# It stands in a query, where nothing can happen to the path. All that is known of its form is an example.
+QUERY_ID = r"[\x21-\x7e]{1,128}"
 TOO_FREQUENT = "DRS.M01503"
 UNPUBLISHED = "APIGW.0101"
 MAYBE_ACCEPTED = "DRS may have accepted the request, so it was not sent again. Look at the job before you run this task again."
 
 _CHECK_JOB = "Check job_id, region and project: a job is only found in the project that it was created in."
 _LOG_IN_AGAIN = "The token is not valid or has expired. Log in again; a token lives for 24 hours."
+_SIGNATURE = "If an access key was used, check the key, and that the clock of this host is right to 15 minutes."
 _NO_PERMISSION = "Ask the account's administrator for the permission (DRS FullAccess, or a policy with this action)."
 _IAM_DOWN = "The gateway or IAM has a fault of its own. Try again later."
-_SMALLER_OR_LATER = "The gateway could not pass the request on. Try again later."
+_NOT_PASSED_ON = "The gateway could not pass the request on. Try again later."
 # By error code.
 ADVICE = {
     "DRS.10000010": _CHECK_JOB,
@@ -56,7 +59,7 @@ ADVICE = {
     "DRS.M00105": f"The account or user is restricted. {_NO_PERMISSION}",
     "DRS.M00261": "The project id is not valid, or the token is for another project.",
     UNPUBLISHED: "This call is not published in this region, or the endpoint is not that of DRS. Some regions lack some calls.",
-    "APIGW.0301": f"{_LOG_IN_AGAIN} A token of another region is not valid here either.",
+    "APIGW.0301": f"{_LOG_IN_AGAIN} A token of another region is not valid here either. {_SIGNATURE}",
     "APIGW.0302": _NO_PERMISSION,
     "APIGW.0306": _NO_PERMISSION,
     "APIGW.0307": f"{_LOG_IN_AGAIN} The same answer comes when region and endpoint are of another region than the token.",
@@ -65,7 +68,7 @@ ADVICE = {
     "APIGW.0613": _IAM_DOWN,
 }
 # APIGW.0201 has many meanings. The HTTP status tells them apart.
-ADVICE_0201 = {502: _SMALLER_OR_LATER, 504: _SMALLER_OR_LATER, 413: "The request is too large.", 414: "The request is too large."}
+ADVICE_0201 = {502: _NOT_PASSED_ON, 504: _NOT_PASSED_ON, 413: "The request is too large.", 414: "The request is too large."}
 
 
 class StillPendingError(HuaweiCloudError):
@@ -74,7 +77,7 @@ class StillPendingError(HuaweiCloudError):
 
 @dataclass(frozen=True)
 class PositionQuery:
-    """A query for a position, as DRS accepted it. The status is what DRS wrote, see :func:`check_status`."""
+    """A query for a position, as DRS accepted it. The status is what DRS wrote, see :meth:`DrsClient.check_status`."""
 
     id: str
     status: t.Any
@@ -93,12 +96,12 @@ class PositionResult:
 def parse_time(value: str, now: datetime | None = None) -> str:
     """Turn a time that a user wrote into the form that DRS takes, C(2023-09-19T07:00:00Z).
 
-    ISO 8601 in the extended form with C(Z) or an offset is understood, with C(T) or a space. Fractions of a second are cut off, towards the past,
+    The extended form of ISO 8601 with C(Z) or an offset is understood, with C(T) or a space. Fractions of a second are cut off, towards the past,
     so that no change after the time that the user meant can be skipped.
 
     :raises InputError: when the time has no offset, is no time, or is more than five minutes in the future.
     """
-    match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?", value.strip(), re.ASCII)
+    match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s?(?:([Zz])|([+-])(\d\d)(?::?([0-5]\d))?)?", value.strip(), re.ASCII)
     if not match:
         raise InputError(f"reset_position_time must be a time such as 2023-09-19T07:00:00Z; it is {value!r}.")
     *fields, zulu, sign, hours, minutes = match.groups()
@@ -133,29 +136,37 @@ def check_job_id(value: str) -> str:
     return value
 
 
-def check_status(value: t.Any) -> str:
-    """Return the status of a query if it is one that DRS documents.
+def check_query_id(value: str) -> str:
+    """Return the id if it can be one.
 
-    :raises BadAnswerError: when it is not. This is apart from reading the answer, so that an id in the same answer is not lost.
+    :raises InputError: when it cannot.
     """
-    if value not in (PENDING, SUCCESS, FAILED):
-        raise BadAnswerError(f"DRS told of a status that its API does not have, {str(value)[:50]!r}.")
-    return str(value)
+    if not re.fullmatch(QUERY_ID, value):
+        raise InputError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
+    return value
 
 
 class DrsClient:
-    """DRS in one project, with the credentials of one identity that has logged in.
+    """DRS in the project of a session.
 
     :arg endpoint: the base URL of DRS.
     :arg language: of the messages, C(en-us) or C(zh-cn). Error codes are the same in each.
-    :raises InputError: when the project id cannot stand in a path.
     """
 
-    def __init__(self, http: HttpClient, identity: Identity, endpoint: str, language: str = "en-us") -> None:
-        self._http = http
-        self._identity = identity
-        self._base = f"{endpoint}/v5/{check_project_id(identity.project_id or '')}"
+    def __init__(self, session: Session, endpoint: str, language: str = "en-us") -> None:
+        self._session = session
+        self._base = f"{endpoint}/v5/{session.project_id}"
         self._headers = {"X-Language": language}
+
+    def check_status(self, value: t.Any, http_status: int | None = None, request_id: str | None = None) -> str:
+        """Return the status of a query if it is one that DRS documents.
+
+        :raises BadAnswerError: when it is not. This is apart from reading the answer, so that an id in the same answer is not lost.
+        """
+        if value not in (PENDING, SUCCESS, FAILED):
+            shown = repr(self._session.clean(value)[:50]) if value else repr(value)
+            raise BadAnswerError(f"DRS returned a status that its API does not have, {shown}.", http_status=http_status, request_id=request_id)
+        return str(value)
 
     def collect_position_request(self, job_id: str, reset_position_time: str) -> dict[str, t.Any]:
         """What :meth:`collect_position_async` sends: method, url and body."""
@@ -175,8 +186,9 @@ class DrsClient:
         """
         answer = self._request(**self.collect_position_request(job_id, reset_position_time))
         query_id = answer.body.get("id")
-        if not isinstance(query_id, str) or not query_id:
-            raise self._bad_answer(answer, "accepted the request without an id for its result", maybe_accepted=True)
+        if not isinstance(query_id, str) or not re.fullmatch(QUERY_ID, query_id):
+            what = f"with an unusable id for its result, {self._session.clean(query_id)[:50]!r}" if query_id else "without an id for its result"
+            raise self._bad_answer(answer, f"accepted the request {what}", maybe_accepted=True)
         return PositionQuery(query_id, answer.body.get("status"), answer.request_id)
 
     def show_position_result(self, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
@@ -187,12 +199,12 @@ class DrsClient:
         :raises BadAnswerError: when the answer has a status that is not documented, or a success without a position.
         """
         answer = self._request("GET", f"{self._base}/jobs/{check_job_id(job_id)}/db-position", params={"query_id": query_id}, deadline=deadline)
-        status, position = check_status(answer.body.get("status")), answer.body.get("position")
+        status, position = self.check_status(answer.body.get("status"), answer.status, answer.request_id), answer.body.get("position")
         if status != SUCCESS:
             # The API page's own example has a position in a pending result. It is not the result.
             return PositionResult(status, None, answer.request_id)
-        if not isinstance(position, str) or not position:
-            raise self._bad_answer(answer, "told of success without a position")
+        if not isinstance(position, str) or not position or not position.isprintable():
+            raise self._bad_answer(answer, "returned a success without a position")
         return PositionResult(status, position, answer.request_id)
 
     def wait_for_position(self, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
@@ -210,7 +222,10 @@ class DrsClient:
                 if result.status != PENDING:
                     return result
             except ApiError as error:
-                if error.error_code != TOO_FREQUENT:
+                if error.http_status not in (429, 503) and error.error_code != TOO_FREQUENT:
+                    raise
+            except NoAnswerError:
+                if time.monotonic() < deadline:
                     raise
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -238,14 +253,18 @@ class DrsClient:
                 return False
             raise
         engine_type = base_info.get("engine_type") if isinstance(base_info, dict) else None
+        if not engine_type:
+            raise BadAnswerError(f"DRS described job {job_id} without its engine type.")
         if engine_type != MYSQL_TO_DWS:
-            raise HuaweiCloudError(f"Job {job_id} is of engine type {str(engine_type)[:50]}. Positions can be collected for {MYSQL_TO_DWS} jobs only.")
+            raise HuaweiCloudError(
+                f"Job {job_id} is of engine type {self._session.clean(engine_type)[:50]!r}. Positions can be collected for {MYSQL_TO_DWS} jobs only."
+            )
         return True
 
     def _request(self, method: str, url: str, **kwargs: t.Any) -> Answer:
         """Send a request, and add to an error what it means in DRS."""
         try:
-            return self._http.request(method, url, auth=self._identity, headers=self._headers, **kwargs)
+            return self._session.request(method, url, headers=self._headers, **kwargs)
         except HuaweiCloudError as error:
             if error.maybe_accepted:
                 error.advise(MAYBE_ACCEPTED)
@@ -254,7 +273,8 @@ class DrsClient:
             raise
 
     def _bad_answer(self, answer: Answer, what: str, maybe_accepted: bool = False) -> BadAnswerError:
-        error = BadAnswerError(f"DRS {what} (request id {answer.request_id}).", http_status=answer.status, request_id=answer.request_id)
+        id_part = f" (request id {answer.request_id})" if answer.request_id else ""
+        error = BadAnswerError(f"DRS {what}{id_part}.", http_status=answer.status, request_id=answer.request_id)
         if maybe_accepted:
             error.maybe_accepted = True
             error.advise(MAYBE_ACCEPTED)

@@ -15,13 +15,18 @@ import html
 import ipaddress
 import json
 import os
+import queue
 import random
 import re
+import threading
 import time
 import traceback
 import typing as t
+from base64 import b64encode
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -30,6 +35,7 @@ try:
         ConnectTimeoutError,
         HTTPError,
         InvalidHeader,
+        LocationValueError,
         MaxRetryError,
         ProtocolError,
         ProxyError,
@@ -123,7 +129,7 @@ class _RetryPolicy(Retry):
         """Seconds to wait before the next attempt."""
         try:
             asked = response is not None and self.get_retry_after(response.raw)
-        except InvalidHeader:
+        except (InvalidHeader, ValueError, OverflowError):  # a number or a year that Python does not take
             asked = None
         # Without jitter, parallel jobs that were throttled together would come back together.
         return min(MAX_PAUSE, asked or 2 ** (len(self.history) - 1) * random.uniform(0.5, 1.0))
@@ -140,7 +146,7 @@ def check_endpoint(option: str, value: str) -> str:
     """
     label = "[A-Za-z0-9_-]{1,63}"
     match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
-    if not match or int(match[3] or 0) > 65535:
+    if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _is_address(match[2].strip("[]"))):
         # What stands before an @ may be a password.
         shown = repr(value) if "@" not in value else "something with an @ in it"
         raise InputError(f"{option} must look like https://host or https://host:port, with nothing behind it; it is {shown}.")
@@ -149,11 +155,44 @@ def check_endpoint(option: str, value: str) -> str:
     return value.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
-        return host.lower() == "localhost"
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
+
+
+_T = t.TypeVar("_T")
+
+
+def in_time(seconds: float, function: t.Callable[[], _T]) -> _T:
+    """Call a function, and give up on it after some seconds. What it began ends with the process.
+
+    The time-outs of sockets do not do this: they start anew with every byte that a slow server sends.
+
+    :raises TimeoutError: when the time is over.
+    """
+    results: queue.Queue[tuple[t.Any, BaseException | None]] = queue.Queue()
+
+    def run() -> None:
+        try:
+            results.put((function(), None))
+        except BaseException as error:  # pylint: disable=broad-exception-caught
+            results.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"It took longer than {seconds:g} seconds.") from None
+    if error:
+        raise error
+    return t.cast(_T, result)
 
 
 class HttpClient:
@@ -161,7 +200,7 @@ class HttpClient:
 
     :arg validate_certs: whether the server's certificate is verified.
     :arg ca_cert: path of a file with the authorities to trust instead of the system's.
-    :arg timeout: seconds for the connection, for the first byte of an answer, and for the rest of it.
+    :arg timeout: seconds that one attempt may take, from the connection to the last byte of the answer.
     :arg max_retries: how often a request is sent again where that is safe.
     :arg user_agent: what the server's log shows.
     :arg secrets: everything that must not be shown. It is shared, not copied: what a layer adds later is masked from then on.
@@ -186,6 +225,9 @@ class HttpClient:
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._session = requests.Session()
+        # requests reads the body of a redirect, whatever its size, and takes its target apart, even if it is not to follow it.
+        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Only what is set here is sent: no login from ~/.netrc, which would replace ours, and nothing compressed that could swell.
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
@@ -214,7 +256,9 @@ class HttpClient:
         :raises NoAnswerError: no connection, or no complete answer.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = requests.Request(method, url, headers={"Content-Type": "application/json", **(headers or {})}, params=params, data=data, auth=auth)
+        # Not as params, where requests writes a space as a plus: signatures are made of what stands in the URL.
+        query = f"?{urlencode(params, quote_via=quote)}" if params else ""
+        request = requests.Request(method, url + query, headers={"Content-Type": "application/json", **(headers or {})}, data=data, auth=auth)
         retries = self._retries
         while True:
             response, content, failure = None, b"", None
@@ -233,29 +277,43 @@ class HttpClient:
                 break
             time.sleep(pause)
         if response is None:
-            raise self._no_answer(method, url, _cause(failure or OSError()))
+            raise self._no_answer(method, url, failure or OSError())
         return self._decode(method, url, response, content)
 
     def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
         """Send once, and read the whole answer within the limits of size and time."""
         prepared = self._session.prepare_request(request)
         timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
-        with self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **self._settings(request.url)) as response:
-            limit = time.monotonic() + timeout
-            content = bytearray()
-            for chunk in response.iter_content(65536):
-                content += chunk
-                if len(content) > MAX_BODY:
-                    raise BadAnswerError(
-                        f"{request.method} {request.url} was answered {response.status_code} with more than {MAX_BODY} bytes.",
-                        http_status=response.status_code,
-                        maybe_accepted=request.method != "GET",
-                    )
-                if time.monotonic() > limit:
-                    raise requests.ReadTimeout(ReadTimeoutError(None, request.url, "Read timed out."))  # type: ignore[arg-type]
-            if response.raw.length_remaining:  # which urllib3 1 lets pass
-                raise requests.ConnectionError(ProtocolError("Connection broken: the answer was cut short"))
-            return response, bytes(content)
+        settings = self._settings(request.url)
+
+        answered: list[requests.Response] = []
+
+        def exchange() -> tuple[requests.Response, bytes]:
+            with self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings) as response:
+                answered.append(response)
+                content = bytearray()
+                for chunk in response.iter_content(65536):
+                    content += chunk
+                    if len(content) > MAX_BODY:
+                        raise BadAnswerError(
+                            f"{request.method} {request.url} was answered {response.status_code} with more than {MAX_BODY} bytes.",
+                            http_status=response.status_code,
+                            request_id=self.clean(response.headers.get("X-Request-Id")) or None,
+                            maybe_accepted=request.method != "GET",
+                        )
+                if response.raw.length_remaining:  # which urllib3 1 lets pass
+                    raise requests.ConnectionError(ProtocolError("Connection broken: the answer was cut short"))
+                return response, bytes(content)
+
+        try:
+            # A second more than the time-outs of the socket have, because those tell a failed connection from a lost answer.
+            return in_time(timeout + 1, exchange)
+        except TimeoutError:
+            late = ReadTimeoutError(None, request.url, "Read timed out.")  # type: ignore[arg-type]
+            raise requests.ReadTimeout(late, response=answered[0] if answered else None) from None
+        except requests.RequestException as error:
+            error.response = answered[0] if answered else None
+            raise
 
     def _settings(self, url: str) -> dict[str, t.Any]:
         """Proxies and authorities from the environment (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE ...), looked up once for a server.
@@ -266,33 +324,48 @@ class HttpClient:
         if base not in self._environment:
             with requests.Session() as session:
                 settings = session.merge_environment_settings(base, {}, True, self._verify, None)
-            for proxy in settings["proxies"].values():
-                password = urlsplit(proxy).password
-                if password:
-                    self.secrets.update((password, unquote(password)))
-            self._environment[base] = {name: settings[name] for name in ("proxies", "verify")}
+            verify = settings["verify"]
+            if isinstance(verify, str) and not os.path.exists(verify):
+                raise InputError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there: {verify!r}.")
+            proxy = requests.utils.select_proxy(base, settings["proxies"])
+            if base.startswith("http:"):
+                proxy = None  # Plain http is for loopback addresses. A proxy would carry the credentials readable to another host.
+            if proxy:
+                self.secrets.update(_proxy_secrets(proxy))
+            self._environment[base] = {"verify": verify, "proxies": {"https": proxy} if proxy else {}}
         return self._environment[base]
 
-    def _no_answer(self, method: str, url: str, cause: BaseException) -> NoAnswerError:
-        sent = False
+    def _no_answer(self, method: str, url: str, failure: BaseException) -> NoAnswerError:
+        sent, cause, response = False, _cause(failure), getattr(failure, "response", None)
         if isinstance(cause, SSLError):
-            reason = f"TLS failed: {cause}. If the server's certificate comes from an authority of your own, name its file in ca_cert."
+            # A certificate is looked at before anything is sent. Other faults of TLS may come later.
+            sent = not any(fault in str(cause) for fault in ("certificate", "CERTIFICATE", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION"))
+            reason = f"TLS failed: {self.clean(cause)}." + (
+                "" if sent else " If the server's certificate comes from an authority of your own, name its file in ca_cert."
+            )
         elif isinstance(cause, ProxyError):
-            reason = f"the proxy from the environment does not let it through: {cause}."
+            reason = f"the proxy from the environment does not let it through: {self.clean(cause)}."
         elif isinstance(cause, ConnectTimeoutError):
-            reason = f"no connection: {str(cause).rsplit(': ', 1)[-1]}."
+            reason = f"no connection: {self.clean(cause).rsplit(': ', 1)[-1]}."
         elif isinstance(cause, ReadTimeoutError):
             sent, reason = True, f"no complete answer in time, which is {self._timeout} seconds at most."
+        elif isinstance(cause, (HTTPError, requests.ConnectionError, ConnectionError)) and not isinstance(cause, LocationValueError):
+            sent, reason = True, f"no complete answer: {self.clean(cause)}."
         else:
-            sent, reason = True, f"no complete answer: {cause}."
-        return NoAnswerError(self._clean(f"{method} {url}: {reason}"), maybe_accepted=sent and method != "GET")
+            reason = f"it could not be sent: {self.clean(cause)}."
+        request_id = None if response is None else self.clean(response.headers.get("X-Request-Id")) or None
+        return NoAnswerError(
+            f"{method} {url}: {reason}{f' (request id {request_id})' if request_id else ''}",
+            request_id=request_id,
+            maybe_accepted=sent and method != "GET",
+        )
 
     def _decode(self, method: str, url: str, response: requests.Response, content: bytes) -> Answer:
         status = response.status_code
         data, is_json = _parse_json(content)
         fields = _error_fields(data, deep=status >= 300)
-        error_code = self._clean(fields.get("error_code")) or None
-        request_id = self._clean(response.headers.get("X-Request-Id") or fields.get("request_id") or response.headers.get("X-IAM-Trace-Id")) or None
+        error_code = self.clean(fields.get("error_code")) or None
+        request_id = self.clean(response.headers.get("X-Request-Id") or fields.get("request_id") or response.headers.get("X-IAM-Trace-Id")) or None
         said = f"{method} {url} was answered {status}"
         id_part = f" (request id {request_id})" if request_id else ""
         if 200 <= status < 300:
@@ -307,48 +380,91 @@ class HttpClient:
                     maybe_accepted=method != "GET",
                 )
         if 300 <= status < 400:
-            target = self._clean(response.headers.get("Location"))
-            error_msg = f"a redirect to {target}, which is not followed because it would take the credentials there"
-        elif is_json:
-            error_msg = self._clean(fields.get("error_msg"))
+            target = self.clean(response.headers.get("Location"))
+            error_msg = f"a redirect to {target or 'nowhere'}, which is not followed because it would take the credentials there"
+        elif is_json and (fields or not data):
+            error_msg = self.clean(fields.get("error_msg"))
         else:
             error_msg = self._excerpt(content)
         # IAM repeats the HTTP status as its code.
         code_part = f" {error_code}" if error_code not in (None, str(status)) else ""
         raise ApiError(
-            f"{said}{code_part}: {error_msg.rstrip('.') or 'the server gave no reason'}{id_part}.",
+            f"{said}{code_part}: {error_msg.rstrip('.。') or 'the server gave no reason'}{id_part}.",
             http_status=status,
             error_code=error_code,
             error_msg=error_msg or None,
             request_id=request_id,
-            maybe_accepted=method != "GET" and status >= 500 and status != 503,
+            # Behind an answer below 200 another one was to come.
+            maybe_accepted=method != "GET" and (status < 200 or (status >= 500 and status != 503)),
         )
 
     def _excerpt(self, content: bytes) -> str:
         """The start of a body that is not JSON; of an HTML page, its title."""
         text = content.decode("utf-8", "replace")
-        title = re.search(r"<title[^>]*>([^<]*)</title", text, re.IGNORECASE)
+        title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
         if title:
             text = html.unescape(title[1])
         elif re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
             text = "an HTML page without a title"
-        return self._clean(text)
+        return self.clean(text)
 
-    def _clean(self, value: t.Any) -> str:
+    def clean(self, value: t.Any) -> str:
         """Text that came from elsewhere, fit to be shown: one line, no secret, at most the 512 characters that DRS documents."""
-        text = "" if value is None else str(value)
-        for secret in self.secrets:
-            for form in (secret, json.dumps(secret)[1:-1], html.escape(secret), quote(secret)):
-                text = text.replace(form, MASK) if form else text
+        text = "" if value is None else str(value)[:200000]
+        # The longest first, since one secret may be a part of another.
+        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
+            text = text.replace(secret, MASK)
             if len(secret) > 32:  # a token that the server itself cut short
                 text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
+        text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
+        readings = {text}
+        for _depth in range(3):  # JSON in a URL in HTML, say
+            readings |= {read(reading) for reading in readings for read in (html.unescape, unquote, unquote_plus, _unescape_json)}
+        if any(secret and secret in reading for secret in self.secrets for reading in readings) or any(
+            re.search(r"(?i)\bsignature=\w", reading) for reading in readings
+        ):
+            return "(not shown, because it holds a secret)"
         return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:512]
+
+
+def _unescape_json(text: str) -> str:
+    names = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+    plain = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", lambda match: chr(int(match[1], 16)) if match[1] else names.get(match[2], match[2]), text)
+    # What lies beyond the first 65,536 characters of Unicode is escaped as two.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _proxy_secrets(proxy: str) -> set[str]:
+    """The password in a proxy's URL, as it stands there, as it is meant, and as it is sent.
+
+    :raises InputError: when the URL cannot be taken apart. It is not shown, since a part of it may be a password.
+    """
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        password = parts.password or ""
+        good = proxy.isascii() and parts.hostname and parts.port != 0 and ("@" in parts.netloc or "@" not in proxy)
+    except ValueError:
+        good = False
+    if not good:
+        raise InputError(
+            "The proxy that the environment names is no URL such as http://user:password@host:port. Characters of the password that mean something"
+            " in a URL must be percent-encoded."
+        )
+    if not password:
+        return set()
+    login = f"{unquote(parts.username or '')}:{unquote(password)}"
+    return {password, unquote(password), b64encode(login.encode("latin-1", "replace")).decode()}
 
 
 def _cause(error: BaseException) -> t.Any:
     """The exception of urllib3 inside one of requests."""
-    cause = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
-    return cause.reason if isinstance(cause, MaxRetryError) and cause.reason else cause
+    cause: t.Any = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
+    if isinstance(cause, MaxRetryError) and cause.reason:
+        cause = cause.reason
+    if isinstance(cause, ProxyError) and isinstance(cause.original_error, (ConnectionError, HTTPException)):
+        # urllib3 takes an answer that was lost behind a proxy for a fault of the proxy, as if nothing had been sent.
+        return ProtocolError("Connection aborted.", cause.original_error)
+    return cause
 
 
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:
@@ -368,8 +484,8 @@ def _error_fields(data: t.Any, deep: bool) -> dict[str, t.Any]:
         return {}
     levels = [data, *(value for value in data.values() if isinstance(value, dict) and deep)]
     for level in levels:
-        error_code = level.get("error_code") or level.get("errorCode") or (deep and level.get("code"))
-        error_msg = level.get("error_msg") or level.get("errorMsg") or (deep and level.get("message"))
+        error_code = level.get("error_code") or level.get("errorCode") or (level.get("code") if deep else None)
+        error_msg = level.get("error_msg") or level.get("errorMsg") or (level.get("message") if deep else None)
         if error_code or error_msg:
             return {"error_code": error_code, "error_msg": error_msg, "request_id": level.get("request_id") or data.get("request_id")}
     return {}

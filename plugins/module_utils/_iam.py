@@ -11,16 +11,23 @@ It knows IAM and the regions of Huawei Cloud, whose projects IAM keeps. It knows
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import typing as t
+from dataclasses import dataclass, fields, replace
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
+    Answer,
     ApiError,
     BadAnswerError,
     HttpClient,
     HuaweiCloudError,
     InputError,
     check_endpoint,
+    in_time,
 )
 
 if t.TYPE_CHECKING:
@@ -30,27 +37,37 @@ if t.TYPE_CHECKING:
 REGIONS_WITHOUT_IAM = frozenset({"af-north-1", "ap-southeast-5", "cn-north-11", "cn-south-4", "cn-southwest-3", "ru-northwest-2"})
 # This region is run by a European company, under its own domain.
 REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
+# The codes for a token that is not, or no longer, valid. DRS sends its own with HTTP 403.
+TOKEN_REFUSED = frozenset({"APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307", "DRS.M00100"})
+# Seconds for the metadata service of an ECS host, which is one hop away or not there at all.
+METADATA_TIMEOUT = 3.0
+
+EVERY_WAY = (
+    "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name (the account name);"
+    " or keep a profile in ~/.huaweicloud/credentials; or run on an ECS host with an agency."
+    " All but the first need region, project_name or project_id to say which project is meant."
+)
 
 
-class Identity(t.Protocol):
-    """What every way in offers. It is called by requests to put the credentials on a request."""
+@dataclass(frozen=True)
+class Credentials:
+    """What the user gave, or the environment in their place. See the options of the same names."""
 
-    project_id: str | None
+    region: str | None = None
+    iam_endpoint: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    auth_token: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    security_token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    domain_name: str | None = None
 
-    def validate(self) -> None:
-        """Check, without any network, that the credentials are complete and well-formed.
 
-        :raises InputError: when they are not.
-        """
-
-    def authenticate(self, http: HttpClient) -> None:
-        """Log in, if this way in needs it. Afterwards ``project_id`` is known.
-
-        :raises HuaweiCloudError: when IAM refuses or does not answer.
-        """
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Put the credentials on a request."""
+class IncompleteError(InputError):
+    """Something that a way in needs is not set."""
 
 
 def service_endpoint(service: str, region: str | None, option: str, value: str | None) -> str:
@@ -64,7 +81,7 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
         return check_endpoint(option, value)
     if not region:
         raise InputError(f"Neither region nor {option} is set, so there is no address to send a request to.")
-    if not re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", region):
+    if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
         raise InputError(f"region must look like eu-west-101; it is {region!r}.")
     domain = REGION_DOMAINS.get(region, "myhuaweicloud.com")
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
@@ -87,102 +104,122 @@ def check_project_id(value: str) -> str:
     return value
 
 
-class _WithToken:
-    """Puts a token on requests."""
+class Identity:
+    """One way in. It is called by requests to put the credentials on a request.
+
+    :arg given: see :class:`Credentials`.
+    """
+
+    # The options that make up this way in. They are taken all from the task or all from the environment, never mixed.
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, given: Credentials) -> None:
+        self.given = given
+        self.project_id = given.project_id
+
+    def validate(self) -> None:
+        """Check, without any network, that the credentials are complete and well-formed.
+
+        :raises IncompleteError: when something is not set.
+        :raises InputError: when something cannot be right.
+        """
+        if self.project_id:
+            check_project_id(self.project_id)
+
+    def authenticate(self, http: HttpClient) -> None:
+        """Log in, if this way in needs it. Afterwards ``project_id`` is known, and C(http) masks the secrets.
+
+        :raises HuaweiCloudError: when IAM refuses or does not answer.
+        """
+        raise NotImplementedError
+
+    def renew(self, http: HttpClient) -> bool:
+        """Replace credentials that turned out to be invalid.
+
+        :returns: whether there was anything to replace them with.
+        """
+        return False
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put the credentials on a request."""
+        raise NotImplementedError
+
+    def _require(self, **values: str | None) -> None:
+        missing = [name for name, value in values.items() if not value]
+        if missing:
+            needed = [f"{name} (the account name)" if name == "domain_name" else name for name in missing]
+            present = " and ".join(name for name in values if name not in missing)
+            raise IncompleteError(f"With {present}, {' and '.join(needed)} must be set as well." if present else f"{' and '.join(needed)} must be set.")
+
+    def _project(self) -> tuple[str, str]:
+        """The project to log in to: C(id) or C(name), and its value."""
+        if self.given.project_id:
+            return "id", self.given.project_id
+        name = self.given.project_name or self.given.region
+        if not name:
+            raise InputError("One of project_id, project_name and region must be set, to say which project is meant.")
+        return "name", name
+
+
+class PasswordIdentity(Identity):
+    """User name and password, changed for a token of one project.
+
+    https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html (Obtaining a User Token Through Password Authentication)
+    """
+
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ("username", "password")
 
     token = ""
+    expires_at: str | None = None
+
+    def validate(self) -> None:
+        super().validate()
+        self._require(username=self.given.username, password=self.given.password, domain_name=self.given.domain_name)
+        self._project()
+        iam_endpoint(self.given.region, self.given.iam_endpoint)
+
+    def authenticate(self, http: HttpClient) -> None:
+        given = self.given
+        http.secrets.add(str(given.password))
+        endpoint = iam_endpoint(given.region, given.iam_endpoint)
+        key, value = self._project()
+        user = {"name": given.username, "password": given.password, "domain": {"name": given.domain_name}}
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": {key: value}}}}
+        try:
+            answer = http.request("POST", f"{endpoint}/v3/auth/tokens", params={"nocatalog": "true"}, body=body, auth=lambda request: request)
+            token = answer.headers.get("X-Subject-Token") or ""
+            if not re.fullmatch(r"[\x21-\x7e]+", token):
+                raise BadAnswerError(f"The answer of {endpoint} holds no usable X-Subject-Token.", request_id=answer.request_id)
+            http.secrets.add(token)
+            try:
+                self.project_id = check_project_id(answer.body["token"]["project"]["id"])
+                expires_at = answer.body["token"].get("expires_at")
+                self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
+            except (KeyError, TypeError, InputError):
+                raise BadAnswerError(f"The token of {endpoint} names no project.", request_id=answer.request_id) from None
+        except HuaweiCloudError as error:
+            error.advise(
+                f"This was the login of user {given.username} of account (domain) {given.domain_name} to the project with {key} {value} at {endpoint}."
+            )
+            error.advise(_login_advice(error))
+            raise
+        self.token = token
+
+    def renew(self, http: HttpClient) -> bool:
+        self.authenticate(http)
+        return True
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["X-Auth-Token"] = self.token
         return request
 
 
-class TokenIdentity(_WithToken):
-    """A token that the user brings. IAM is never called, so the project has to be named by its id."""
-
-    def __init__(self, token: str, project_id: str | None) -> None:
-        self.token = token
-        self.project_id = project_id
-
-    def validate(self) -> None:
-        # A line break that came along with a copied token would otherwise make an error message that shows it.
-        if not re.fullmatch(r"[\x21-\x7e]+", self.token):
-            raise InputError("auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again.")
-        if not self.project_id:
-            raise InputError("auth_token needs project_id: IAM is not asked, so nothing else says which project the token is for.")
-        check_project_id(self.project_id)
-
-    def authenticate(self, http: HttpClient) -> None:
-        http.secrets.add(self.token)
-
-
-class PasswordIdentity(_WithToken):
-    """User name and password, changed for a token of one project.
-
-    https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html (Obtaining a User Token Through Password Authentication)
-
-    :arg endpoint: the base URL of IAM.
-    :arg domain_name: the name of the account that the user belongs to.
-    :arg project_id: the project to log in to; if it is not given, I(project_name) is used.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        username: str | None,
-        password: str | None,
-        domain_name: str | None,
-        project_id: str | None = None,
-        project_name: str | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.username = username
-        self.password = password
-        self.domain_name = domain_name
-        self.project_id = project_id
-        self.project_name = project_name
-
-    def validate(self) -> None:
-        needed = {"username": self.username, "password": self.password, "domain_name (the account name)": self.domain_name}
-        missing = [name for name, value in needed.items() if not value]
-        if missing:
-            raise InputError(f"To log in, {', '.join(missing)} must be set as well. Without a login, auth_token and project_id are enough.")
-        if self.project_id:
-            check_project_id(self.project_id)
-        elif not self.project_name:
-            raise InputError("To log in to a project, project_id, project_name or region must be set.")
-
-    def authenticate(self, http: HttpClient) -> None:
-        http.secrets.add(str(self.password))
-        user = {"name": self.username, "password": self.password, "domain": {"name": self.domain_name}}
-        project = {"id": self.project_id} if self.project_id else {"name": self.project_name}
-        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}}
-        try:
-            answer = http.request("POST", f"{self.endpoint}/v3/auth/tokens", params={"nocatalog": "true"}, body=body, auth=lambda request: request)
-            token = answer.headers.get("X-Subject-Token") or ""
-            if not re.fullmatch(r"[\x21-\x7e]+", token):
-                raise BadAnswerError(f"The answer of {self.endpoint} holds no usable X-Subject-Token.", request_id=answer.request_id)
-            http.secrets.add(token)
-            try:
-                self.project_id = check_project_id(answer.body["token"]["project"]["id"])
-            except (KeyError, TypeError, InputError) as error:
-                raise BadAnswerError(f"The token of {self.endpoint} names no project.", request_id=answer.request_id) from error
-        except HuaweiCloudError as error:
-            shown_project = " ".join(f"{key} {value}" for key, value in project.items())
-            error.advise(
-                f"This was the login of user {self.username} of account (domain) {self.domain_name} to the project with {shown_project} at {self.endpoint}."
-            )
-            if isinstance(error, ApiError):
-                error.advise(_login_advice(error))
-            raise
-        self.token = token
-
-
-def _login_advice(error: ApiError) -> str | None:
+def _login_advice(error: HuaweiCloudError) -> str | None:
     # IAM has no code of its own for this. The text is English, because no other language is asked for.
     if "locked" in (error.error_msg or "").lower():
         return "Several failed logins lock a user for 15 minutes. Wait that long, and do not try again in between."
+    if "required_auth_methods" in (error.error_msg or ""):
+        return "The user must give a second factor, which a task cannot. Use an access key, or another user."
     if error.http_status in (400, 401, 403, 404):
         return (
             "Check the password, and that domain_name is the name of the account, not of the user or of a DNS domain. A HUAWEI ID cannot log in"
@@ -191,36 +228,267 @@ def _login_advice(error: ApiError) -> str | None:
     return None
 
 
-def identity(
-    *,
-    region: str | None = None,
-    endpoint: str | None = None,
-    project_id: str | None = None,
-    project_name: str | None = None,
-    auth_token: str | None = None,
-    username: str | None = None,
-    password: str | None = None,
-    domain_name: str | None = None,
-) -> Identity:
-    """Choose the way in by what is set. A token comes first: with it, nothing else is needed.
+class TokenIdentity(Identity):
+    """A token that the user brings. IAM is not called, so the project has to be named by its id.
 
-    The name of a project is the region's unless the user made sub-projects, so it defaults to I(region).
-
-    :raises InputError: when what is set is not enough to log in.
+    If there is a password beside it, it replaces a token that turns out to be invalid.
     """
-    way_in: Identity
-    if auth_token:
-        way_in = TokenIdentity(auth_token, project_id)
-    elif not (username or password):
-        raise InputError("There are no credentials. Set auth_token and project_id, or username, password and domain_name (the account name).")
-    else:
-        way_in = PasswordIdentity(
-            iam_endpoint(region, endpoint),
-            username=username,
-            password=password,
-            domain_name=domain_name,
-            project_id=project_id,
-            project_name=project_name or region,
+
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ("auth_token",)
+
+    def __init__(self, given: Credentials) -> None:
+        super().__init__(given)
+        self.token = given.auth_token or ""
+
+    def validate(self) -> None:
+        super().validate()
+        self._require(auth_token=self.token, project_id=self.project_id)
+        # A line break that came along with a copied token would otherwise make an error message that shows it.
+        if not re.fullmatch(r"[\x21-\x7e]+", self.token):
+            raise InputError("auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again.")
+
+    def authenticate(self, http: HttpClient) -> None:
+        http.secrets.add(self.token)
+
+    def renew(self, http: HttpClient) -> bool:
+        login = PasswordIdentity(self.given)
+        try:
+            login.validate()
+        except InputError:
+            return False
+        login.authenticate(http)
+        self.token = login.token
+        return True
+
+    __call__ = PasswordIdentity.__call__
+
+
+class AccessKeyIdentity(Identity):
+    """An access key, permanent or temporary. Requests are signed by the official SDK's own signer.
+
+    https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html (Signing Algorithm)
+    """
+
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ("access_key", "secret_key", "security_token")
+
+    def __init__(self, given: Credentials) -> None:
+        super().__init__(given)
+        self.access_key, self.secret_key, self.security_token = given.access_key, given.secret_key, given.security_token
+
+    def validate(self) -> None:
+        super().validate()
+        self._require(access_key=self.access_key, secret_key=self.secret_key)
+        self._check_keys()
+        _sdk()
+        if not self.project_id:
+            self._project()
+            iam_endpoint(self.given.region, self.given.iam_endpoint)
+
+    def _check_keys(self) -> None:
+        for option in AccessKeyIdentity.OPTIONS:
+            if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
+                raise InputError(f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again.")
+
+    def authenticate(self, http: HttpClient) -> None:
+        self._check_keys()
+        http.secrets.update(secret for secret in (self.access_key, self.secret_key, self.security_token) if secret)
+        if not self.project_id:
+            self.project_id = self._find_project(http)
+
+    def _find_project(self, http: HttpClient) -> str:
+        """The id of the project, by its name.
+
+        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (Querying Project Information), which needs a permission; and
+        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html (Listing the Projects Accessible to an IAM User), which needs none.
+        """
+        endpoint = iam_endpoint(self.given.region, self.given.iam_endpoint)
+        name = self._project()[1]
+        try:
+            answer = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
+        except ApiError as error:
+            if error.http_status != 403:
+                raise
+            answer = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
+        projects = answer.body.get("projects")
+        if not isinstance(projects, list):
+            raise BadAnswerError(f"The answer of {endpoint} holds no list of projects.", request_id=answer.request_id)
+        ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
+        if len(ids) != 1 or not isinstance(ids[0], str):
+            found = f"{len(ids)} projects" if ids else "no project"
+            raise HuaweiCloudError(f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name.")
+        try:
+            return check_project_id(ids[0])
+        except InputError:
+            raise BadAnswerError(f"The project that {endpoint} found has no usable id.", request_id=answer.request_id) from None
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        sdk = _sdk()
+        url = urlsplit(str(request.url))
+        signed = sdk.SdkRequest(
+            method=request.method,
+            schema=url.scheme,
+            host=url.netloc,
+            resource_path=url.path,
+            query_params=parse_qsl(url.query, keep_blank_values=True),
+            header_params={"Content-Type": request.headers["Content-Type"]},
+            body=request.body or b"",
         )
-    way_in.validate()
-    return way_in
+        keys = sdk.BasicCredentials(self.access_key, self.secret_key, self.project_id).with_security_token(self.security_token)
+        request.headers.update(keys.sign_request(signed).header_params)
+        return request
+
+
+class ProfileIdentity(AccessKeyIdentity):
+    """The access key in the file of the official SDK, C(~/.huaweicloud/credentials) or C(HUAWEICLOUD_SDK_CREDENTIALS_FILE)."""
+
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
+
+    def validate(self) -> None:
+        try:
+            found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # The SDK lets the exceptions of its parsers through. They quote the file.
+            reason = str(error) if isinstance(error, InputError) or type(error).__name__ == "ApiValueError" else type(error).__name__
+            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser("~/.huaweicloud/credentials")
+            kind = IncompleteError if isinstance(error, InputError) or not os.path.exists(path) else InputError
+            raise kind(f"There is no profile to be used: {reason}") from None
+        if not found.ak:
+            raise InputError("The profile names an identity provider in place of an access key. Get temporary keys from it, and use these.")
+        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
+        self.project_id = self.project_id or found.project_id
+        super().validate()
+
+
+class AgencyIdentity(AccessKeyIdentity):
+    """The temporary access key that an ECS host with an agency gets from its metadata service."""
+
+    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
+
+    def validate(self) -> None:
+        try:
+            _sdk()
+        except InputError as error:
+            raise IncompleteError(str(error)) from None
+        # The key is not known yet. All else can be checked.
+        self.access_key = self.secret_key = "unknown"
+        if not (self.project_id or self.given.project_name or self.given.region):
+            raise IncompleteError("One of project_id, project_name and region must be set, to say which project is meant.")
+        super().validate()
+
+    def authenticate(self, http: HttpClient) -> None:
+        try:
+            found = in_time(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # What the SDK lets through may quote the answer.
+            raise HuaweiCloudError(f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {EVERY_WAY}") from None
+        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
+        super().authenticate(http)
+
+
+def _sdk() -> t.Any:
+    """The parts of the official SDK that access keys need. It is optional, and its import is slow.
+
+    :raises InputError: when it is not installed.
+    """
+    try:
+        from huaweicloudsdkcore.auth.credentials import BasicCredentials
+        from huaweicloudsdkcore.auth.provider import MetadataCredentialProvider, ProfileCredentialProvider
+        from huaweicloudsdkcore.sdk_request import SdkRequest
+    except ImportError as error:
+        raise InputError(
+            f"Access keys need the Python library huaweicloudsdkcore, which signs requests. It cannot be imported by {sys.executable}: {error}."
+        ) from error
+    return SimpleNamespace(
+        BasicCredentials=BasicCredentials,
+        MetadataCredentialProvider=MetadataCredentialProvider,
+        ProfileCredentialProvider=ProfileCredentialProvider,
+        SdkRequest=SdkRequest,
+    )
+
+
+# In the order in which C(auto) tries them, which is that of Huawei Cloud's Terraform provider.
+WAYS: dict[str, type[Identity]] = {
+    "token": TokenIdentity,
+    "aksk": AccessKeyIdentity,
+    "password": PasswordIdentity,
+    "profile": ProfileIdentity,
+    "agency": AgencyIdentity,
+}
+
+
+def identity(given: Credentials, auth_method: str = "auto", from_task: t.Collection[str] = ()) -> Identity:
+    """Choose the way in, and check it without any network.
+
+    :arg auth_method: a key of :data:`WAYS`, or C(auto) for the first of them that is complete.
+    :arg from_task: the options that the user gave in the task itself. They win over the environment as a set: C(auto) looks at nothing else if one of
+        them belongs to a way in, and none of them is completed from the environment, whose secret is that of another user or key.
+    :raises InputError: when nothing is complete, or something cannot be right.
+    """
+
+    for field in fields(given):
+        if not _is_text(getattr(given, field.name) or ""):
+            raise InputError(f"{field.name} is not valid UTF-8.")
+    for options in (("project_id", "project_name"), *(way.OPTIONS for way in WAYS.values())):
+        if set(options).intersection(from_task):
+            given = replace(given, **{option: None for option in options if option not in from_task})
+
+    if auth_method != "auto":
+        chosen = WAYS[auth_method](given)
+        chosen.validate()
+        return chosen
+    incomplete: list[str] = []
+    for way in [way for way in WAYS.values() if set(way.OPTIONS).intersection(from_task)] or list(WAYS.values()):
+        if way is AgencyIdentity and incomplete:
+            break  # Somebody else was meant.
+        chosen = way(given)
+        try:
+            chosen.validate()
+            return chosen
+        except IncompleteError as error:
+            if any(getattr(given, option) for option in way.OPTIONS):
+                incomplete.append(str(error))
+        except InputError:
+            if way.OPTIONS or not incomplete:
+                raise
+    raise InputError(" ".join(incomplete) or f"There are no credentials. {EVERY_WAY}")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # bytes of the environment that were no UTF-8
+        return False
+    return "\ufffd" not in value
+
+
+class Session:
+    """Requests with the credentials of one identity that has logged in. They are renewed once when a server finds them invalid.
+
+    :raises InputError: when the project id cannot stand in a path.
+    """
+
+    def __init__(self, http: HttpClient, who: Identity) -> None:
+        self._http = http
+        self._who = who
+        self.project_id = check_project_id(who.project_id or "")
+
+    def request(self, method: str, url: str, **kwargs: t.Any) -> Answer:
+        """As :meth:`HttpClient.request`."""
+        try:
+            return self._http.request(method, url, auth=self._who, **kwargs)
+        except ApiError as error:
+            # It was refused, so nothing was done: to send it again is safe for every method.
+            if not (error.http_status == 401 or error.error_code in TOKEN_REFUSED) or not self._renew():
+                raise
+        return self._http.request(method, url, auth=self._who, **kwargs)
+
+    def clean(self, value: t.Any) -> str:
+        """As :meth:`HttpClient.clean`."""
+        return self._http.clean(value)
+
+    def _renew(self) -> bool:
+        try:
+            return self._who.renew(self._http)
+        except HuaweiCloudError as error:
+            error.maybe_accepted = False  # The login may have been, but what it was for was refused.
+            raise

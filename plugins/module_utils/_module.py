@@ -15,6 +15,7 @@ import os
 import traceback
 import typing as t
 from contextlib import contextmanager
+from dataclasses import fields
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
@@ -26,7 +27,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     HuaweiCloudError,
     InputError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import identity, service_endpoint
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import WAYS, Credentials, PasswordIdentity, Session, identity, service_endpoint
 
 # Of the collection; a test compares it with galaxy.yml.
 VERSION = "1.0.0"
@@ -34,13 +35,24 @@ VERSION = "1.0.0"
 
 def env_fallback(name: str) -> str:
     """Like Ansible's own, but an empty variable counts as unset: AWX renders a field that was left out as an empty one."""
-    if not os.environ.get(name):
+    value = os.environ.get(name)
+    if not value:
         raise AnsibleFallbackNotFound
-    return os.environ[name]
+    # Bytes that are no UTF-8 would make AnsibleModule fail with a traceback. The layer below refuses what stands for them here.
+    return os.fsencode(value).decode("utf-8", "replace")
+
+
+def key_fallback(name: str, sdk_name: str) -> str:
+    """The variable of the official SDK, unless one of an access key is set under our own names: the parts of two keys do not go together."""
+    return env_fallback(name if os.environ.get("HW_ACCESS_KEY") or os.environ.get("HW_SECRET_KEY") else sdk_name)
 
 
 def _option(env: str, **spec: t.Any) -> dict[str, t.Any]:
     return {"fallback": (env_fallback, [env]), **spec}
+
+
+def _key_option(env: str, sdk_env: str) -> dict[str, t.Any]:
+    return {"fallback": (key_fallback, [env, sdk_env]), "no_log": True}
 
 
 # The names in the environment are those of Huawei Cloud's Terraform provider, where it has them. The documentation is in the fragment C(drs).
@@ -50,7 +62,11 @@ SHARED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "iam_endpoint": _option("HW_AUTH_URL"),
     "project_id": _option("HW_PROJECT_ID"),
     "project_name": _option("HW_PROJECT_NAME"),
+    "auth_method": _option("HW_AUTH_METHOD", choices=["auto", *WAYS], default="auto"),
     "auth_token": _option("HW_AUTH_TOKEN", no_log=True),
+    "access_key": _key_option("HW_ACCESS_KEY", "HUAWEICLOUD_SDK_AK"),
+    "secret_key": _key_option("HW_SECRET_KEY", "HUAWEICLOUD_SDK_SK"),
+    "security_token": _key_option("HW_SECURITY_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
     "username": _option("HW_USER_NAME"),
     "password": _option("HW_USER_PASSWORD", no_log=True),
     "domain_name": _option("HW_DOMAIN_NAME", aliases=["account_name"]),
@@ -76,46 +92,59 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         # An empty value counts as unset, for fallbacks, defaults and required options alike, so it has to go before they are looked at.
         super()._load_params()
         self.params = {name: value for name, value in self.params.items() if name.startswith("_ansible") or value not in ("", None)}
+        # Ansible looks at the environment before it looks at aliases, and then takes the two for a contradiction.
+        for option, spec in SHARED_OPTIONS.items():
+            for alias in spec.get("aliases", ()):
+                if alias in self.params:
+                    self.params.setdefault(option, self.params.pop(alias))
+        self._from_task = frozenset(self.params)
 
-    def at_least(self, minimum: int, *options: str) -> None:
-        """Check numbers.
+    def check_range(self, option: str, minimum: int, maximum: int) -> None:
+        """Check a number.
 
-        :raises InputError: when one is smaller than I(minimum).
+        :raises InputError: when it is out of range.
         """
-        for option in options:
-            if self.params[option] < minimum:
-                raise InputError(f"{option} must be {minimum} at least; it is {self.params[option]}.")
+        value = self.params[option]
+        if isinstance(value, bool) or not minimum <= value <= maximum:
+            raise InputError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
 
     def connect(self) -> DrsClient:
-        """Log in, and return DRS in the project that the options name. All connection options are checked before anything is sent.
+        """Log in, and return DRS in the project that the options name. All shared options are checked before anything is sent.
 
         :raises HuaweiCloudError: when an option is wrong or missing, or the login fails.
         """
-        params = self.params
-        self.at_least(1, "timeout")
-        self.at_least(0, "max_retries")
-        endpoint = service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
-        who = identity(
-            region=params["region"],
-            endpoint=params["iam_endpoint"],
-            project_id=params["project_id"],
-            project_name=params["project_name"],
-            auth_token=params["auth_token"],
-            username=params["username"],
-            password=params["password"],
-            domain_name=params["domain_name"],
-        )
-        http = HttpClient(
-            validate_certs=params["validate_certs"],
-            ca_cert=params["ca_cert"],
-            timeout=params["timeout"],
-            max_retries=params["max_retries"],
-            user_agent=f"huaweicloud.drs/{VERSION} ansible-core/{self.ansible_version}",
-            # Ansible masks these in all that a module returns. A token that a layer below is given goes in as well.
-            secrets=self.no_log_values,
-        )
+        endpoint = service_endpoint("drs", self.params["region"], "endpoint", self.params["endpoint"])
+        who = identity(self._credentials(), self.params["auth_method"], self._from_task)
+        # Ansible masks these in all that a module returns. What a layer below gets in exchange for them goes in as well.
+        http = self._http_client(self.no_log_values)
         who.authenticate(http)
-        return DrsClient(http, who, endpoint, params["language"])
+        return DrsClient(Session(http, who), endpoint, self.params["language"])
+
+    def log_in(self) -> PasswordIdentity:
+        """Log in with user name and password, to hand the token out: so it is the one secret that is not masked in the result.
+
+        :raises HuaweiCloudError: when an option is wrong or missing, or the login fails.
+        """
+        if self.params["auth_method"] not in ("auto", "password"):
+            raise InputError(f"auth_method {self.params['auth_method']} makes no token. One is only made of username, password and domain_name.")
+        who = identity(self._credentials(), "password", self._from_task)
+        who.authenticate(self._http_client(set(self.no_log_values)))
+        return t.cast(PasswordIdentity, who)
+
+    def _credentials(self) -> Credentials:
+        return Credentials(**{field.name: self.params[field.name] for field in fields(Credentials)})
+
+    def _http_client(self, secrets: set[str]) -> HttpClient:
+        self.check_range("timeout", 1, 3600)
+        self.check_range("max_retries", 0, 100)
+        return HttpClient(
+            validate_certs=self.params["validate_certs"],
+            ca_cert=self.params["ca_cert"],
+            timeout=self.params["timeout"],
+            max_retries=self.params["max_retries"],
+            user_agent=f"huaweicloud.drs/{VERSION} ansible-core/{self.ansible_version}",
+            secrets=secrets,
+        )
 
     @contextmanager
     def failing_with(self, result: dict[str, t.Any]) -> t.Iterator[None]:

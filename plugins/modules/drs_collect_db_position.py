@@ -42,7 +42,8 @@ options:
     required: true
   reset_position_time:
     description:
-      - The time whose position is wanted, in ISO 8601 with C(Z) or an offset, for example V(2023-09-19T07:00:00Z) or V(2023-09-19 15:00:00+08:00).
+      - The time whose position is wanted, in the extended form of ISO 8601 with C(Z) or an offset, for example V(2023-09-19T07:00:00Z) or
+        V(2023-09-19 15:00:00+08:00).
       - A time without an offset is refused, since it could be meant in any time zone. So is one more than five minutes in the future.
       - It is sent in UTC. Fractions of a second are cut off, towards the past.
     type: str
@@ -54,12 +55,12 @@ options:
     default: false
   wait_timeout:
     description:
-      - Seconds to wait for the result, with O(wait=true). The task fails when they are over, and returns the IDs. The query goes on in DRS.
+      - Seconds to wait for the result, with O(wait=true). After that the task fails and returns the IDs. The query goes on in DRS.
     type: int
     default: 300
   wait_sleep:
     description:
-      - Seconds between two looks at the result, with O(wait=true).
+      - Seconds between two requests for the result, with O(wait=true).
     type: int
     default: 2
 seealso:
@@ -73,16 +74,18 @@ EXAMPLES = r"""
   huaweicloud.drs.drs_collect_db_position:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     reset_position_time: "2023-09-19T07:00:00Z"
-  register: query
+  register: asked
 
 - name: Read the result until it is there
   huaweicloud.drs.drs_db_position_info:
-    job_id: "{{ query.job_id }}"
-    query_id: "{{ query.id }}"
+    job_id: "{{ asked.job_id }}"
+    query_id: "{{ asked.id }}"
   register: result
   until: result is failed or result.status != 'pending'
   retries: 60
   delay: 5
+  # In check mode nothing was asked, so there is no id.
+  when: not ansible_check_mode
 
 - name: Collect the position, and wait for it
   huaweicloud.drs.drs_collect_db_position:
@@ -95,6 +98,7 @@ EXAMPLES = r"""
 - name: Show the position
   ansible.builtin.debug:
     msg: "{{ collected.position }}"
+  when: not ansible_check_mode
 
 - name: Say once how to connect, here with a token, which is the same for all jobs
   module_defaults:
@@ -187,7 +191,7 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, check_job_id, check_status, parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, check_job_id, parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
@@ -206,7 +210,8 @@ def main() -> None:
     with module.failing_with(result):
         job_id = check_job_id(module.params["job_id"])
         reset_position_time = parse_time(module.params["reset_position_time"])
-        module.at_least(1, "wait_timeout", "wait_sleep")
+        module.check_range("wait_timeout", 1, 86400)
+        module.check_range("wait_sleep", 1, 3600)
         result.update(job_id=job_id, reset_position_time=reset_position_time)
         drs = module.connect()
 
@@ -218,7 +223,7 @@ def main() -> None:
 
         query = drs.collect_position_async(job_id, reset_position_time)
         result.update(changed=True, id=query.id, request_id=query.request_id)
-        result["status"] = check_status(query.status)
+        result["status"] = drs.check_status(query.status)
         if module.params["wait"] and query.status != FAILED:
             try:
                 found = drs.wait_for_position(job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"])

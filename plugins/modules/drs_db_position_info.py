@@ -10,7 +10,7 @@ module: drs_db_position_info
 short_description: Read the result of a query for the database position of a Huawei Cloud DRS job
 version_added: 1.0.0
 description:
-  - Reads what a query that M(huaweicloud.drs.drs_collect_db_position) started has come to. It changes nothing.
+  - Reads the result of a query that M(huaweicloud.drs.drs_collect_db_position) started. It changes nothing.
   - It reads once and returns. To wait for a result, use it with C(until), C(retries) and C(delay).
   - A query that failed does not make the task fail. Its status says so.
   - This is the call C(GET /v5/{project_id}/jobs/{job_id}/db-position), described on the API page "Obtaining the Result of Querying Database Positions".
@@ -112,7 +112,7 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id, check_query_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -121,7 +121,7 @@ def main() -> None:
     result: dict[str, t.Any] = {}
     with module.failing_with(result):
         job_id = check_job_id(module.params["job_id"])
-        query_id = module.params["query_id"]
+        query_id = check_query_id(module.params["query_id"])
         result.update(changed=False, job_id=job_id, query_id=query_id)
         found = module.connect().show_position_result(job_id, query_id)
         result.update(status=found.status, request_id=found.request_id)

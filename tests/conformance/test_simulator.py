@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import socket
 import stat
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,125 @@ def test_a_token_expires(sim: Simulator) -> None:
     while (answer := collect(sim, token)).status_code == 202:
         assert time.monotonic() < deadline, "it does not expire"
     assert refused(answer, 403, "DRS.M00100") == "Invalid token."
+
+
+@pytest.mark.parametrize("path", ["/v3/projects?name=eu-west-101", "/v3/auth/projects"])
+@pytest.mark.parametrize("scope", ["eu-west-101", None])
+def test_projects_are_listed_with_a_token(sim: Simulator, path: str, scope: str | None) -> None:
+    answer = get(sim, sim.token(project=scope), path)
+    assert answer.status_code == 200
+    assert answer.headers["X-IAM-Trace-Id"]
+    body = answer.json()
+    assert body["links"]["self"].startswith("https://iam.myhuaweicloud.com/v3/")
+    (project,) = (project for project in body["projects"] if project["name"] == "eu-west-101")
+    assert (project["id"], project["enabled"], project["is_domain"], project["description"]) == (PROJECT, True, False, "")
+    assert set(project) == {"id", "name", "domain_id", "parent_id", "enabled", "is_domain", "description", "links"}
+
+
+@pytest.mark.parametrize("user", ["drs-only", "no-permission"])
+def test_listing_projects_needs_a_permission(sim: Simulator, user: str) -> None:
+    token = sim.token(user)
+    assert denied(get(sim, token, "/v3/projects?name=eu-west-101"), 403) == "You are not authorized to perform the requested action."
+    assert get(sim, token, "/v3/auth/projects").status_code == 200
+    if user == "drs-only":
+        assert collect(sim, token).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/v3/projects", "/v3/auth/projects"])
+def test_listing_projects_needs_a_valid_token(sim: Simulator, path: str) -> None:
+    message = "The request you have made requires authentication."
+    assert denied(get(sim, "nonsense", path)) == message
+    assert denied(sim.session.get(f"{sim.url}{path}", timeout=TIMEOUT)) == message
+    token = sim.token()
+    sim.settings(clock_offset=25 * 3600)
+    assert denied(get(sim, token, path)) == message
+    token = sim.token()
+    sim.revoke("DRS.M00100")
+    assert denied(get(sim, token, path)) == message
+
+
+def test_what_is_asked_of_projects_must_make_sense(sim: Simulator) -> None:
+    token = sim.token()
+    for query in ("names=x", "page=0&per_page=1", "enabled=maybe"):
+        assert denied(get(sim, token, f"/v3/projects?{query}"), 400).startswith("Malformed request: ")
+
+
+def test_two_projects_of_one_name(sim: Simulator) -> None:
+    token = sim.token()
+    sim.settings(duplicate_projects=["eu-west-101"])
+    first, second = get(sim, token, "/v3/projects?name=eu-west-101").json()["projects"]
+    assert (first["id"], first["name"]) == (PROJECT, second["name"])
+    assert [project["name"] for project in get(sim, token, "/v3/auth/projects").json()["projects"]].count("eu-west-101") == 2
+    assert log_in(sim, scope={"project": {"id": second["id"]}}).json()["token"]["project"]["id"] == second["id"]
+    assert {job["project_id"] for job in sim.cloud["jobs"]} == {PROJECT, FINANCE}
+    sim.settings(duplicate_projects=[])
+    assert len(get(sim, token, "/v3/projects?name=eu-west-101").json()["projects"]) == 1
+
+
+@pytest.mark.parametrize(("code", "status"), [("APIGW.0301", 401), ("APIGW.0307", 401), ("DRS.M00100", 403)])
+def test_tokens_are_revoked(sim: Simulator, code: str, status: int) -> None:
+    revoked = [sim.token(), sim.token()]
+    sim.revoke(code)
+    for token in revoked:
+        refused(collect(sim, token), status, code)
+    assert collect(sim, sim.token()).status_code == 202
+    refused(collect(sim, revoked[0]), status, code)
+
+
+def test_the_clock_of_the_cloud(sim: Simulator) -> None:
+    token = sim.token()
+    for offset in (-3600, 23 * 3600):
+        sim.settings(clock_offset=offset)
+        answer = collect(sim, token, json={"reset_position_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        assert answer.status_code == (202 if offset > 0 else 400)
+        assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == pytest.approx(time.time() + offset, abs=5)
+    expires_at = log_in(sim).json()["token"]["expires_at"]
+    assert expires_at[:13] in {time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 47 * 3600 + more)) for more in (0, -5)}
+    sim.settings(clock_offset=24 * 3600 + 1)
+    refused(collect(sim, token), 403, "DRS.M00100")
+    sim.settings(clock_offset=0)
+    assert collect(sim, token).status_code == 202
+    assert sim.requests()[-1]["time"] == pytest.approx(time.time(), abs=5)
+
+
+# The metadata service
+
+
+def security_key(sim: Simulator, **headers: str) -> requests.Response:
+    return sim.session.get(f"{sim.url}/openstack/latest/securitykey", headers=headers, timeout=TIMEOUT)
+
+
+def metadata_token(sim: Simulator, seconds: str | None) -> requests.Response:
+    headers = {"X-Metadata-Token-Ttl-Seconds": seconds} if seconds else {}
+    return sim.session.put(f"{sim.url}/meta-data/latest/api/token", headers=headers, timeout=TIMEOUT)
+
+
+def test_temporary_keys_of_the_agency(sim: Simulator) -> None:
+    token = metadata_token(sim, "21600")
+    assert (token.status_code, token.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
+    for headers in ({}, {"X-Metadata-Token": token.text}):
+        credential = security_key(sim, **headers).json()["credential"]
+        assert set(credential) == {"access", "secret", "securitytoken", "expires_at"}
+        assert len(credential["expires_at"]) == len("2026-11-24T10:11:12.701000Z")
+        given = sim.key(credential["access"])
+        assert (given["secret_key"], given["security_token"]) == (credential["secret"], credential["securitytoken"])
+    sim.reset()
+    assert len(sim.cloud["access_keys"]) == 4
+
+
+def test_refusals_of_the_metadata_service(sim: Simulator) -> None:
+    token = metadata_token(sim, "60").text
+    assert security_key(sim, **{"X-Metadata-Token": token}).status_code == 200
+    sim.settings(clock_offset=61)
+    refusals = [security_key(sim, **{"X-Metadata-Token": given}) for given in (token, "nonsense")]
+    assert all("token is invalid" in answer.text for answer in refusals)
+    sim.settings(agency=None)
+    refusals.append(security_key(sim))
+    assert "Please configure Cloud Service Agency first" in refusals[-1].text
+    assert [answer.status_code for answer in refusals] == [401, 401, 401]
+    refusals += [metadata_token(sim, seconds) for seconds in (None, "0", "x")]
+    assert [answer.status_code for answer in refusals[3:]] == [400, 400, 400]
+    assert {answer.headers["Content-Type"].partition(";")[0] for answer in refusals} == {"text/html"}
 
 
 # Refusals of DRS and its gateway
@@ -436,6 +557,30 @@ def test_hanging(sim: Simulator) -> None:
     assert outcome(sim) == ("hang", True, 202, None)
 
 
+def test_an_echo_repeats_what_came(sim: Simulator) -> None:
+    token = sim.token()
+    sim.faults([{"kind": "echo"}, {"kind": "echo", "status": 500}])
+    answer = collect(sim, token, json={"reset_position_time": MOMENT})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
+    body = answer.json()
+    assert body == {"error_code": "APIGW.0301", "error_msg": body["error_msg"]}
+    assert body["error_msg"].endswith(f' {token} {{"reset_position_time": "{MOMENT}"}}')
+    assert outcome(sim) == ("echo", False, None, 401)
+    headers = {"Authorization": "SDK-HMAC-SHA256 Access=x", "X-Security-Token": "marked"}
+    answer = sim.session.get(f"{sim.url}/v3/projects", headers=headers, timeout=TIMEOUT)
+    assert answer.status_code == 500
+    assert " SDK-HMAC-SHA256 Access=x marked " in answer.json()["error_msg"]
+
+
+def test_an_echo_in_the_title_of_a_page(sim: Simulator) -> None:
+    sim.faults([{"kind": "echo", "content_type": "text/html", "status": 403}])
+    answer = log_in(sim, password="<&>'\"")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (403, "text/html")
+    title = answer.text.partition("<title>")[2].partition("</title>")[0]
+    assert "&lt;&amp;&gt;" in title
+    assert json.dumps("<&>'\"") in html.unescape(title)
+
+
 def test_faults_are_counted_and_matched(sim: Simulator) -> None:
     token = sim.token()
     sim.faults(
@@ -464,9 +609,13 @@ def test_mistaken_controls_are_refused(sim: Simulator) -> None:
     ):
         with pytest.raises(ValueError, match="400"):
             sim.faults(faults)
-    for settings in ({"colect_seconds": 1}, {"collect_seconds": "1"}, {"unpublished": ["nonsense"]}):
+    mistakes: list[dict[str, Any]] = [{"colect_seconds": 1}, {"collect_seconds": "1"}, {"clock_offset": "1"}]
+    mistakes += [{"unpublished": ["nonsense"]}, {"duplicate_projects": ["nonsense"]}, {"agency": "nonsense"}]
+    for settings in mistakes:
         with pytest.raises(ValueError, match="400"):
             sim.settings(**settings)
+    with pytest.raises(ValueError, match="400"):
+        sim.revoke("APIGW.0101")
 
 
 # The process

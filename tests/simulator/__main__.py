@@ -61,6 +61,7 @@ def main() -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            date_header=False,  # the cloud has a clock of its own
             timeout_graceful_shutdown=0,
             timeout_keep_alive=60,
         )

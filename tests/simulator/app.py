@@ -11,6 +11,7 @@ import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import connexion
 import yaml
@@ -32,6 +33,7 @@ from .errors import CloudError
 from .faults import JSON_TYPE, Front
 from .gateway import Gateway, Operation
 from .iam import Iam
+from .metadata import Metadata
 
 CONTRACTS = Path(__file__).parent
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -55,16 +57,25 @@ def read_contract(service: str) -> dict[str, Any]:
 
 
 def _operations(service: str) -> dict[str, Operation]:
-    items = (item for path in read_contract(service)["paths"].values() for method, item in path.items() if method in METHODS)
-    return {item["operationId"]: Operation(service, frozenset(item["responses"])) for item in items}
+    contract = read_contract(service)
+    items = (item for path in contract["paths"].values() for method, item in path.items() if method in METHODS)
+    return {
+        item["operationId"]: Operation(
+            service,
+            bool(item.get("security", contract.get("security"))),
+            item.get("x-permission", contract.get("x-permission")),
+            frozenset(item["responses"]),
+        )
+        for item in items
+    }
 
 
 def build(cloud: Cloud | None = None) -> Front:
     """The simulator as an ASGI application."""
     cloud = cloud or Cloud()
-    front = Front()
-    operations = {**_operations("iam"), **_operations("drs")}
-    services = {"iam": Iam(cloud), "control": Control(cloud, front, set(operations)), "drs": Drs(cloud)}
+    front = Front(cloud.now)
+    operations = {**_operations("iam"), **_operations("drs"), **_operations("metadata")}
+    services = {"iam": Iam(cloud), "control": Control(cloud, front, set(operations)), "drs": Drs(cloud), "metadata": Metadata(cloud)}
     operations.update(_operations("control"))
     app = connexion.AsyncApp(
         "simulator",
@@ -83,6 +94,7 @@ def build(cloud: Cloud | None = None) -> Front:
         app.add_api(
             f"{name}.yaml",
             name=name,
+            base_path=urlsplit(read_contract(name)["servers"][0]["url"]).path,  # connexion sorts by it: that without one comes last
             resolver=Resolver(partial(getattr, service)),
             strict_validation=True,
             validate_responses=True,

@@ -58,6 +58,9 @@ class Simulator:
     def forget_requests(self) -> None:
         self._control("DELETE", "requests")
 
+    def revoke(self, code: str = "APIGW.0301") -> None:
+        self._control("POST", "revoke", {"as": code})
+
     @property
     def cloud(self) -> dict[str, Any]:
         answer: dict[str, Any] = self._control("GET", "cloud")
@@ -66,6 +69,10 @@ class Simulator:
     @property
     def stderr(self) -> str:
         return self.stderr_file.read_text(encoding="utf-8", errors="replace")
+
+    def key(self, access_key: str = "SIMULATEDKEYOPERATOR") -> dict[str, Any]:
+        """An access key, of the start data or issued since."""
+        return next(item for item in self.cloud["access_keys"] if item["access_key"] == access_key)
 
     def token(self, user: str = "drs-operator", project: str | None = "eu-west-101") -> str:
         """Log in as a user of the start data, the quick way."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import os
+import secrets
+import string
 import time
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -20,9 +22,12 @@ import yaml
 START_DATA = Path(__file__).with_name("cloud.yaml")
 ENGINE = "mysql-to-dws"
 EXTRA_JOBS_PROJECT = "eu-west-101"
+AGENCY = "drs-operator"
 USER_FAILURES = 5  # in a row lock a user
 KEY_FAILURES = 6  # "more than 5" lock an access key
 TOKEN_BYTES = 6900  # about 9,200 characters: real tokens are that long
+SECURITY_TOKEN_BYTES = 600
+KEY_CHARACTERS = string.ascii_uppercase + string.digits
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # At this instant the binlog stood where the API pages' examples say it did.
 ANCHOR = datetime(2023, 9, 19, 7, 0, 0, tzinfo=timezone.utc)
@@ -37,8 +42,11 @@ class Settings:
     collect_seconds: float = 0.3
     token_lifetime: float = 24 * 3600.0
     lock_seconds: float = 15 * 60.0
+    clock_offset: float = 0.0
     unpublished: list[str] = field(default_factory=list)
     extra_jobs: int = 0
+    duplicate_projects: list[str] = field(default_factory=list)
+    agency: str | None = AGENCY
 
 
 @dataclass
@@ -75,6 +83,7 @@ class User:
     name: str
     password: str
     drs: bool
+    list_projects: bool = True
     enabled: bool = True
     locked: bool = False
     lockout: Lockout = field(default_factory=lambda: Lockout(USER_FAILURES))
@@ -86,6 +95,7 @@ class AccessKey:
     secret_key: str
     user: str
     security_token: str | None = None
+    expires: float | None = None
     lockout: Lockout = field(default_factory=lambda: Lockout(KEY_FAILURES))
 
 
@@ -109,6 +119,7 @@ class Token:
     project: Project | None
     issued: float
     expires: float
+    refusal: str | None = None  # the code of how it is refused, once it is revoked
 
 
 @dataclass
@@ -144,6 +155,10 @@ def extra_job_id(number: int) -> str:
     return f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r"
 
 
+def _random_text(size: int) -> str:
+    return base64.urlsafe_b64encode(os.urandom(size)).decode("ascii").rstrip("=").replace("_", "+")
+
+
 class Cloud:
     """Everything there is in one account, over all its regions."""
 
@@ -153,24 +168,31 @@ class Cloud:
     def reset(self) -> None:
         data = yaml.safe_load(START_DATA.read_text(encoding="utf-8"))
         self.account = Project(**data["account"])
-        self.projects = [Project(**item) for item in data["projects"]]
+        self.start_projects = [Project(**item) for item in data["projects"]]
         self.users = {item["name"]: User(**item) for item in data["users"]}
         self.access_keys = {item["access_key"]: AccessKey(**item) for item in data["access_keys"]}
         self.start_jobs = [Job(**item) for item in data["jobs"]]
         self.jobs: dict[str, Job] = {}
         self.settings = Settings()
         self.tokens: dict[str, Token] = {}
+        self.metadata_tokens: dict[str, float] = {}
         self.queries: dict[str, Query] = {}
         self.change_settings({})
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         self.settings = replace(self.settings, **changes)
+        duplicates = [Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects]
+        self.projects = [*self.start_projects, *duplicates]
         extra = [
             Job(extra_job_id(n), f"fleet-{n:05d}", EXTRA_JOBS_PROJECT, ENGINE, "INCRE_TRANSFER_STARTED", "FULL_INCR_TRANS", offset=n)
             for n in range(1, self.settings.extra_jobs + 1)
         ]
         known = self.jobs
         self.jobs = {job.id: known.get(job.id, job) for job in [*self.start_jobs, *extra]}
+
+    def now(self) -> float:
+        """What the cloud's clock says."""
+        return time.time() + self.settings.clock_offset
 
     def find_project(self, *, id: str | None = None, name: str | None = None) -> Project | None:
         return next((p for p in self.projects if (p.id == id if id else p.name == name)), None)
@@ -181,11 +203,30 @@ class Cloud:
         return job if project and project.id == project_id else None
 
     def issue_token(self, user: User, project: Project | None) -> Token:
-        now = time.time()
-        value = "MII" + base64.urlsafe_b64encode(os.urandom(TOKEN_BYTES)).decode("ascii").rstrip("=").replace("_", "+")
+        now = self.now()
+        value = "MII" + _random_text(TOKEN_BYTES)
         token = Token(value, user, project, now, now + self.settings.token_lifetime)
         self.tokens[value] = token
         return token
+
+    def revoke_tokens(self, refusal: str) -> None:
+        for token in self.tokens.values():
+            token.refusal = refusal
+
+    def issue_access_key(self, user: User) -> AccessKey:
+        """A temporary one."""
+        name, secret = (
+            "".join(secrets.choice(characters) for _position in range(length)) for characters, length in ((KEY_CHARACTERS, 20), (string.ascii_letters, 40))
+        )
+        expires = self.now() + self.settings.token_lifetime
+        key = AccessKey(name, secret, user.name, "gQ" + _random_text(SECURITY_TOKEN_BYTES), expires)
+        self.access_keys[name] = key
+        return key
+
+    def issue_metadata_token(self, seconds: int) -> str:
+        value = _random_text(40)
+        self.metadata_tokens[value] = self.now() + seconds
+        return value
 
     def collect(self, job: Job, moment: datetime) -> Query:
         query = Query(str(uuid.uuid4()), job, position_at(moment, job.offset), time.time() + self.settings.collect_seconds)
@@ -198,7 +239,7 @@ class Cloud:
 
     def describe(self) -> dict[str, Any]:
         """What a test needs to know."""
-        project_ids = {project.name: project.id for project in self.projects}
+        project_ids = {project.name: project.id for project in self.start_projects}
         return {
             "account": asdict(self.account),
             "projects": [asdict(project) for project in self.projects],

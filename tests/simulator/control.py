@@ -31,11 +31,20 @@ class Control:
         return self.cloud.describe()
 
     async def change_settings(self, body: dict[str, Any]) -> dict[str, Any]:
-        unknown = set(body.get("unpublished", [])) - self.operation_ids
-        if unknown:
-            raise ControlError(f"No such operations: {sorted(unknown)}; there are {sorted(self.operation_ids)}")
+        for kind, given, known in (
+            ("operations", body.get("unpublished", []), self.operation_ids),
+            ("projects", body.get("duplicate_projects", []), {project.name for project in self.cloud.start_projects}),
+            ("users", filter(None, [body.get("agency")]), set(self.cloud.users)),
+        ):
+            unknown = set(given) - known
+            if unknown:
+                raise ControlError(f"No such {kind}: {sorted(unknown)}; there are {sorted(known)}")
         self.cloud.change_settings(body)
         return asdict(self.cloud.settings)
+
+    async def revoke_tokens(self, body: dict[str, str]) -> tuple[None, int]:
+        self.cloud.revoke_tokens(body["as"])
+        return None, 204
 
     async def list_requests(self) -> list[dict[str, Any]]:
         return [asdict(seen) for seen in self.front.seen]

@@ -25,7 +25,7 @@ class Drs:
             moment = parse_time(body["reset_position_time"])
         except ValueError:
             raise CloudError("DRS.M00202", "reset_position_time") from None
-        if moment > datetime.now(timezone.utc):
+        if moment > datetime.fromtimestamp(self.cloud.now(), timezone.utc):
             raise CloudError("DRS.M00202", "reset_position_time")
         query = self.cloud.collect(job, moment)
         return {"id": query.id, "job_id": job.id, "status": "pending"}, 202

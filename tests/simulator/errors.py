@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from typing import Any
 MESSAGES: dict[str, tuple[int, str, str]] = {
     "APIGW.0101": (404, "The API does not exist or has not been published in the environment", "API不存在或者未在该环境中发布"),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {0}", "IAM认证信息错误：{0}"),
+    "APIGW.0307": (401, "The token must be updated.", "Token需要更新。"),
     "DRS.10000010": (400, "Job does not exist, please check job id.", "任务不存在，请检查任务ID。"),
     "DRS.10030014": (400, "Firstly, please the query object info.", "请先查询对象信息。"),
     "DRS.M00100": (403, "Invalid token.", "IAM鉴权不合法。"),
@@ -24,9 +26,21 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
 }
 MESSAGE_LENGTH = 512
+# Of IAM. The first is Keystone's; the second too, and exactly as long as what IAM was seen to answer with 403.
+UNAUTHENTICATED = "The request you have made requires authentication."
+FORBIDDEN = "You are not authorized to perform the requested action."
 
 
-class CloudError(Exception):
+class Refusal(Exception):
+    """What goes out in place of an answer."""
+
+    status: int
+
+    def body(self, language: str, request_id: str) -> dict[str, Any] | str:
+        raise NotImplementedError
+
+
+class CloudError(Refusal):
     """A refusal by a service or by the gateway in front of it."""
 
     def __init__(self, code: str, *details: str) -> None:
@@ -44,7 +58,7 @@ class CloudError(Exception):
         return body
 
 
-class IamError(Exception):
+class IamError(Refusal):
     """A refusal by IAM, which has Keystone's shape and knows no languages."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -55,7 +69,20 @@ class IamError(Exception):
         return {"error": {"code": self.status, "message": str(self), "title": HTTPStatus(self.status).phrase}}
 
 
-class ControlError(Exception):
+class MetadataError(Refusal):
+    """A refusal by the metadata service, which answers as OpenStack's does."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def body(self, language: str, request_id: str) -> str:
+        title = f"{self.status} {HTTPStatus(self.status).phrase}"
+        text = f"<h1>{title}</h1>\n  {escape(str(self))}<br /><br />"
+        return f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  {text}\n\n\n </body>\n</html>"
+
+
+class ControlError(Refusal):
     """A control request that makes no sense: a mistake in a test."""
 
     status = 400

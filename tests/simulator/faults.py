@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 import socket
@@ -15,7 +16,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CONTROL = "/_simulator/"
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head><body><h1>Please sign in</h1></body></html>\n"
 JSON_TYPE = "application/json"
+HTML_TYPE = "text/html"
+ECHOED = ("x-auth-token", "authorization", "x-security-token", "x-metadata-token")
 
 
 @dataclass
@@ -87,8 +92,9 @@ class Answer:
 class Front:
     """The outermost ASGI application."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.app: ASGIApp = _no_app
+        self.clock = clock
         self.reset()
 
     def reset(self) -> None:
@@ -97,6 +103,10 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["request_id"] = uuid.uuid4().hex
+        if "path" in scope and scope["path"].startswith("http://"):
+            # A request as one makes it to a proxy. This is how requests to the fixed address of the metadata service can be led here.
+            scope["path"] = urlsplit(scope["path"]).path
+            scope["raw_path"] = scope["path"].encode()
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self.app(scope, receive, send)
             return
@@ -109,7 +119,7 @@ class Front:
         self.seen.append(seen)
         fault = next((fault for fault in self.faults if fault.applies(seen.method, seen.path)), None)
         seen.fault = fault.kind if fault else None
-        exchange = Exchange(self.app, scope, receive, send, body, seen)
+        exchange = Exchange(self.app, self.clock, scope, receive, send, body, seen)
         await (FAULTS[fault.kind](exchange, fault) if fault else exchange.send(await exchange.process()))
 
 
@@ -118,6 +128,7 @@ class Exchange:
     """One request on its way, and the ways its answer can take."""
 
     app: ASGIApp
+    clock: Callable[[], float]
     scope: Scope
     receive: Receive
     send_message: Send
@@ -142,7 +153,10 @@ class Exchange:
 
     async def send(self, answer: Answer, part: float = 1.0) -> None:
         self.seen.status = answer.status
-        await self.send_message({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        headers = answer.headers
+        if "date" not in Headers(raw=headers):
+            headers = [*headers, (b"date", formatdate(self.clock(), usegmt=True).encode("ascii"))]
+        await self.send_message({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = answer.body[: int(len(answer.body) * part)]
         await self.send_message({"type": "http.response.body", "body": body, "more_body": part < 1.0})
 
@@ -210,12 +224,20 @@ async def _cut(exchange: Exchange, fault: Fault) -> None:
 
 async def _html(exchange: Exchange, fault: Fault) -> None:
     page = replace(fault, body=HTML if fault.body is None else fault.body)
-    await exchange.send(exchange.canned(page, await exchange.process(), content_type="text/html"))
+    await exchange.send(exchange.canned(page, await exchange.process(), content_type=HTML_TYPE))
 
 
 async def _hang(exchange: Exchange, fault: Fault) -> None:
     await exchange.process()
     await exchange.gone()
+
+
+async def _echo(exchange: Exchange, fault: Fault) -> None:
+    seen = exchange.seen
+    message = " ".join(["Incorrect IAM authentication information:", *(seen.headers[name] for name in ECHOED if name in seen.headers), seen.body])
+    page = f"<!DOCTYPE html>\n<html><head><title>{html.escape(message)}</title></head><body></body></html>\n"
+    body = page if fault.content_type == HTML_TYPE else {"error_code": "APIGW.0301", "error_msg": message}
+    await exchange.send(exchange.canned(replace(fault, status=fault.status or 401, body=body)))
 
 
 FAULTS: dict[str, Callable[[Exchange, Fault], Awaitable[None]]] = {
@@ -228,6 +250,7 @@ FAULTS: dict[str, Callable[[Exchange, Fault], Awaitable[None]]] = {
     "html": _html,
     "replace": _status_after,
     "hang": _hang,
+    "echo": _echo,
 }
 
 

@@ -19,11 +19,11 @@ from connexion.exceptions import NonConformingResponse, ProblemException
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .cloud import AccessKey, Cloud, User
-from .errors import CloudError, ControlError, IamError
+from .errors import FORBIDDEN, UNAUTHENTICATED, CloudError, ControlError, IamError, MetadataError, Refusal
 
 CLOCK_SKEW = 15 * 60
 SIGNED = re.compile(r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)")
@@ -34,6 +34,8 @@ class Operation:
     """What the gateway knows of an operation: out of the contract."""
 
     service: str
+    secured: bool
+    permission: str | None
     statuses: frozenset[str]
 
 
@@ -62,15 +64,15 @@ class Gateway:
                 add_ids(message, service, request_id)
             await send(message)
 
-        refusal: CloudError | IamError | ControlError
+        refusal: Refusal
         try:
             if operation is None or name in self.cloud.settings.unpublished:
-                raise CloudError("APIGW.0101")
-            if service == "drs":
-                self._authorize(scope, headers)
+                raise MetadataError(404, "The resource could not be found.") if service == "metadata" else CloudError("APIGW.0101")
+            if operation.secured:
+                self._authorize(operation, scope, headers)
             await self.app(scope, receive, send_checked)
             return
-        except (CloudError, IamError, ControlError) as exc:
+        except Refusal as exc:
             refusal = exc
         except ProblemException as exc:  # what connexion has against a request
             if exc.status >= 500:
@@ -78,27 +80,39 @@ class Gateway:
             refusal = _malformed(service, str(exc.detail).splitlines()[0])
         except UnicodeDecodeError as exc:
             refusal = _malformed(service, str(exc))
-        answer = JSONResponse(refusal.body(headers.get("x-language", ""), request_id), refusal.status)
+        body = refusal.body(headers.get("x-language", ""), request_id)
+        answer = HTMLResponse(body, refusal.status) if isinstance(body, str) else JSONResponse(body, refusal.status)
         await answer(scope, receive, send_checked)
 
-    def _authorize(self, scope: Scope, headers: Headers) -> None:
-        project_id = scope["path_params"]["project_id"]
-        if "x-auth-token" in headers:
-            user = self._token_user(headers["x-auth-token"], project_id)
+    def _authorize(self, operation: Operation, scope: Scope, headers: Headers) -> None:
+        """See who is calling, and whether they may. Signatures are always the gateway's business, tokens for IAM are IAM's own."""
+        iam = operation.service == "iam"
+        if "x-auth-token" in headers and iam:
+            user = self._iam_token_user(headers["x-auth-token"])
+        elif "x-auth-token" in headers:
+            user = self._drs_token_user(headers["x-auth-token"], scope["path_params"]["project_id"])
         elif "authorization" in headers:
             user = self._signing_user(scope, headers)
-            if self.cloud.find_project(id=project_id) is None:
+            if not iam and self.cloud.find_project(id=scope["path_params"]["project_id"]) is None:
                 raise CloudError("DRS.M00261")
         else:
-            raise CloudError("APIGW.0301", "x-auth-token not found")
-        if not user.drs:
-            raise CloudError("DRS.M00102")
+            raise IamError(401, UNAUTHENTICATED) if iam else CloudError("APIGW.0301", "x-auth-token not found")
+        if operation.permission and not getattr(user, operation.permission):
+            raise IamError(403, FORBIDDEN) if iam else CloudError("DRS.M00102")
 
-    def _token_user(self, value: str, project_id: str) -> User:
+    def _iam_token_user(self, value: str) -> User:
+        token = self.cloud.tokens.get(value)
+        if token is None or token.refusal or token.expires <= self.cloud.now():
+            raise IamError(401, UNAUTHENTICATED)
+        return token.user
+
+    def _drs_token_user(self, value: str, project_id: str) -> User:
         token = self.cloud.tokens.get(value)
         if token is None:
             raise CloudError("APIGW.0301", "decrypt token fail")
-        if token.expires <= time.time():
+        if token.refusal:
+            raise CloudError(token.refusal, "decrypt token fail")
+        if token.expires <= self.cloud.now():
             raise CloudError("DRS.M00100")
         if token.project is None or token.project.id != project_id:
             raise CloudError("DRS.M00261")
@@ -115,11 +129,13 @@ class Gateway:
             raise CloudError("APIGW.0301", f"ak {given['key']} is locked")
         if headers.get("x-security-token") != key.security_token:
             raise CloudError("APIGW.0301", "invalid security token")
+        if key.expires is not None and key.expires <= self.cloud.now():
+            raise CloudError("APIGW.0301", "security token has expired")
         signed = given["headers"].split(";")
         if not _signature_holds(key, scope, headers, signed, given["signature"]):
             key.lockout.failed(self.cloud.settings.lock_seconds)
             raise CloudError("APIGW.0301", "verify aksk signature fail")
-        if abs(timegm(time.strptime(headers["x-sdk-date"], "%Y%m%dT%H%M%SZ")) - time.time()) > CLOCK_SKEW:
+        if abs(timegm(time.strptime(headers["x-sdk-date"], "%Y%m%dT%H%M%SZ")) - self.cloud.now()) > CLOCK_SKEW:
             raise CloudError("APIGW.0301", "signature expired")
         key.lockout.succeeded()
         user = self.cloud.users[key.user]
@@ -146,11 +162,13 @@ def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: lis
     return hmac.compare_digest(expected.rpartition("Signature=")[2], signature)
 
 
-def _malformed(service: str, detail: str) -> CloudError | IamError | ControlError:
+def _malformed(service: str, detail: str) -> Refusal:
     if service == "drs":
         return CloudError("DRS.M00200", detail)
     if service == "iam":
         return IamError(400, f"Malformed request: {detail}")
+    if service == "metadata":
+        return MetadataError(400, detail)
     return ControlError(detail)
 
 

@@ -10,11 +10,15 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from .cloud import Cloud, Token
-from .errors import IamError
+from .cloud import Cloud, Project, Token
+from .errors import UNAUTHENTICATED, IamError
+
+PROJECTS = "https://iam.myhuaweicloud.com/v3/projects"
+AUTH_PROJECTS = "https://iam.myhuaweicloud.com/v3/auth/projects"
+NO_PAGES = {"previous": None, "next": None}
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
     """As IAM writes it: milliseconds, in six digits."""
     moment = datetime.fromtimestamp(seconds, timezone.utc)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}000Z"
@@ -27,6 +31,30 @@ class Iam:
     async def keystone_create_user_token_by_password(self, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
         token = self._log_in(body["auth"])
         return {"token": self._describe(token)}, 201, {"X-Subject-Token": token.value}
+
+    async def keystone_list_projects(self, page: int = 1, per_page: int = 5000, **criteria: Any) -> dict[str, Any]:
+        projects = [self._describe_project(project) for project in self.cloud.projects]
+        matching = [project for project in projects if all(project[name] == value for name, value in criteria.items())]
+        for project in matching:
+            project["links"] |= NO_PAGES
+        return {"projects": matching[(page - 1) * per_page :][:per_page], "links": {"self": PROJECTS, **NO_PAGES}}
+
+    async def keystone_list_auth_projects(self) -> dict[str, Any]:
+        return {"projects": [self._describe_project(project) for project in self.cloud.projects], "links": {"self": AUTH_PROJECTS}}
+
+    def _describe_project(self, project: Project) -> dict[str, Any]:
+        region, _separator, suffix = project.name.partition("_")
+        parent = self.cloud.find_project(name=region) if suffix else None
+        return {
+            "id": project.id,
+            "name": project.name,
+            "domain_id": self.cloud.account.id,
+            "parent_id": (parent or self.cloud.account).id,
+            "is_domain": False,
+            "enabled": True,
+            "description": "",
+            "links": {"self": f"{PROJECTS}/{project.id}"},
+        }
 
     def _log_in(self, auth: dict[str, Any]) -> Token:
         given = auth["identity"]["password"]["user"]
@@ -44,7 +72,7 @@ class Iam:
         scope = auth.get("scope", {}).get("project")
         project = self.cloud.find_project(id=scope.get("id"), name=scope.get("name")) if scope else None
         if scope and project is None:
-            raise IamError(401, "The request you have made requires authentication.")
+            raise IamError(401, UNAUTHENTICATED)
         return self.cloud.issue_token(user, project)
 
     def _describe(self, token: Token) -> dict[str, Any]:
@@ -52,8 +80,8 @@ class Iam:
         scope = {"project": {**asdict(token.project), "domain": account}} if token.project else {"domain": account}
         return {
             "catalog": [],
-            "expires_at": _timestamp(token.expires),
-            "issued_at": _timestamp(token.issued),
+            "expires_at": timestamp(token.expires),
+            "issued_at": timestamp(token.issued),
             "methods": ["password"],
             "roles": [{"id": "0", "name": "drs_admin"}] if token.user.drs else [],
             "user": {"domain": account, "id": token.user.id, "name": token.user.name, "password_expires_at": ""},

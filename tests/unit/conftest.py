@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import socket
+import ssl
 import tempfile
 import time
 
@@ -12,16 +15,24 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 import responses
+import trustme
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
+from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _drs, _http
+from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
 _STORAGE = tempfile.TemporaryDirectory()
 hypothesis.configuration.set_hypothesis_home_dir(_STORAGE.name)
 hypothesis.settings.register_profile("units", database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("units")
+
+
+def pytest_configure(config):
+    # What the official SDK does with newer versions of Python is its own business.
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:huaweicloudsdkcore")
 
 
 class Clock:
@@ -47,9 +58,34 @@ def clock(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
+    """Nothing that a user has in the environment or at home is seen. No file is in a home that is a file itself."""
     for name in list(os.environ):
-        if name.startswith("HW_") or name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        if name.startswith(("HW_", "HUAWEICLOUD_")) or name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_this_host(monkeypatch):
+    left = []
+
+    def connect(self, address):
+        if self.family != socket.AF_UNIX and not ipaddress.ip_address(address[0]).is_loopback:
+            left.append(address)
+            raise OSError(f"Nothing listens at {address}.")
+        return original_connect(self, address)
+
+    def getaddrinfo(host, *args, **kwargs):
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            left.append(host)
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return original_getaddrinfo(host, *args, **kwargs)
+
+    original_connect, original_getaddrinfo = socket.socket.connect, socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    assert left == []
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +96,73 @@ def _fresh_process(monkeypatch):
 
 
 @pytest.fixture
+def refusing_url():
+    """An address where no one listens, and no one can begin to while the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def metadata(monkeypatch, refusing_url):
+    """Set where the metadata service of an ECS host is. At first there is none."""
+
+    def at(url):
+        monkeypatch.setattr(MetadataAccessor, "_METADATA_ENDPOINT", url)
+
+    at(refusing_url)
+    return at
+
+
+@pytest.fixture
+def profile(monkeypatch, tmp_path):
+    """Write the file that the official SDK keeps access keys in, and return its path."""
+
+    def write(content):
+        path = tmp_path / "credentials"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture
 def cloud():
     """The answers that a test gives. A request that it did not foresee fails, and so does an answer that nobody asked for."""
     with responses.RequestsMock() as cloud:
         yield cloud
+
+
+@pytest.fixture
+def serve():
+    """Start servers that are stopped after the test."""
+    servers = []
+
+    def start(*scripts, **kwargs):
+        servers.append(Server(*scripts, **kwargs))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def tls(authority):
+    """For a server at 127.0.0.1, by that authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def ca_cert(authority, tmp_path):
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)

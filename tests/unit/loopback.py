@@ -37,8 +37,8 @@ def hold(connection):
 class Server:
     """A server on loopback for what only a socket can do.
 
-    Each connection is dealt with by the next of some scripts, and all later ones by the last. Bytes are sent once the request is there. A function
-    is called with the connection and the server; it reads the request itself, if it wants to.
+    Each connection is dealt with, in a thread of its own, by the next of some scripts, and all later ones by the last. Bytes are sent once the request
+    is there. A function is called with the connection and the server; it reads the request itself, if it wants to.
     """
 
     def __init__(self, *scripts, tls=None):
@@ -46,6 +46,7 @@ class Server:
         self.stopped = threading.Event()
         self._scripts = itertools.chain(scripts, itertools.repeat(scripts[-1]))
         self._tls = tls
+        self._open = []
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
@@ -69,28 +70,36 @@ class Server:
         socket.create_connection(self.address).close()  # wakes accept()
         self._thread.join()
         self._listener.close()
+        for connection in self._open:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)  # wakes whoever waits at either end
+            except OSError:  # it was closed
+                pass
 
     def _serve(self):
         while True:
             connection, _peer = self._listener.accept()
-            with connection:
-                if self.stopped.is_set():
-                    return
-                connection.settimeout(20)
-                try:
-                    self._deal_with(connection, next(self._scripts))
-                except OSError:  # the client hung up, or did not like the certificate
-                    pass
+            if self.stopped.is_set():
+                connection.close()
+                return
+            connection.settimeout(20)
+            threading.Thread(target=self._deal_with, args=(connection, next(self._scripts)), daemon=True).start()
 
     def _deal_with(self, connection, script):
-        if self._tls:
-            connection = self._tls.wrap_socket(connection, server_side=True)
-        with connection:
-            if callable(script):
-                script(connection, self)
-            else:
-                self.read_request(connection)
-                connection.sendall(script)
+        try:
+            with connection:
+                self._open.append(connection)
+                if self._tls:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                    self._open.append(connection)
+                with connection:
+                    if callable(script):
+                        script(connection, self)
+                    else:
+                        self.read_request(connection)
+                        connection.sendall(script)
+        except OSError:  # the client hung up, or did not like the certificate
+            pass
 
 
 def reset_within_request(connection, server):
@@ -124,20 +133,67 @@ def stall_within_body(connection, server):
     hold(connection)
 
 
-def drip(connection, server):
-    """Never silent for long, and at an end after two seconds."""
+def _slowly(connection, server, piece):
+    """Never silent for long, and without an end."""
+    while not server.stopped.wait(0.01):
+        connection.sendall(piece)
+
+
+def drip_header(connection, server):
+    server.read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    _slowly(connection, server, b"x")
+
+
+def drip_body(connection, server):
+    server.read_request(connection)
+    connection.sendall(answer(length=100000))
+    _slowly(connection, server, b" ")
+
+
+def drip_chunks(connection, server):
     server.read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for _chunk in range(200):
-        server.stopped.wait(0.01)
-        connection.sendall(b"1\r\n \r\n")
-    connection.sendall(b"0\r\n\r\n")
+    _slowly(connection, server, b"1\r\n \r\n")
 
 
 def flood(connection, server):
-    """Eight megabytes, whose number is not told beforehand."""
+    """As much as the client takes, and as fast, whose number is not told beforehand."""
     server.read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for _chunk in range(128):
+    while not server.stopped.is_set():
         connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
-    connection.sendall(b"0\r\n\r\n")
+
+
+def proxy(to=None, tls=None, then=None):
+    """A script that lets a client through with CONNECT, and deals with what comes then as a server would, over TLS.
+
+    :arg to: the address to go to in place of the one that is asked for. Without it, the script I(then) is called behind the TLS of I(tls).
+    """
+
+    def script(connection, server):
+        server.read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if then:
+            with tls.wrap_socket(connection, server_side=True) as inner:
+                then(inner, server)
+            return
+        with socket.create_connection(to, timeout=20) as target:
+            back = threading.Thread(target=_copy, args=(target, connection), daemon=True)
+            back.start()
+            _copy(connection, target)
+            back.join()
+
+    return script
+
+
+def _copy(source, target):
+    try:
+        while True:
+            target.sendall(_receive(source))
+    except OSError:  # one of them hung up
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

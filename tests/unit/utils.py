@@ -4,13 +4,20 @@
 
 from __future__ import annotations
 
+import functools
+import html
 import json
 import pathlib
+import re
+import traceback
 import types
-from importlib import machinery
 from unittest import mock
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from ansible.module_utils import basic
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
 
 COLLECTION = pathlib.Path(__file__).parents[2]
 REGION = "eu-west-101"
@@ -24,15 +31,28 @@ POSITION = "mysql-bin.000277:805"
 REQUEST_ID = "4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2"
 PASSWORD = 'pa"ss<wörd> %/&'
 TOKEN = "MIIa" + "0123456789abcdefGHIJ+/-_" * 380
+NEW_TOKEN = "MIIb" + "abcdefGHIJ0123456789+/-_" * 380
+ACCESS_KEY = "HPUAEXAMPLEACCESSKEY"
+SECRET_KEY = "8vExampleSecretKey+0123456789/abcdefghij"
+SECURITY_TOKEN = "hQpjbExample" + "zyxwvutsrq9876543210/+==" * 20
+PROXY_PASSWORD = "pro/xy'&word"
+SECRETS = (PASSWORD, TOKEN, NEW_TOKEN, ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, PROXY_PASSWORD)
 
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
+PROJECTS_URL = f"{IAM}/v3/projects"
+OWN_PROJECTS_URL = f"{IAM}/v3/auth/projects"
 JOB_URL = f"{DRS}/v5/{PROJECT_ID}/jobs/{JOB_ID}"
 COLLECT_URL = f"{JOB_URL}/collect-db-position"
 RESULT_URL = f"{JOB_URL}/db-position"
 
 
-def add_login(cloud, token=TOKEN, project_id=PROJECT_ID):
-    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": token}, json={"token": {"project": {"id": project_id}, "catalog": []}})
+def add_login(cloud, token=TOKEN, **more):
+    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": token}, json={"token": {"project": {"id": PROJECT_ID}, "catalog": [], **more}})
+
+
+def add_projects(cloud, *names, url=PROJECTS_URL):
+    """A list of projects with certain names. The first has the id that the other answers are for."""
+    cloud.get(url, json={"links": {}, "projects": [{"name": name, "id": PROJECT_ID if not number else f"other{number}"} for number, name in enumerate(names)]})
 
 
 def add_collect(cloud, **body):
@@ -52,13 +72,83 @@ def bodies(cloud, method="POST"):
     return [json.loads(call.request.body) for call in cloud.calls if call.request.method == method]
 
 
+def check_signature(method, url, headers, body, secret_key=SECRET_KEY):
+    """Sign a request, as it was sent, with the official signer and the headers that it says it signs, and compare."""
+    headers = {name.lower(): value for name, value in headers.items()}
+    names = re.fullmatch(rf"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{{64}}", headers["authorization"])[1].split(";")
+    assert {"content-type", "host", "x-sdk-date"} <= set(names)
+    # Whatever else says who it is has to be signed as well.
+    assert {"x-project-id", "x-security-token"} & set(headers) <= set(names)
+    parts = urlsplit(url)
+    assert headers["host"] == parts.netloc
+    again = SdkRequest(
+        method=method,
+        schema=parts.scheme,
+        host=parts.netloc,
+        resource_path=parts.path,
+        query_params=parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)),
+        header_params={name: headers[name] for name in names},
+        body=body or b"",
+    )
+    Signer(BasicCredentials(ACCESS_KEY, secret_key)).sign(again)
+    assert headers["authorization"] == again.header_params["Authorization"]
+
+
+def check_signed(request):
+    """Check the signature on a request that a test got from the cloud."""
+    check_signature(request.method, request.url, request.headers, request.body)
+    assert "X-Auth-Token" not in request.headers
+    assert not readable(SECRET_KEY, str(dict(request.headers)), request.url, (request.body or b"").decode())
+
+
+def _readings(text, depth):
+    yield text
+    if depth:
+        for reading in {html.unescape(text), unquote(text), unquote_plus(text), _from_json(text)} - {text}:
+            yield from _readings(reading, depth - 1)
+
+
+def _from_json(text):
+    """Take back the escapes of JSON, wherever they stand."""
+    pairs = re.sub(r"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)", lambda pair: _character(pair[1], pair[2]), text)
+    letters = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+    return re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", lambda match: _character(match[1]) if match[1] else letters.get(match[2], match[2]), pairs)
+
+
+def _character(*units):
+    return b"".join(int(unit, 16).to_bytes(2, "big") for unit in units).decode("utf-16-be", "surrogatepass")
+
+
+def readable(secret, *texts, depth=2):
+    """Whether somebody who takes back what JSON, HTML and URLs do to a text finds a secret, or the beginning of a long one."""
+    return any(secret[:20] in reading for text in texts for reading in _readings(text, depth))
+
+
+def shown(error):
+    """All that can be seen of an error, with what it was made of."""
+    facts = (error.error_code, error.error_msg, error.request_id) if hasattr(error, "error_code") else ()
+    return "\n".join([repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)])
+
+
+def check_nothing_shown(*texts, secrets=SECRETS):
+    assert [secret for secret in secrets if readable(secret, *texts)] == []
+    for text in texts:
+        for reading in _readings(text, 2):
+            assert not re.search(r"signature=\w", reading, re.IGNORECASE)
+
+
 def patch_args(args, check_mode=False):
     """Give arguments to the modules that are made meanwhile. Newer versions of ansible-core have a helper for it, 2.17 and 2.18 have not."""
     return mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check_mode}}).encode())
 
 
+@functools.lru_cache(maxsize=None)
+def _compiled(path):
+    return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+
+
 def execute(path, name):
     """Execute a Python file under a name, and return what it defines."""
     module = types.ModuleType(name)
-    machinery.SourceFileLoader(name, str(path)).exec_module(module)
+    exec(_compiled(pathlib.Path(path)), module.__dict__)
     return module

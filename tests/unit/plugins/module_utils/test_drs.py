@@ -18,7 +18,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import (
     PositionResult,
     StillPendingError,
     check_job_id,
-    check_status,
+    check_query_id,
     parse_time,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
@@ -29,7 +29,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     InputError,
     NoAnswerError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import TokenIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECT_URL,
@@ -54,7 +54,8 @@ NOW = datetime(2024, 2, 29, 12, 0, 0, 999999, tzinfo=UTC)
 
 
 def client(endpoint=DRS, language="en-us", max_retries=0):
-    return DrsClient(HttpClient(timeout=10, max_retries=max_retries), TokenIdentity(TOKEN, PROJECT_ID), endpoint, language)
+    http = HttpClient(timeout=10, max_retries=max_retries)
+    return DrsClient(Session(http, TokenIdentity(Credentials(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)
 
 
 @pytest.fixture
@@ -114,6 +115,8 @@ class TestTime:
             "\N{ARABIC-INDIC DIGIT TWO}023-09-19T07:00:00Z",
             "2023-09-19T07:00:0\N{FULLWIDTH DIGIT ZERO}Z",
             "2023-09-19T07:00:00\N{MINUS SIGN}05:00",
+            "2023-09-19T07:00:00+08:60",
+            "2023-09-19T07:00:00+0899",
         ],
     )
     def test_no_time(self, value):
@@ -207,18 +210,39 @@ class TestValues:
 
     @pytest.mark.parametrize("value", ["pending", "success", "failed"])
     def test_status(self, value):
-        assert check_status(value) == value
+        assert client().check_status(value) == value
 
     @pytest.mark.parametrize("value", ["", "SUCCESS", "done", None, 0, True, ["success"], {"status": "success"}, "x" * 9999])
     def test_bad_status(self, value):
         with pytest.raises(BadAnswerError, match="status") as caught:
-            check_status(value)
+            client().check_status(value)
         assert len(str(caught.value)) < 200
 
-    @pytest.mark.parametrize("project_id", [None, "", "a/b"])
-    def test_project_id(self, project_id):
-        with pytest.raises(InputError, match="project_id"):
-            DrsClient(HttpClient(), TokenIdentity(TOKEN, project_id), DRS)
+    @pytest.mark.parametrize("value", [QUERY_ID, "x", "a/../b?c=d&e", "!~", "x" * 128])
+    def test_query_id(self, value):
+        assert check_query_id(value) == value
+
+    @pytest.mark.parametrize("value", ["", " ", "a b", "a\n", "\ud800", "\u00e9", "\x00", "\x7f", "x" * 129, "x" * 9999])
+    def test_bad_query_id(self, value):
+        with pytest.raises(InputError, match="query_id") as caught:
+            check_query_id(value)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+    @given(st.text() | st.text(st.characters(min_codepoint=33, max_codepoint=126)))
+    def test_any_id(self, value):
+        for check, pattern in ((check_job_id, "[0-9A-Za-z-]{36}"), (check_query_id, "[!-~]{1,128}")):
+            good = re.fullmatch(pattern, value) is not None
+            try:
+                assert check(value) == value
+                assert good
+            except InputError as error:
+                assert not good
+                assert str(error).isprintable()
+
+    @given(st.text("0123456789abcdefJBR-", min_size=36, max_size=36))
+    def test_any_job_id_that_is_one(self, value):
+        assert check_job_id(value) == value
 
 
 class TestCollect:
@@ -249,7 +273,7 @@ class TestCollect:
         add_collect(cloud, status={"odd": 1})
         assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
 
-    @pytest.mark.parametrize("query_id", [None, "", 7, ["x"], {"id": "x"}])
+    @pytest.mark.parametrize("query_id", [None, "", 7, ["x"], {"id": "x"}, "a b", "a\n", "\ud800", "x" * 129])
     def test_no_id(self, cloud, drs, query_id):
         add_collect(cloud, id=query_id)
         with pytest.raises(BadAnswerError) as caught:
@@ -257,6 +281,13 @@ class TestCollect:
         error = caught.value
         assert (error.maybe_accepted, error.http_status, error.request_id) == (True, 202, REQUEST_ID)
         assert "DRS may have accepted" in str(error)
+
+    @pytest.mark.parametrize("headers, said", [({"X-Request-Id": "r1"}, ["(request id r1)"]), ({}, [])])
+    def test_no_id_with_a_request_id(self, cloud, drs, headers, said):
+        cloud.post(COLLECT_URL, status=202, json={}, headers=headers)
+        with pytest.raises(BadAnswerError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert re.findall(r"\(request id.*?\)", str(caught.value)) == said
 
     @pytest.mark.parametrize("body", ["", "{}", "[]", "null", "{", "<html>"])
     def test_empty_or_no_object(self, cloud, drs, body):
@@ -309,8 +340,8 @@ class TestCollect:
 class TestResult:
     def test_request(self, cloud, drs):
         add_result(cloud, "success")
-        assert drs.show_position_result(JOB_ID, "id with / & ?") == PositionResult("success", POSITION, "result-success")
-        assert cloud.calls[0].request.url == f"{RESULT_URL}?query_id=id+with+%2F+%26+%3F"
+        assert drs.show_position_result(JOB_ID, "id/with&?") == PositionResult("success", POSITION, "result-success")
+        assert cloud.calls[0].request.url == f"{RESULT_URL}?query_id=id%2Fwith%26%3F"
         assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
 
     @pytest.mark.parametrize("status", ["pending", "failed"])
@@ -318,7 +349,7 @@ class TestResult:
         add_result(cloud, status)
         assert drs.show_position_result(JOB_ID, QUERY_ID) == PositionResult(status, None, f"result-{status}")
 
-    @pytest.mark.parametrize("position", [None, "", 805, ["mysql-bin.000277:805"]])
+    @pytest.mark.parametrize("position", [None, "", 805, ["mysql-bin.000277:805"], "a\nb", "\x1b[31m"])
     def test_success_without_a_position(self, cloud, drs, position):
         add_result(cloud, "success", position)
         with pytest.raises(BadAnswerError, match="position") as caught:
@@ -328,8 +359,9 @@ class TestResult:
     @pytest.mark.parametrize("status", ["running", None, 7])
     def test_unknown_status(self, cloud, drs, status):
         add_result(cloud, status)
-        with pytest.raises(BadAnswerError, match="status"):
+        with pytest.raises(BadAnswerError, match="status") as caught:
             drs.show_position_result(JOB_ID, QUERY_ID)
+        assert (caught.value.http_status, caught.value.request_id) == (200, f"result-{status}")
 
 
 class TestWait:
@@ -368,11 +400,30 @@ class TestWait:
         with pytest.raises(ApiError, match="Collect the position again"):
             drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2)
 
-    def test_retries_end_with_the_time(self, cloud, clock):
-        cloud.get(RESULT_URL, status=503, headers={"Retry-After": "60"})
-        with pytest.raises(ApiError):
-            client(max_retries=99).wait_for_position(JOB_ID, QUERY_ID, 150, 2)
-        assert clock.pauses == [60, 60]
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_retries_end_with_the_time(self, cloud, clock, status):
+        cloud.get(RESULT_URL, status=status, headers={"Retry-After": "60"})
+        with pytest.raises(StillPendingError):
+            client(max_retries=99).wait_for_position(JOB_ID, QUERY_ID, 150, 40)
+        # When the next pause of a retry would be too long, there are those between two reads.
+        assert clock.pauses == [60, 60, pytest.approx(30, abs=1)]
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_busy_for_a_while(self, cloud, clock, status):
+        cloud.get(RESULT_URL, status=status)
+        cloud.get(RESULT_URL, status=status)
+        add_result(cloud, "success")
+        assert client().wait_for_position(JOB_ID, QUERY_ID, 300, 2).position == POSITION
+        assert clock.pauses == [2, 2]
+
+    def test_no_answer(self, refusing_url, clock):
+        with pytest.raises(NoAnswerError):
+            client(refusing_url).wait_for_position(JOB_ID, QUERY_ID, 300, 2)
+        assert clock.pauses == []
+
+    def test_no_answer_when_the_time_is_over(self, refusing_url, clock):
+        with pytest.raises(StillPendingError):
+            client(refusing_url).wait_for_position(JOB_ID, QUERY_ID, 0, 2)
 
 
 class TestJob:
@@ -391,7 +442,7 @@ class TestJob:
         add_job(cloud)
         assert drs.check_collectable(JOB_ID) is True
 
-    @pytest.mark.parametrize("engine_type", ["mysql-to-mysql", "MYSQL-TO-DWS", "", None, ["mysql-to-dws"], "x" * 9999])
+    @pytest.mark.parametrize("engine_type", ["mysql-to-mysql", "MYSQL-TO-DWS", ["mysql-to-dws"], "x" * 9999])
     def test_other_engine(self, cloud, drs, engine_type):
         add_job(cloud, engine_type)
         with pytest.raises(HuaweiCloudError, match="mysql-to-dws") as caught:
@@ -400,10 +451,27 @@ class TestJob:
         assert str(engine_type)[:50] in str(caught.value)
         assert len(str(caught.value)) < 300
 
-    @pytest.mark.parametrize("job", [{}, {"base_info": None}, {"base_info": []}, {"base_info": "mysql-to-dws"}, {"base_info": {}}])
+    def test_terminal_escapes_in_the_engine(self, cloud, drs):
+        add_job(cloud, "\x1b]0;owned\x07")
+        with pytest.raises(HuaweiCloudError) as caught:
+            drs.check_collectable(JOB_ID)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.parametrize(
+        "job",
+        [
+            {},
+            {"base_info": None},
+            {"base_info": []},
+            {"base_info": "mysql-to-dws"},
+            {"base_info": {}},
+            {"base_info": {"engine_type": None}},
+            {"base_info": {"engine_type": ""}},
+        ],
+    )
     def test_odd_job(self, cloud, drs, job):
         cloud.get(JOB_URL, json={"job": job})
-        with pytest.raises(HuaweiCloudError, match="mysql-to-dws"):
+        with pytest.raises(BadAnswerError, match=f"{JOB_ID} without its engine type"):
             drs.check_collectable(JOB_ID)
 
     @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
@@ -454,6 +522,8 @@ class TestAdvice:
             ("DRS.M00102", "permission"),
             ("DRS.M01503", "Wait"),
             ("APIGW.0101", "not published in this region"),
+            ("APIGW.0301", "Log in again"),
+            ("APIGW.0301", "the clock of this host"),
             ("APIGW.0307", "region"),
             ("APIGW.0308", "Wait"),
         ],

@@ -4,13 +4,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+import sys
+from dataclasses import fields
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
+    EVERY_WAY,
+    WAYS,
+    AccessKeyIdentity,
+    AgencyIdentity,
+    Credentials,
+    Identity,
     PasswordIdentity,
+    ProfileIdentity,
     TokenIdentity,
     check_project_id,
     iam_endpoint,
@@ -18,15 +32,40 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
     service_endpoint,
 )
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.utils import IAM, LOGIN_URL, PASSWORD, PROJECT_ID, REGION, TOKEN, add_login, bodies
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
+    IAM,
+    LOGIN_URL,
+    PASSWORD,
+    PROJECT_ID,
+    REGION,
+    SECRET_KEY,
+    SECRETS,
+    SECURITY_TOKEN,
+    TOKEN,
+    add_login,
+    bodies,
+    check_nothing_shown,
+    readable,
+    shown,
+)
 
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+TOKEN_OF_MINE = {"auth_token": TOKEN, "project_id": PROJECT_ID}
+PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n"
+
+
+def choose(task=None, env=None, auth_method="auto"):
+    """Choose the way in that the options of a task and the environment name together."""
+    given = {"region": REGION, **(env or {}), **(task or {})}
+    return identity(Credentials(**given), auth_method, set(task or {}))
 
 
 def login(**kwargs):
     """Log in, and return who one is then and the session."""
     http = HttpClient(timeout=10, max_retries=2)
-    who = identity(**{"region": REGION, **USER, **kwargs})
+    who = choose(env={**USER, **kwargs})
     who.authenticate(http)
     return who, http
 
@@ -63,11 +102,38 @@ class TestEndpoints:
 
     @pytest.mark.parametrize(
         "region",
-        ["eu", "EU-WEST-101", "eu-west-101/", "eu-west-101.evil.com", "eu-west-101@evil", "eu west", "eu-west-101\n", "-eu", "eu-", "eu--1", "eu-w\u00e9st"],
+        [
+            "eu",
+            "EU-WEST-101",
+            "eu-west-101/",
+            "eu-west-101.evil.com",
+            "eu-west-101@evil",
+            "eu west",
+            "eu-west-101\n",
+            "-eu",
+            "eu-",
+            "eu--1",
+            "eu-w\u00e9st",
+            "eu-" + "a" * 48,
+        ],
     )
     def test_bad_region(self, region):
         with pytest.raises(InputError, match="region"):
             service_endpoint("drs", region, "endpoint", None)
+
+    def test_longest_region(self):
+        assert service_endpoint("drs", "eu-" + "a" * 47, "endpoint", None) == f"https://drs.eu-{'a' * 47}.myhuaweicloud.com"
+
+    @given(st.text() | st.from_regex(r"\A[a-z0-9.@/:-]*\Z"), st.sampled_from(["drs", "iam"]))
+    def test_any_region(self, region, service):
+        try:
+            endpoint = service_endpoint(service, region, "endpoint", None)
+        except InputError as error:
+            assert str(error).isprintable()
+            return
+        assert re.fullmatch(r"[a-z0-9-]+", region)
+        assert re.fullmatch(rf"https://({service}\.{region}|iam)\.myhuaweicloud\.(com|eu)", endpoint)
+        assert all(len(label) < 64 for label in urlsplit(endpoint).hostname.split("."))
 
     @pytest.mark.parametrize("region", [None, ""])
     def test_neither(self, region):
@@ -101,32 +167,236 @@ class TestProjectId:
         with pytest.raises(InputError, match="project_id"):
             check_project_id(value)
 
+    @given(st.text() | st.from_regex(r"\A[0-9a-f_-]{1,70}\Z"))
+    def test_any(self, value):
+        try:
+            assert check_project_id(value) == value
+        except InputError as error:
+            assert not re.fullmatch("[0-9a-z_-]{1,64}", value)
+            assert str(error).isprintable()
+        else:
+            assert re.fullmatch("[0-9A-Za-z_-]{1,64}", value)
+
+
+# In the order in which they are tried. The last needs nothing.
+COMPLETE = {"token": TOKEN_OF_MINE, "aksk": KEY, "password": USER}
+CLASSES = {"token": TokenIdentity, "aksk": AccessKeyIdentity, "password": PasswordIdentity, "profile": ProfileIdentity, "agency": AgencyIdentity}
+
+
+class TestChoice:
+    def test_ways(self):
+        assert CLASSES == WAYS
+        assert list(WAYS) == ["token", "aksk", "password", "profile", "agency"]
+
+    @pytest.mark.parametrize("present", list(itertools.product([False, True], repeat=4)), ids=str)
+    @pytest.mark.parametrize("where", ["task", "env"])
+    def test_first_complete(self, profile, present, where):
+        names = [name for name, there in zip(WAYS, present) if there]
+        if "profile" in names:
+            profile(PROFILE)
+        given = {key: value for name in names if name in COMPLETE for key, value in COMPLETE[name].items()}
+        expected = [*names, "agency"][0]
+        assert choose(**{where: given}).__class__ is CLASSES[expected]
+
+    @pytest.mark.parametrize("auth_method", list(WAYS))
+    @pytest.mark.parametrize("where", ["task", "env"])
+    def test_explicit(self, profile, auth_method, where):
+        profile(PROFILE)
+        assert choose(**{where: {**TOKEN_OF_MINE, **KEY, **USER}}, auth_method=auth_method).__class__ is CLASSES[auth_method]
+
+    @pytest.mark.parametrize(
+        "auth_method, named",
+        [("token", ["auth_token", "project_id"]), ("aksk", ["access_key", "secret_key"]), ("password", ["username", "password", "domain_name"])],
+    )
+    def test_explicit_and_nothing_else(self, profile, auth_method, named):
+        profile(PROFILE)
+        others = {key: value for name, options in COMPLETE.items() if name != auth_method for key, value in options.items() if key != "project_id"}
+        with pytest.raises(InputError) as caught:
+            choose(env=others, auth_method=auth_method)
+        assert set(re.findall("[a-z]+_[a-z]+|password|username", str(caught.value))) == set(named)
+        check_nothing_shown(shown(caught.value))
+
+    def test_explicit_profile_and_nothing_else(self):
+        with pytest.raises(InputError, match="profile"):
+            choose(env={**TOKEN_OF_MINE, **KEY, **USER}, auth_method="profile")
+
+    INCOMPLETE = [
+        # what is set, what is missing
+        (["auth_token"], ["project_id"]),
+        (["access_key"], ["secret_key"]),
+        (["secret_key"], ["access_key"]),
+        (["security_token"], ["access_key", "secret_key"]),
+        (["access_key", "security_token"], ["secret_key"]),
+        (["username"], ["password", "domain_name"]),
+        (["password"], ["username", "domain_name"]),
+        (["username", "password"], ["domain_name"]),
+        (["username", "domain_name"], ["password"]),
+        (["password", "domain_name"], ["username"]),
+        (["auth_token", "secret_key"], ["project_id", "access_key"]),
+        (["access_key", "username"], ["secret_key", "password", "domain_name"]),
+        (["auth_token", "access_key", "username"], ["project_id", "secret_key", "password", "domain_name"]),
+    ]
+
+    @pytest.mark.parametrize("there, missing", INCOMPLETE)
+    @pytest.mark.parametrize("where", ["task", "env"])
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_incomplete(self, there, missing, where, empty):
+        everything = {**TOKEN_OF_MINE, **KEY, **USER, "security_token": SECURITY_TOKEN}
+        given = {name: everything[name] for name in there}
+        if empty and where == "env":
+            given = {**dict.fromkeys(everything, ""), **given}
+        with pytest.raises(InputError) as caught:
+            choose(**{where: given})
+        message = str(caught.value)
+        said = [sentence.partition(" must be set")[0].rpartition(", ")[2] for sentence in message.split(". ")]
+        assert [name for name in everything if re.search(rf"\b{name}\b", " ".join(said))] == sorted(missing, key=list(everything).index)
+        assert ("(the account name)" in message) == ("domain_name" in missing)
+        check_nothing_shown(shown(caught.value))
+        assert not readable("operator", message)
+
+    @pytest.mark.parametrize("there, _missing", INCOMPLETE)
+    def test_agency_is_not_tried_when_something_was_begun(self, there, _missing):
+        everything = {**TOKEN_OF_MINE, **KEY, **USER, "security_token": SECURITY_TOKEN}
+        with pytest.raises(InputError):
+            choose(env={name: everything[name] for name in there})
+
+    def test_profile_is_tried_when_something_else_was_begun(self, profile):
+        profile(PROFILE)
+        assert choose(env={"username": "operator"}).__class__ is ProfileIdentity
+        with pytest.raises(InputError, match="password"):
+            choose(task={"username": "operator"})
+
+    def test_later_way_that_is_complete(self):
+        assert choose(env={"auth_token": TOKEN, "access_key": ACCESS_KEY, **USER}).__class__ is PasswordIdentity
+
+    @pytest.mark.parametrize(
+        "env", [{}, {"domain_name": "example-account"}, {"project_id": PROJECT_ID}, {"auth_token": "", "password": "", "access_key": None}]
+    )
+    def test_nothing_at_all(self, monkeypatch, env):
+        assert choose(env=env).__class__ is AgencyIdentity
+        monkeypatch.setitem(sys.modules, "huaweicloudsdkcore.auth.provider", None)
+        with pytest.raises(InputError) as caught:
+            choose(env=env)
+        for name in ("auth_token", "project_id", "access_key", "secret_key", "username", "password", "domain_name", "~/.huaweicloud/credentials", "agency"):
+            assert name in str(caught.value)
+        assert EVERY_WAY in str(caught.value)
+
+    @pytest.mark.parametrize("wrong", [{"auth_token": f"{TOKEN}\n", "project_id": PROJECT_ID}, {**KEY, "secret_key": "a b"}, {**KEY, "security_token": "\n"}])
+    def test_wrong_characters_are_no_reason_to_look_further(self, wrong):
+        with pytest.raises(InputError, match="Copy it again"):
+            choose(env={**USER, **wrong})
+
+
+class TestTaskBeforeEnvironment:
+    """As a set: a way in is never made of options from both."""
+
+    @pytest.mark.parametrize(
+        "task, env, way",
+        [
+            (USER, TOKEN_OF_MINE, "password"),
+            (USER, KEY, "password"),
+            (USER, {**TOKEN_OF_MINE, **KEY}, "password"),
+            (KEY, {**TOKEN_OF_MINE, **USER}, "aksk"),
+            (TOKEN_OF_MINE, {**KEY, **USER}, "token"),
+            ({**USER, **KEY}, TOKEN_OF_MINE, "aksk"),
+            ({"username": "operator", "password": PASSWORD}, {"domain_name": "example-account", **TOKEN_OF_MINE}, "password"),
+            ({"domain_name": "example-account"}, {"username": "operator", "password": PASSWORD}, "password"),
+            ({"auth_token": TOKEN}, {"project_id": PROJECT_ID, **KEY}, "token"),
+            ({"project_id": PROJECT_ID}, {"auth_token": TOKEN}, "token"),
+            ({"project_name": "mine"}, KEY, "aksk"),
+            ({"region": "cn-north-4", "iam_endpoint": IAM}, TOKEN_OF_MINE, "token"),
+            ({"region": "cn-north-4"}, USER, "password"),
+            ({}, {**TOKEN_OF_MINE, **USER}, "token"),
+        ],
+    )
+    def test_way(self, task, env, way):
+        who = choose(task, env)
+        assert who.__class__ is CLASSES[way]
+        for name, value in {**env, **task}.items():
+            assert getattr(who.given, name) == value or (name in who.OPTIONS and name not in task)
+
+    @pytest.mark.parametrize(
+        "task, env, missing",
+        [
+            ({"username": "operator"}, {"password": "theirs", "domain_name": "example-account"}, "password"),
+            ({"password": PASSWORD}, {"username": "them", "domain_name": "example-account"}, "username"),
+            ({"username": "operator"}, {**TOKEN_OF_MINE, **KEY, "password": "theirs", "domain_name": "example-account"}, "password"),
+            ({"access_key": ACCESS_KEY}, {"secret_key": "theirs"}, "secret_key"),
+            ({"access_key": ACCESS_KEY}, {"secret_key": "theirs", "security_token": "theirs", **TOKEN_OF_MINE, **USER}, "secret_key"),
+            ({"secret_key": SECRET_KEY}, {"access_key": "theirs"}, "access_key"),
+            ({"security_token": SECURITY_TOKEN}, KEY, "access_key"),
+            ({"auth_token": TOKEN}, USER, "project_id"),
+        ],
+    )
+    @pytest.mark.parametrize("explicit", [False, True])
+    def test_not_completed(self, profile, task, env, missing, explicit):
+        profile(PROFILE)
+        auth_method = next(name for name, way in WAYS.items() if set(way.OPTIONS) & set(task)) if explicit else "auto"
+        with pytest.raises(InputError, match=rf"\b{missing}\b.* must be set") as caught:
+            choose(task, env, auth_method)
+        check_nothing_shown(shown(caught.value), secrets=[*SECRETS, "theirs"])
+
+    def test_security_token_of_another_key(self):
+        who = choose(KEY, {"security_token": "theirs"})
+        assert (who.access_key, who.secret_key, who.security_token) == (ACCESS_KEY, SECRET_KEY, None)
+        who = choose({**KEY, "security_token": SECURITY_TOKEN}, {"security_token": "theirs"})
+        assert who.security_token == SECURITY_TOKEN
+
+    @pytest.mark.parametrize("auth_method", list(WAYS))
+    def test_explicit_takes_the_environment(self, profile, auth_method):
+        profile(PROFILE)
+        assert choose({"domain_name": "example-account"}, {**TOKEN_OF_MINE, **KEY, **USER}, auth_method).__class__ is CLASSES[auth_method]
+
+    def test_project_name_of_the_task(self):
+        """An id from the environment is that of another project."""
+        assert choose({"project_name": "mine", **USER}, {"project_id": PROJECT_ID})._project() == ("name", "mine")
+        assert choose({"project_name": "mine", "project_id": PROJECT_ID, **USER})._project() == ("id", PROJECT_ID)
+        assert choose(USER, {"project_name": "mine", "project_id": PROJECT_ID})._project() == ("id", PROJECT_ID)
+        with pytest.raises(InputError, match="project_id"):
+            choose({"project_name": "mine"}, TOKEN_OF_MINE)
+
+    @pytest.mark.parametrize("name", [field.name for field in fields(Credentials)])
+    @pytest.mark.parametrize("auth_method", ["auto", "password"])
+    def test_bytes_that_are_no_text(self, name, auth_method):
+        """So they come out of the environment."""
+        with pytest.raises(InputError, match=f"{name} is not valid UTF-8"):
+            choose({}, {**TOKEN_OF_MINE, **USER, name: "a\udcff"}, auth_method)
+
 
 class TestToken:
     def test_iam_is_not_called(self, cloud):
-        who, http = login(auth_token=TOKEN, project_id=PROJECT_ID)
+        who, http = login(**TOKEN_OF_MINE)
         assert isinstance(who, TokenIdentity)
         assert (who.project_id, len(cloud.calls)) == (PROJECT_ID, 0)
         assert http.secrets == {TOKEN}
 
     def test_nothing_else_is_needed(self):
-        identity(auth_token=TOKEN, project_id=PROJECT_ID)
+        assert isinstance(identity(Credentials(**TOKEN_OF_MINE)), TokenIdentity)
 
     def test_on_a_request(self, cloud):
         cloud.get("https://drs.example.com", json={})
-        HttpClient().request("GET", "https://drs.example.com", auth=identity(auth_token=TOKEN, project_id=PROJECT_ID))
+        HttpClient().request("GET", "https://drs.example.com", auth=identity(Credentials(**TOKEN_OF_MINE)))
         assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
 
     @pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", "two words", "tok\ten", "tök", "tok\x00en", "tok\ud800"])
     def test_characters_that_no_token_has(self, token):
         with pytest.raises(InputError, match="auth_token") as caught:
-            identity(auth_token=token, project_id=PROJECT_ID)
-        assert token.strip() not in str(caught.value)
+            choose(env={"auth_token": token, "project_id": PROJECT_ID})
+        assert token.strip() not in shown(caught.value)
 
     @pytest.mark.parametrize("project_id", [None, "", "a/b"])
     def test_project_id_is_needed(self, project_id):
         with pytest.raises(InputError, match="project_id"):
-            identity(auth_token=TOKEN, project_id=project_id, region=REGION, project_name=REGION)
+            choose(env={"auth_token": TOKEN, "project_id": project_id, "project_name": REGION})
+
+
+def test_a_new_way_has_to_say_how():
+    new = Identity(Credentials(**TOKEN_OF_MINE))
+    new.validate()
+    assert new.renew(HttpClient()) is False
+    for call in (new.authenticate, new):
+        with pytest.raises(NotImplementedError):
+            call(None)
 
 
 class TestPassword:
@@ -168,27 +438,22 @@ class TestPassword:
     @pytest.mark.parametrize("endpoint", ["https://iam.example.com", "https://iam.example.com/v3"])
     def test_endpoint(self, cloud, endpoint):
         cloud.post("https://iam.example.com/v3/auth/tokens", status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": PROJECT_ID}}})
-        login(region=None, endpoint=endpoint, project_id=PROJECT_ID)
+        login(region=None, iam_endpoint=endpoint, project_id=PROJECT_ID)
 
-    @pytest.mark.parametrize("missing", list(USER))
-    @pytest.mark.parametrize("value", [None, ""])
-    def test_missing(self, missing, value):
-        with pytest.raises(InputError) as caught:
-            identity(region=REGION, **{**USER, missing: value})
-        assert missing in str(caught.value)
-        assert not any(name in str(caught.value) for name in ("operator", PASSWORD, "example-account"))
+    def test_expiry(self, cloud):
+        add_login(cloud, expires_at="2026-11-24T10:11:12.701000Z")
+        assert login()[0].expires_at == "2026-11-24T10:11:12.701000Z"
 
-    @pytest.mark.parametrize("options", [{}, {"domain_name": "example-account", "project_id": PROJECT_ID}])
-    def test_no_credentials(self, options):
-        with pytest.raises(InputError) as caught:
-            identity(region=REGION, **options)
-        for name in ("auth_token", "project_id", "username", "password", "domain_name"):
-            assert name in str(caught.value)
+    def test_no_expiry(self, cloud):
+        add_login(cloud)
+        assert login()[0].expires_at is None
 
-    @pytest.mark.parametrize("options, named", [({"project_id": "a/b"}, "project_id"), ({}, "project_name")])
+    @pytest.mark.parametrize(
+        "options, named", [({"project_id": "a/b"}, "project_id"), ({}, "project_name"), ({"region": REGION, "iam_endpoint": "x"}, "iam_endpoint")]
+    )
     def test_no_project(self, options, named):
         with pytest.raises(InputError, match=named):
-            identity(endpoint=IAM, **USER, **options)
+            identity(Credentials(**{"iam_endpoint": IAM, **USER, **options}))
 
 
 class TestLoginRefused:
@@ -201,7 +466,7 @@ class TestLoginRefused:
         assert isinstance(error, ApiError)
         for part in ("operator", "example-account", project, IAM, "domain_name", "account", "15 minutes"):
             assert part in str(error)
-        assert PASSWORD not in str(error)
+        check_nothing_shown(shown(error))
         assert (error.http_status, error.request_id, len(cloud.calls)) == (status, "trace", 1)
 
     def test_locked(self, cloud):
@@ -212,8 +477,12 @@ class TestLoginRefused:
         assert len(cloud.calls) == 1
 
     def test_second_factor(self, cloud):
-        cloud.post(LOGIN_URL, status=401, json={"receipt": {"methods": ["password"]}})
-        assert "operator" in str(refused())
+        cloud.post(LOGIN_URL, status=401, json={"receipt": {"methods": ["password"]}, "required_auth_methods": [["totp", "password"]]})
+        error = refused()
+        assert "operator" in str(error)
+        assert "second factor" in str(error)
+        assert "Check the password" not in str(error)
+        assert len(cloud.calls) == 1
 
     def test_iam_down(self, cloud):
         cloud.post(LOGIN_URL, status=500, json={"error_code": "APIGW.0601"})
@@ -229,7 +498,7 @@ class TestLoginRefused:
 
     def test_no_answer(self, serve):
         server = serve(loopback.reset_after_request)
-        error = refused(endpoint=server.url)
+        error = refused(iam_endpoint=server.url)
         assert isinstance(error, NoAnswerError)
         assert server.url in str(error)
         assert "operator" in str(error)

@@ -14,23 +14,36 @@ from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, VERSION, DrsModule, env_fallback
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import WAYS, AccessKeyIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, VERSION, DrsModule, env_fallback, key_fallback
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
     COLLECTION,
     IAM,
     JOB_ID,
     LOGIN_URL,
+    NEW_TOKEN,
     PASSWORD,
     PROJECT_ID,
     REGION,
+    SECRET_KEY,
+    SECURITY_TOKEN,
     TOKEN,
     add_job,
     add_login,
+    add_projects,
+    check_nothing_shown,
+    check_signed,
     patch_args,
+    shown,
 )
 
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-ENVIRONMENT = {name: spec["fallback"][1][0] for name, spec in SHARED_OPTIONS.items() if "fallback" in spec}
+# The names in the environment, the first of which is ours.
+ENVIRONMENTS = {name: spec["fallback"][1] for name, spec in SHARED_OPTIONS.items() if "fallback" in spec}
+ENVIRONMENT = {name: envs[0] for name, envs in ENVIRONMENTS.items()}
+KEY_OPTIONS = ["access_key", "secret_key", "security_token"]
 LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "domain_name": "example-account"}
 
 
@@ -49,9 +62,7 @@ def failed(capsys):
         out = capsys.readouterr().out
         result = json.loads(out)
         assert (stop.value.code, result["failed"]) == (1, True)
-        assert PASSWORD not in out
-        assert json.dumps(PASSWORD)[1:-1] not in out
-        assert TOKEN not in out
+        check_nothing_shown(out)
         return result
 
     return run
@@ -65,15 +76,21 @@ class TestOptionsAndTheirDocumentation:
     def test_option(self, name):
         spec, documented = SHARED_OPTIONS[name], DOCUMENTED[name]
         assert documented["type"] == spec.get("type", "str")
-        for key in ("default", "choices", "aliases", "required"):
+        for key in ("default", "aliases", "required"):
             assert documented.get(key) == spec.get(key), key
+        # A documentation that explains each choice has a dictionary.
+        assert list(documented.get("choices", [])) == spec.get("choices", [])
         assert set(documented) <= {"description", "type", "default", "choices", "aliases", "required"}
         assert set(spec) <= {"fallback", "no_log", "type", "default", "choices", "aliases", "required"}
 
     @pytest.mark.parametrize("name", list(SHARED_OPTIONS))
     def test_environment(self, name):
-        described = re.findall(r"E\((HW_\w+)\)", " ".join(DOCUMENTED[name]["description"]))
-        assert described == ([ENVIRONMENT[name]] if name in ENVIRONMENT else [])
+        described = re.findall(r"E\((\w+)\)", " ".join(DOCUMENTED[name]["description"]))
+        if name in KEY_OPTIONS:
+            # Which are used together depends on these.
+            assert described[-2:] == ["HW_ACCESS_KEY", "HW_SECRET_KEY"]
+            described = described[:-2]
+        assert described == ENVIRONMENTS.get(name, [])
 
     def test_environment_names(self):
         # AWX refuses to set variables with these names.
@@ -85,7 +102,11 @@ class TestOptionsAndTheirDocumentation:
             "iam_endpoint": "HW_AUTH_URL",
             "project_id": "HW_PROJECT_ID",
             "project_name": "HW_PROJECT_NAME",
+            "auth_method": "HW_AUTH_METHOD",
             "auth_token": "HW_AUTH_TOKEN",
+            "access_key": "HW_ACCESS_KEY",
+            "secret_key": "HW_SECRET_KEY",
+            "security_token": "HW_SECURITY_TOKEN",
             "username": "HW_USER_NAME",
             "password": "HW_USER_PASSWORD",
             "domain_name": "HW_DOMAIN_NAME",
@@ -94,14 +115,30 @@ class TestOptionsAndTheirDocumentation:
             "timeout": "HW_TIMEOUT",
             "max_retries": "HW_MAX_RETRIES",
         }
+        assert {name: envs[1:] for name, envs in ENVIRONMENTS.items() if envs[1:]} == {
+            "access_key": ["HUAWEICLOUD_SDK_AK"],
+            "secret_key": ["HUAWEICLOUD_SDK_SK"],
+            "security_token": ["HUAWEICLOUD_SDK_SECURITY_TOKEN"],
+        }
+
+    def test_auth_methods(self):
+        assert SHARED_OPTIONS["auth_method"]["choices"] == ["auto", *WAYS]
+        for way, text in DOCUMENTED["auth_method"]["choices"].items():
+            assert set(re.findall(r"O\((\w+)\)", text)) >= (set(WAYS[way].OPTIONS) - {"security_token"} if way in WAYS else set())
+
+    def test_requirements(self):
+        *always, sdk = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["requirements"]
+        assert [text.split()[0] for text in always] == ["requests", "urllib3"]
+        assert set(re.findall(r"auth_method=(\w+)", sdk)) == {way for way, identity in WAYS.items() if issubclass(identity, AccessKeyIdentity)}
 
     @pytest.mark.parametrize("name", list(SHARED_OPTIONS))
     def test_no_log(self, name):
-        assert bool(SHARED_OPTIONS[name].get("no_log")) == bool(re.search("password|token|secret|key", name))
+        assert SHARED_OPTIONS[name].get("no_log", False) is bool(re.search("password|token|secret|key", name))
 
     def test_defaults(self):
         params = make({}).params
         assert {name: value for name, value in params.items() if value is not None} == {
+            "auth_method": "auto",
             "validate_certs": True,
             "timeout": 30,
             "max_retries": 4,
@@ -123,7 +160,7 @@ class TestCollectionFiles:
             if "huaweicloud.drs.drs" in documentation["extends_documentation_fragment"]:
                 assert "huaweicloud.drs.drs.attributes" in documentation["extends_documentation_fragment"]
                 extending.append(path.stem)
-        assert len(extending) >= 2
+        assert len(extending) >= 3
         assert groups == {"drs": sorted(extending)}
 
     def test_version(self):
@@ -166,8 +203,16 @@ class TestEnvironment:
     @pytest.mark.parametrize("name", list(ENVIRONMENT))
     def test_fallback(self, monkeypatch, name):
         given, expected = {"bool": ("no", False), "int": ("7", 7)}.get(SHARED_OPTIONS[name].get("type"), ("/some/value", "/some/value"))
+        if "choices" in SHARED_OPTIONS[name]:
+            given = expected = SHARED_OPTIONS[name]["choices"][-1]
+        if name == "security_token":  # of a key that is in the environment as well
+            monkeypatch.setenv("HW_SECRET_KEY", "other")
         monkeypatch.setenv(ENVIRONMENT[name], given)
         assert make({}).params[name] == expected
+
+    def test_unknown_auth_method(self, monkeypatch, failed):
+        monkeypatch.setenv("HW_AUTH_METHOD", "kerberos")
+        assert "agency" in failed(lambda: make({}))["msg"]
 
     def test_an_option_comes_first(self, monkeypatch):
         monkeypatch.setenv("HW_REGION_NAME", "cn-north-4")
@@ -176,10 +221,39 @@ class TestEnvironment:
     def test_alias(self):
         assert make({"account_name": "mine"}).params["domain_name"] == "mine"
 
-    @pytest.mark.parametrize("name", ["auth_token", "password"])
-    def test_secret_is_masked(self, monkeypatch, name):
-        monkeypatch.setenv(ENVIRONMENT[name], PASSWORD)
+    @pytest.mark.parametrize("name", [name for name, spec in SHARED_OPTIONS.items() if "no_log" in spec])
+    @pytest.mark.parametrize("last", [False, True])
+    def test_secret_is_masked(self, monkeypatch, name, last):
+        if name == "security_token" and not last:
+            monkeypatch.setenv("HW_ACCESS_KEY", "other")
+        monkeypatch.setenv(ENVIRONMENTS[name][-1 if last else 0], PASSWORD)
         assert PASSWORD in make({}).no_log_values
+
+    KEYS = [
+        # what is set: ours, the SDK's; what is taken
+        ("123", "", "123"),
+        ("", "abc", "abc"),
+        ("12-", "abc", "12-"),
+        ("1--", "abc", "1--"),
+        ("-2-", "abc", "-2-"),
+        ("1-3", "abc", "1-3"),
+        ("--3", "abc", "abc"),
+        ("--3", "", "---"),
+        ("--3", "ab-", "ab-"),
+        ("", "a--", "a--"),
+        ("", "--c", "--c"),
+        ("-2-", "a--", "-2-"),
+    ]
+
+    @pytest.mark.parametrize("ours, theirs, taken", KEYS)
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_keys_are_never_mixed(self, monkeypatch, ours, theirs, taken, empty):
+        for number, values in enumerate((ours, theirs)):
+            for name, value in zip(KEY_OPTIONS, values or "---"):
+                if value != "-" or empty:
+                    monkeypatch.setenv(ENVIRONMENTS[name][number], value.strip("-"))
+        params = make({}).params
+        assert [params[name] or "-" for name in KEY_OPTIONS] == list(taken)
 
     @pytest.mark.parametrize("value", [None, ""])
     def test_unset(self, monkeypatch, value):
@@ -187,6 +261,112 @@ class TestEnvironment:
             monkeypatch.setenv("HW_REGION_NAME", value)
         with pytest.raises(AnsibleFallbackNotFound):
             env_fallback("HW_REGION_NAME")
+        with pytest.raises(AnsibleFallbackNotFound):
+            key_fallback("HW_ACCESS_KEY", "HUAWEICLOUD_SDK_AK")
+
+
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+KEY_IN_ENVIRONMENT = {"HW_ACCESS_KEY": ACCESS_KEY, "HW_SECRET_KEY": SECRET_KEY, "HW_SECURITY_TOKEN": SECURITY_TOKEN}
+TOKEN_IN_ENVIRONMENT = {"HW_AUTH_TOKEN": TOKEN, "HW_PROJECT_ID": PROJECT_ID}
+USER_IN_ENVIRONMENT = {"HW_USER_NAME": "operator", "HW_USER_PASSWORD": PASSWORD, "HW_DOMAIN_NAME": "example-account"}
+WITH_A_LOGIN = {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+
+
+class TestWayIn:
+    """What of the task and of the environment is taken, seen at the first request to DRS."""
+
+    @pytest.fixture
+    def way(self, cloud, monkeypatch):
+        """Connect, and return the way in that was taken."""
+
+        def way(args, env, **answers):
+            for name, value in {"HW_REGION_NAME": REGION, **env}.items():
+                monkeypatch.setenv(name, value)
+            cloud.assert_all_requests_are_fired = False
+            add_login(cloud, NEW_TOKEN)
+            add_projects(cloud, REGION)
+            cloud.get(f"https://drs.{REGION}.myhuaweicloud.eu/v5/{PROJECT_ID}/jobs/{JOB_ID}", json={"job": {}})
+            make(args).connect().show_job_detail(JOB_ID)
+            request = cloud.calls[-1].request
+            logins = [call.request for call in cloud.calls if call.request.url.startswith(LOGIN_URL)]
+            if "Authorization" in request.headers:
+                check_signed(request)
+                assert not logins
+                return "temporary key" if "X-Security-Token" in request.headers else "key"
+            if logins:
+                assert json.loads(logins[0].body)["auth"]["identity"]["password"]["user"] == WITH_A_LOGIN
+            return {TOKEN: "token", NEW_TOKEN: "login"}[request.headers["X-Auth-Token"]]
+
+        return way
+
+    @pytest.mark.parametrize(
+        "args, env, expected",
+        [
+            ({}, TOKEN_IN_ENVIRONMENT, "token"),
+            ({}, KEY_IN_ENVIRONMENT, "temporary key"),
+            ({}, {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}, "key"),
+            ({}, {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY, "HUAWEICLOUD_SDK_SECURITY_TOKEN": SECURITY_TOKEN}, "temporary key"),
+            ({}, USER_IN_ENVIRONMENT, "login"),
+            ({}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+            ({}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "temporary key"),
+            ({}, {**USER_IN_ENVIRONMENT, "HW_AUTH_TOKEN": "", "HW_ACCESS_KEY": "", "HW_SECRET_KEY": ""}, "login"),
+            (LOGIN, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "login"),
+            ({"username": "operator", "password": PASSWORD}, {**TOKEN_IN_ENVIRONMENT, "HW_DOMAIN_NAME": "example-account"}, "login"),
+            ({"account_name": "example-account"}, {**USER_IN_ENVIRONMENT, "HW_DOMAIN_NAME": "theirs"}, "login"),
+            ({"username": "", "password": None, "domain_name": ""}, TOKEN_IN_ENVIRONMENT, "token"),
+            (KEY, {**TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "key"),
+            ({**KEY, "security_token": SECURITY_TOKEN}, TOKEN_IN_ENVIRONMENT, "temporary key"),
+            ({**KEY, "security_token": ""}, KEY_IN_ENVIRONMENT, "key"),
+            ({"auth_token": TOKEN}, {"HW_PROJECT_ID": PROJECT_ID, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+            ({"project_id": PROJECT_ID}, {"HW_AUTH_TOKEN": TOKEN}, "token"),
+            ({"auth_method": "aksk"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "temporary key"),
+            ({"auth_method": "password"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
+            ({"auth_method": "token"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+            ({}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
+            ({"auth_method": "auto"}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+            ({"auth_method": ""}, {"HW_AUTH_METHOD": "", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+        ],
+    )
+    def test_complete(self, way, args, env, expected):
+        assert way(args, env) == expected
+
+    @pytest.mark.parametrize("auth_method", ["auto", "profile"])
+    def test_profile(self, way, profile, auth_method):
+        profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n")
+        assert way({"auth_method": auth_method}, {"HW_DOMAIN_NAME": "example-account"}) == "key"
+
+    @pytest.mark.parametrize("auth_method", ["auto", "agency"])
+    def test_agency(self, cloud, way, serve, metadata, auth_method):
+        key = {"credential": {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}}
+        server = serve(loopback.answer(b"metadata-token"), loopback.answer(json.dumps(key).encode()))
+        metadata(server.url)
+        cloud.add_passthru(server.url)
+        assert way({"auth_method": auth_method}, {}) == "temporary key"
+
+    @pytest.mark.parametrize(
+        "args, env, named",
+        [
+            ({"username": "operator"}, {"HW_USER_PASSWORD": "theirs", "HW_DOMAIN_NAME": "theirs"}, "password"),
+            ({"username": "operator"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, "HW_USER_PASSWORD": "theirs", "HW_DOMAIN_NAME": "theirs"}, "password"),
+            ({"username": "operator", "password": ""}, USER_IN_ENVIRONMENT, "password"),
+            ({"access_key": ACCESS_KEY}, {**KEY_IN_ENVIRONMENT, **TOKEN_IN_ENVIRONMENT}, "secret_key"),
+            ({"access_key": ACCESS_KEY}, {"HUAWEICLOUD_SDK_AK": "theirs", "HUAWEICLOUD_SDK_SK": "theirs"}, "secret_key"),
+            ({"auth_token": TOKEN}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "project_id"),
+            ({}, {"HW_ACCESS_KEY": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": "theirs"}, "secret_key"),
+            ({}, {"HW_SECRET_KEY": SECRET_KEY, "HUAWEICLOUD_SDK_AK": "theirs"}, "access_key"),
+            ({"auth_method": "token"}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "auth_token"),
+            ({"auth_method": "profile"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "profile"),
+            ({"auth_method": "agency"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "metadata"),
+            ({}, {}, "metadata"),
+        ],
+    )
+    def test_incomplete(self, cloud, monkeypatch, args, env, named):
+        for name, value in {"HW_REGION_NAME": REGION, **env}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(HuaweiCloudError, match=rf"\b{named}\b") as caught:
+            make(args).connect()
+        check_nothing_shown(shown(caught.value))
+        assert not [call for call in cloud.calls if "myhuaweicloud" in call.request.url]
 
 
 class TestConnect:
@@ -236,7 +416,10 @@ class TestConnect:
         [
             ({"timeout": 0}, "timeout"),
             ({"timeout": -1}, "timeout"),
+            ({"timeout": 3601}, "timeout"),
             ({"max_retries": -1}, "max_retries"),
+            ({"max_retries": 101}, "max_retries"),
+            ({"password": "\udcff"}, "password"),
             ({"region": "no/region"}, "region"),
             ({"region": ""}, "region"),
             ({"endpoint": "http://drs.example.com"}, "endpoint"),
@@ -246,7 +429,10 @@ class TestConnect:
             ({"password": ""}, "password"),
             ({"domain_name": ""}, "domain_name"),
             ({"auth_token": f"{TOKEN}\n", "project_id": PROJECT_ID}, "auth_token"),
-            ({"auth_token": TOKEN}, "project_id"),
+            ({"auth_token": TOKEN, "username": ""}, "project_id"),
+            ({"access_key": ACCESS_KEY, "username": ""}, "secret_key"),
+            ({"auth_method": "profile"}, "profile"),
+            ({**KEY, "secret_key": "two words"}, "secret_key"),
             ({"ca_cert": "/nonexistent/ca.pem"}, "ca_cert"),
         ],
     )
@@ -255,6 +441,14 @@ class TestConnect:
         with pytest.raises(InputError, match=rf"\b{named}\b"):
             module.connect()
         assert len(cloud.calls) == 0
+
+    def test_looked_up_key_is_masked_in_results(self, cloud, capsys, profile):
+        profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\nproject_id = {PROJECT_ID}\n")
+        module = make({"region": REGION})
+        module.connect()
+        with pytest.raises(SystemExit):
+            module.exit_json(text=f"It is {ACCESS_KEY}, {SECRET_KEY} and {SECURITY_TOKEN}.")
+        assert json.loads(capsys.readouterr().out)["text"] == "It is ********, ******** and ********."
 
     def test_minted_token_is_masked_in_results(self, cloud, capsys):
         add_login(cloud)
@@ -266,6 +460,36 @@ class TestConnect:
         assert result["text"] == "It is ********."
         assert TOKEN not in result["token"]
         assert PASSWORD not in result["password"]
+
+
+class TestLogIn:
+    def test_result(self, cloud):
+        add_login(cloud, expires_at="2026-11-24T10:11:12.701000Z")
+        module = make(LOGIN)
+        login = module.log_in()
+        assert (login.token, login.expires_at, login.project_id) == (TOKEN, "2026-11-24T10:11:12.701000Z", PROJECT_ID)
+        assert PASSWORD in module.no_log_values
+        assert TOKEN not in module.no_log_values
+        assert cloud.calls[0].request.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
+
+    @pytest.mark.parametrize("auth_method", ["auto", "password"])
+    def test_nothing_but_a_password(self, cloud, monkeypatch, auth_method):
+        for name, value in {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}.items():
+            monkeypatch.setenv(name, value)
+        add_login(cloud, NEW_TOKEN)
+        assert make({**LOGIN, "auth_method": auth_method}).log_in().token == NEW_TOKEN
+
+    @pytest.mark.parametrize("auth_method", ["token", "aksk", "profile", "agency"])
+    def test_other_ways(self, cloud, auth_method):
+        with pytest.raises(InputError, match=rf"auth_method {auth_method}.*username, password and domain_name"):
+            make({**LOGIN, **KEY, "auth_token": TOKEN, "project_id": PROJECT_ID, "auth_method": auth_method}).log_in()
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize("wrong, named", [({"timeout": 0}, "timeout"), ({"max_retries": -1}, "max_retries"), ({"ca_cert": "/nonexistent"}, "ca_cert")])
+    def test_options_are_checked_first(self, cloud, wrong, named):
+        with pytest.raises(InputError, match=named):
+            make({**LOGIN, **wrong}).log_in()
+        assert len(cloud.calls) == 0
 
 
 class TestFailingWith:
@@ -324,11 +548,19 @@ def test_missing_requests(monkeypatch, failed):
     assert "Python library" in result["msg"]
 
 
-@pytest.mark.parametrize("value, good", [(2, True), (1, True), (0, False), (-1, False)])
-def test_at_least(value, good):
+@pytest.mark.parametrize("value, good", [(2, True), (1, True), (9, True), (0, False), (-1, False), (10, False)])
+def test_check_range(value, good):
     module = make({"wait": value}, wait={"type": "int"})
     if good:
-        module.at_least(1, "timeout", "wait")
+        module.check_range("wait", 1, 9)
     else:
-        with pytest.raises(InputError, match=rf"wait.*1.*{value}"):
-            module.at_least(1, "timeout", "wait")
+        with pytest.raises(InputError, match=rf"wait.*1 to 9.*{value}"):
+            module.check_range("wait", 1, 9)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_check_range_of_something_else(value):
+    module = make({"wait": 1}, wait={"type": "int"})
+    module.params["wait"] = value
+    with pytest.raises(InputError, match="wait"):
+        module.check_range("wait", 0, 9)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+from urllib3.exceptions import ProtocolError
 
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECT_URL,
@@ -31,6 +32,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "account_name": "example-account"}
 JOB = {"job_id": JOB_ID, "reset_position_time": TIME}
 ARGS = {"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID, **JOB}
+# As requests raises it when a connection breaks down before the answer.
+LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
 STARTED = {"id": QUERY_ID, "changed": True, "request_id": REQUEST_ID, **JOB}
 
 
@@ -48,8 +51,8 @@ def failed(module, args, check_mode=False):
 
 
 class TestDocumentation:
-    def test_examples_and_results(self, module, module_file):
-        module.check_documentation({"huaweicloud.drs.drs_db_position_info": module_file("drs_db_position_info").options})
+    def test_examples_and_results(self, module):
+        module.check_documentation()
 
     def test_secrets(self, module):
         module.check_secrets()
@@ -193,14 +196,14 @@ class TestRefused:
         assert len(cloud.calls) == 1
 
     def test_lost_answer(self, cloud, module):
-        cloud.post(COLLECT_URL, body=requests.ConnectionError(ConnectionResetError("Connection reset by peer")))
+        cloud.post(COLLECT_URL, body=LOST)
         message, result = failed(module, ARGS)
         assert "DRS may have accepted" in message
         assert result == JOB
         assert len(cloud.calls) == 1
 
     def test_lost_answer_of_a_login(self, cloud, module):
-        cloud.post(LOGIN_URL, body=requests.ConnectionError(ConnectionResetError("Connection reset by peer")))
+        cloud.post(LOGIN_URL, body=LOST)
         message, result = failed(module, {**LOGIN, **JOB})
         assert "DRS" not in message
         assert result == JOB
@@ -226,7 +229,9 @@ WRONG = [
     ({"reset_position_time": "2023-09-19T07:00:00"}, "offset"),
     ({"reset_position_time": "2999-09-19T07:00:00Z"}, "future"),
     ({"wait_timeout": 0}, "wait_timeout"),
+    ({"wait_timeout": 86401}, "wait_timeout"),
     ({"wait_sleep": 0}, "wait_sleep"),
+    ({"wait_sleep": 3601}, "wait_sleep"),
     ({"timeout": 0}, "timeout"),
     ({"max_retries": -1}, "max_retries"),
     ({"max_retries": "many"}, "max_retries"),
@@ -237,8 +242,10 @@ WRONG = [
     ({"project_id": ""}, "project_id"),
     ({"project_id": "a/b"}, "project_id"),
     ({"auth_token": f"{TOKEN}\n"}, "auth_token"),
-    ({"auth_token": ""}, "auth_token"),
     ({"auth_token": "", "username": "operator"}, "password"),
+    ({"auth_token": "", "access_key": "mine"}, "secret_key"),
+    ({"auth_token": "", "auth_method": "token"}, "auth_token"),
+    ({"auth_method": "password"}, "password"),
     ({"unknown": 1}, "unknown"),
 ]
 

@@ -34,8 +34,8 @@ def check_mode(request):
     return request.param
 
 
-def test_examples_and_results(module, module_file):
-    module.check_documentation({"huaweicloud.drs.drs_collect_db_position": module_file("drs_collect_db_position").options})
+def test_examples_and_results(module):
+    module.check_documentation()
 
 
 def test_own_options(module):
@@ -95,6 +95,8 @@ def test_lost_answer_is_asked_for_again(cloud, module):
         ({"job_id": "too-short"}, "job_id"),
         ({"job_id": ""}, "job_id"),
         ({"query_id": ""}, "query_id"),
+        ({"query_id": "a b"}, "query_id"),
+        ({"query_id": "x" * 129}, "query_id"),
         ({"project_id": "a/b"}, "project_id"),
         ({"endpoint": "http://drs.example.com"}, "endpoint"),
         ({"reset_position_time": "2023-09-19T07:00:00Z"}, "reset_position_time"),

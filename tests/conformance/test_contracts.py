@@ -1,0 +1,184 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The contracts are held against the official SDK and the API pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from huaweicloudsdkdrs import v5
+from huaweicloudsdkiam import v3
+from jsonschema import ValidationError
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import validate as validate_contract
+from simulator.app import METHODS, read_contract
+
+SDKS = {"drs": (v5, v5.DrsClient, "/v5"), "iam": (v3, v3.IamClient, "/v3")}
+# Transcribed from the API pages drs_03_0222 (collecting), drs_03_0221 (its result), iam_06_0003 (projects) and iam_04_0002 (temporary keys).
+EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
+    ("drs", "QueryDbPositionReq", {"reset_position_time": "2023-09-19T07:00:00Z"}),
+    (
+        "drs",
+        "CollectPositionAsyncResponse",
+        {"id": "0eacda0b-9422-4535-8b62-537d1833638b", "job_id": "177738d1-4eee-4fcb-a4e1-09aea79jb20i", "status": "pending"},
+    ),
+    ("drs", "Error", {"error_code": "DRS.10000010", "error_msg": "Job does not exist, please check job id."}),
+    (
+        "drs",
+        "ShowPositionResultResponse",
+        {"job_id": "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r", "position": "mysql-bin.000277:805", "status": "pending"},
+    ),
+    ("drs", "Error", {"error_code": "DRS.10030014", "error_msg": "Firstly, please the query object info."}),
+    (
+        "iam",
+        "AuthProjectsResponse",
+        {
+            "projects": [
+                {
+                    "domain_id": "d78cbac186b744899480f25bd02...",
+                    "is_domain": False,
+                    "parent_id": "d78cbac186b744899480f25bd022...",
+                    "name": "af-south-1",
+                    "description": "",
+                    "links": {"self": "https://iam.myhuaweicloud.com/v3/projects/06f1cbbaf280106b2f14c00313a9d065"},
+                    "id": "06f1cbbaf280106b2f14c00313a9...",
+                    "enabled": True,
+                }
+            ],
+            "links": {"self": "https://iam.myhuaweicloud.com/v3/auth/projects"},
+        },
+    ),
+    (
+        "metadata",
+        "SecurityKey",
+        {
+            "credential": {
+                "access": "NZFAT5VNWEJDGZ4PZ...",
+                "expires_at": "2020-01-08T03:50:07.574000Z",
+                "secret": "riEoWsy3qO0BvgwfkoLVgCUvzgpjBBcvdq...",
+                "securitytoken": "gQpjbi1ub3J0aC00jD4Ej...",
+            }
+        },
+    ),
+]
+TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number"}
+
+
+def resolved(node: Any, contract: dict[str, Any]) -> Any:
+    """A part of a contract with what it refers to put in place."""
+    if isinstance(node, list):
+        return [resolved(item, contract) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target: Any = contract
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return resolved(target, contract)
+    return {name: resolved(item, contract) for name, item in node.items()}
+
+
+def read_resolved(service: str) -> dict[str, Any]:
+    contract = read_contract(service)
+    whole: dict[str, Any] = resolved(contract, contract)
+    return whole
+
+
+CONTRACTS = {service: read_resolved(service) for service in ("drs", "iam", "metadata")}
+OPERATIONS = {
+    operation["operationId"]: (service, method, path, item.get("parameters", []) + operation.get("parameters", []), operation)
+    for service in SDKS
+    for path, item in CONTRACTS[service]["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS
+}
+
+
+@pytest.mark.parametrize("name", ["iam", "drs", "metadata", "control"])
+def test_the_contract_is_openapi(name: str) -> None:
+    contract = read_contract(name)
+    validate_contract(contract)
+    if name != "control":
+        for path in contract["paths"].values():
+            for method, operation in path.items():
+                assert method not in METHODS or "support.huaweicloud.com" in operation["description"]
+
+
+@pytest.mark.parametrize(("service", "name", "example"), EXAMPLES)
+def test_the_pages_examples_hold(service: str, name: str, example: dict[str, Any]) -> None:
+    validator = OAS30Validator(CONTRACTS[service]["components"]["schemas"][name])
+    validator.validate(example)
+    for wrong in ({**example, "more": "x"}, {name: [value] for name, value in example.items()}, {}, [example]):
+        with pytest.raises(ValidationError):
+            validator.validate(wrong)
+
+
+def differences(schema: dict[str, Any], sdk: Any, model_name: str, where: str) -> Iterator[str]:
+    """Where a schema and a model of the SDK disagree."""
+    model = getattr(sdk, model_name)
+    theirs = {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
+    ours = schema["properties"]
+    missing = [] if schema.get("x-partial") else sorted(set(theirs) - set(ours))
+    yield from (f"{where}.{name} is missing in the contract" for name in missing)
+    for name, part in ours.items():
+        yield from _property_differences(part, sdk, theirs.get(name), f"{where}.{name}")
+
+
+def _property_differences(schema: dict[str, Any], sdk: Any, kind: str | None, where: str) -> Iterator[str]:
+    if kind is None:
+        yield f"{where} is not in the SDK"
+    elif kind.startswith("list["):
+        if schema["type"] != "array":
+            yield f"{where} is a list in the SDK"
+        else:
+            yield from _property_differences(schema["items"], sdk, kind[5:-1], f"{where}[]")
+    elif kind in TYPES:
+        if schema["type"] != TYPES[kind]:
+            yield f"{where} is {schema['type']} in the contract, {kind} in the SDK"
+    else:
+        yield from differences(schema, sdk, kind, where)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_contract_agrees_with_the_sdk(name: str) -> None:
+    service, method, path, parameters, operation = OPERATIONS[name]
+    sdk, client, base = SDKS[service]
+    request_model = getattr(sdk, "".join(part.capitalize() for part in name.split("_")) + "Request")
+    request = request_model(**dict.fromkeys(request_model.attribute_map, "x"))
+    info = getattr(client, f"_{name}_http_info")(request)
+    given = {"project_id"} if "{project_id}" in path else set()  # by the SDK's credentials
+    assert (info["method"], info["resource_path"]) == (method.upper(), base + path)
+    places: dict[str, dict[str, dict[str, Any]]] = {"path": {}, "query": {}, "header": {}}
+    for parameter in parameters:
+        places[parameter["in"]][parameter["name"]] = parameter
+    assert set(places["path"]) == given | set(info["path_params"])
+    assert set(places["query"]) == {name for name, _value in info["query_params"]}
+    assert set(places["header"]) == set(info["header_params"]) - {"Content-Type"}
+    for attribute, kind in request_model.openapi_types.items():
+        described = places["query"].get(request_model.attribute_map[attribute])
+        assert described is None or described["schema"]["type"] == TYPES[kind]
+    assert ("requestBody" in operation) == (info["body"] is not None)
+    found: list[str] = []
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        found += differences(schema, sdk, request_model.openapi_types["body"], "request")
+    (answer,) = (response for status, response in operation["responses"].items() if status < "300")
+    headers = {f"response.{name} is missing in the contract" for name in info["response_headers"] if name in answer["headers"]}
+    found += set(differences(answer["content"]["application/json"]["schema"], sdk, info["response_type"], "response")) - headers
+    assert not found
+
+
+def test_a_disagreement_with_the_sdk_is_found() -> None:
+    schema = {"properties": {"reset_time": {"type": "string"}}}
+    assert list(differences(schema, v5, "QueryDbPositionReq", "request")) == [
+        "request.reset_position_time is missing in the contract",
+        "request.reset_time is not in the SDK",
+    ]
+    schema = {"properties": {"reset_position_time": {"type": "integer"}}}
+    assert list(differences(schema, v5, "QueryDbPositionReq", "request")) == [
+        "request.reset_position_time is integer in the contract, str in the SDK",
+    ]

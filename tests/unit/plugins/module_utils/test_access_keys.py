@@ -1,0 +1,449 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ways in of module_utils/_iam.py that sign requests: a key from the options, from a profile, and from the agency of a host."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import datetime, timedelta
+
+import pytest
+from huaweicloudsdkcore.signer import signer
+from responses.matchers import query_param_matcher
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _iam
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import EVERY_WAY, AgencyIdentity, Credentials, ProfileIdentity, identity
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
+    COLLECT_URL,
+    IAM,
+    OWN_PROJECTS_URL,
+    PROJECT_ID,
+    PROJECTS_URL,
+    REGION,
+    RESULT_URL,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    add_projects,
+    check_nothing_shown,
+    check_signature,
+    check_signed,
+    readable,
+    shown,
+)
+
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+TEMPORARY = {**KEY, "security_token": SECURITY_TOKEN}
+PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n"
+SDK_PARTS = ["huaweicloudsdkcore", "huaweicloudsdkcore.auth.credentials", "huaweicloudsdkcore.auth.provider", "huaweicloudsdkcore.sdk_request"]
+
+
+def log_in(auth_method="aksk", **options):
+    """Return who one is then and the session."""
+    http = HttpClient(timeout=10, max_retries=2)
+    who = identity(Credentials(**{"region": REGION, **options}), auth_method)
+    who.authenticate(http)
+    return who, http
+
+
+def failure(auth_method="aksk", **options):
+    with pytest.raises(HuaweiCloudError) as caught:
+        log_in(auth_method, **options)
+    check_nothing_shown(shown(caught.value))
+    return caught.value
+
+
+@pytest.fixture(params=SDK_PARTS)
+def _no_sdk(request, monkeypatch):
+    monkeypatch.setitem(sys.modules, request.param, None)
+    for name in [name for name in sys.modules if name.startswith(f"{request.param}.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+class TestSignature:
+    @pytest.mark.parametrize("options", [KEY, TEMPORARY], ids=["permanent", "temporary"])
+    @pytest.mark.parametrize(
+        "method, url, params, body",
+        [
+            ("GET", RESULT_URL, None, None),
+            ("GET", RESULT_URL, {"query_id": "a/../b?c=d&e", "b": "", "a": "2~*'()"}, None),
+            ("GET", RESULT_URL, {"name": "two words+ö"}, None),
+            ("POST", COLLECT_URL, None, {"reset_position_time": "2023-09-19T07:00:00Z"}),
+            ("POST", COLLECT_URL, {"x": "y"}, {"text": "ö\n\N{GRINNING FACE}"}),
+            ("PUT", "https://drs.example.com:8443/v5/a%20b/~c", None, {}),
+            ("GET", "https://drs.example.com", None, None),
+            ("DELETE", "https://drs.example.com/", None, None),
+        ],
+    )
+    def test_what_is_sent(self, cloud, options, method, url, params, body):
+        who, http = log_in(**options, project_id=PROJECT_ID)
+        cloud.add(method, url, json={})
+        http.request(method, url, auth=who, params=params, body=body)
+        request = cloud.calls[0].request
+        check_signed(request)
+        assert request.headers["X-Project-Id"] == PROJECT_ID
+        assert request.headers["Content-Type"] == "application/json"
+        assert request.headers.get("X-Security-Token") == options.get("security_token")
+        sent = datetime.strptime(request.headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ")
+        assert abs(sent - datetime.strptime(time.strftime("%Y%m%dT%H%M%S", time.gmtime()), "%Y%m%dT%H%M%S")) < timedelta(minutes=1)
+        assert who.project_id == PROJECT_ID
+        assert http.secrets == set(options.values())
+
+    def test_the_check_itself(self, cloud):
+        """It finds what was changed after signing."""
+        who, http = log_in(**TEMPORARY, project_id=PROJECT_ID)
+        cloud.post(COLLECT_URL, json={})
+        http.request("POST", COLLECT_URL, auth=who, params={"a": "b"}, body={"c": "d"})
+        request = cloud.calls[0].request
+        good = {"method": "POST", "url": request.url, "headers": dict(request.headers), "body": request.body}
+        check_signature(**good)
+        for change in (
+            {"method": "PUT"},
+            {"url": f"{request.url}c"},
+            {"url": request.url.replace("/v5/", "/v6/")},
+            {"body": request.body + b" "},
+            {"secret_key": SECRET_KEY[:-1]},
+            *({"headers": {**good["headers"], name: "other"}} for name in ("Content-Type", "Host", "X-Sdk-Date", "X-Security-Token", "X-Project-Id")),
+        ):
+            with pytest.raises((AssertionError, ValueError)):
+                check_signature(**{**good, **change})
+
+    def test_on_the_wire(self, serve):
+        """What is between the signature and the server changes nothing that was signed."""
+        server = serve(loopback.answer())
+        who, http = log_in(**TEMPORARY, project_id=PROJECT_ID)
+        http.request("POST", f"{server.url}/v5/a", auth=who, params={"b": "c/d e"}, body={"f": "ö"})
+        head, body = server.requests[0].decode().split("\r\n\r\n")
+        line, *headers = head.split("\r\n")
+        method, target, _version = line.split()
+        names = [header.split(":")[0].lower() for header in headers]
+        assert len(names) == len(set(names))
+        check_signature(method, f"{server.url}{target}", dict(header.split(": ", 1) for header in headers), body.encode())
+        assert not readable(SECRET_KEY, server.requests[0].decode())
+
+    def test_every_attempt_anew(self, cloud, monkeypatch):
+        class Clock(datetime):
+            """Every look at it takes a minute."""
+
+            looks = 0
+
+            @classmethod
+            def utcnow(cls):
+                cls.looks += 1
+                return datetime(2024, 2, 29, 12, cls.looks)
+
+        monkeypatch.setattr(signer, "datetime", Clock)
+        who, http = log_in(**KEY, project_id=PROJECT_ID)
+        for status in (429, 503, 200):
+            cloud.post(COLLECT_URL, status=status, json={})
+        http.request("POST", COLLECT_URL, auth=who, body={"a": 1})
+        requests = [call.request for call in cloud.calls]
+        assert [request.headers["X-Sdk-Date"] for request in requests] == ["20240229T120100Z", "20240229T120200Z", "20240229T120300Z"]
+        for request in requests:
+            check_signed(request)
+        assert len({request.headers["Authorization"] for request in requests}) == 3
+
+    @pytest.mark.parametrize("option", list(TEMPORARY))
+    @pytest.mark.parametrize("text", ["two words", "line\n", "tab\t", "\x00", "k\u00e9y", "\ud800"])
+    def test_characters_that_no_key_has(self, option, text):
+        error = failure(**{**TEMPORARY, option: text})
+        assert isinstance(error, InputError)
+        assert option in str(error)
+        assert text not in str(error)
+
+    @pytest.mark.usefixtures("_no_sdk")
+    def test_without_the_sdk(self):
+        error = failure(**KEY, project_id=PROJECT_ID)
+        assert isinstance(error, InputError)
+        assert "huaweicloudsdkcore" in str(error)
+        assert sys.executable in str(error)
+
+    @pytest.mark.usefixtures("_no_sdk")
+    def test_without_the_sdk_other_ways_go_on(self, cloud):
+        assert log_in("auto", auth_token="token", project_id=PROJECT_ID)[0].token == "token"
+        with pytest.raises(InputError, match="huaweicloudsdkcore"):
+            identity(Credentials(region=REGION, **KEY))
+
+    @pytest.mark.usefixtures("_no_sdk")
+    @pytest.mark.parametrize("auth_method", ["profile", "agency"])
+    def test_without_the_sdk_there_is_no_profile_and_no_agency(self, profile, auth_method):
+        profile(PROFILE)
+        assert "huaweicloudsdkcore" in str(failure(auth_method))
+        with pytest.raises(InputError) as caught:
+            identity(Credentials(region=REGION))
+        assert EVERY_WAY in str(caught.value)
+
+
+class TestProject:
+    """Its id is looked up by its name if it is not given."""
+
+    @pytest.mark.parametrize("options, name", [({}, REGION), ({"project_name": f"{REGION}_sub"}, f"{REGION}_sub"), ({"project_name": "ö &b"}, "ö &b")])
+    def test_by_name(self, cloud, options, name):
+        cloud.get(PROJECTS_URL, json={"projects": [{"id": PROJECT_ID, "name": name}]}, match=[query_param_matcher({"name": name})])
+        who, _http = log_in(**TEMPORARY, **options)
+        assert who.project_id == PROJECT_ID
+        request = cloud.calls[0].request
+        check_signed(request)
+        assert request.headers["X-Security-Token"] == SECURITY_TOKEN
+        assert "X-Project-Id" not in request.headers
+
+    @pytest.mark.parametrize("endpoint", ["https://iam.example.com", "https://iam.example.com/v3"])
+    def test_endpoint(self, cloud, endpoint):
+        add_projects(cloud, "mine", url="https://iam.example.com/v3/projects")
+        assert log_in(**KEY, region=None, iam_endpoint=endpoint, project_name="mine")[0].project_id == PROJECT_ID
+
+    def test_it_is_not_looked_up_when_it_is_given(self, cloud):
+        log_in(**KEY, project_id=PROJECT_ID, project_name="not used", region=None)
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize("body", [{"error": {"code": 403, "message": "You are not authorized."}}, {"error_code": "APIGW.0302"}, "<html>"])
+    def test_without_the_permission(self, cloud, body):
+        cloud.get(PROJECTS_URL, status=403, json=body)
+        add_projects(cloud, REGION, f"{REGION}_sub", "MOS", url=OWN_PROJECTS_URL)
+        assert log_in(**KEY)[0].project_id == PROJECT_ID
+        first, second = (call.request for call in cloud.calls)
+        check_signed(first)
+        check_signed(second)
+        assert second.url == OWN_PROJECTS_URL
+
+    def test_refused_both_times(self, cloud):
+        cloud.get(PROJECTS_URL, status=403)
+        cloud.get(OWN_PROJECTS_URL, status=403, json={"error_msg": "Not you."})
+        assert failure(**KEY).error_msg == "Not you."
+        assert len(cloud.calls) == 2
+
+    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (400, "IAM.0011"), (404, None), (500, None)])
+    def test_other_refusal(self, cloud, clock, status, code):
+        cloud.get(PROJECTS_URL, status=status, json={"error_code": code, "error_msg": "Wrong signature."}, headers={"X-Request-Id": "r1"})
+        error = failure(**KEY)
+        assert isinstance(error, ApiError)
+        assert (error.http_status, error.error_code, error.request_id) == (status, code, "r1")
+        # Bad signatures in a row lock a key.
+        assert len(cloud.calls) == (3 if status == 500 else 1)
+
+    @pytest.mark.parametrize("names", [[], ["MOS", f"{REGION}_sub", REGION.upper()]])
+    @pytest.mark.parametrize("url", [PROJECTS_URL, OWN_PROJECTS_URL])
+    def test_none(self, cloud, names, url):
+        if url == OWN_PROJECTS_URL:
+            cloud.get(PROJECTS_URL, status=403)
+        add_projects(cloud, *names, url=url)
+        error = failure(**KEY)
+        for part in ("no project", REGION, "project_id", "project_name"):
+            assert part in str(error)
+
+    def test_several(self, cloud):
+        add_projects(cloud, "mine", "other", "mine")
+        error = failure(**KEY, project_name="mine")
+        for part in ("2 projects", "mine", "project_id"):
+            assert part in str(error)
+
+    @pytest.mark.parametrize("body", [{}, {"projects": None}, {"projects": {}}, {"projects": "x"}, {"project": [{"name": REGION, "id": PROJECT_ID}]}])
+    def test_no_list(self, cloud, body):
+        cloud.get(PROJECTS_URL, json=body, headers={"X-Request-Id": "r1"})
+        error = failure(**KEY)
+        assert isinstance(error, BadAnswerError)
+        assert IAM in str(error)
+        assert error.request_id == "r1"
+
+    @pytest.mark.parametrize(
+        "project",
+        [
+            None,
+            7,
+            "text",
+            [REGION],
+            {"name": REGION},
+            {"name": REGION, "id": None},
+            {"name": REGION, "id": 7},
+            {"name": [REGION], "id": PROJECT_ID},
+            {"name": REGION, "id": "../.."},
+            {"name": REGION, "id": ""},
+            {"name": REGION, "id": ["a"]},
+        ],
+    )
+    def test_odd_project(self, cloud, project):
+        cloud.get(PROJECTS_URL, json={"projects": [project]})
+        assert "project" in str(failure(**KEY))
+
+    def test_beside_odd_projects(self, cloud):
+        cloud.get(PROJECTS_URL, json={"projects": [None, 7, {"id": "x"}, {"name": REGION, "id": PROJECT_ID, "more": [1]}]})
+        assert log_in(**KEY)[0].project_id == PROJECT_ID
+
+    @pytest.mark.parametrize("body", [b"[]", b"<html>", b"{"])
+    def test_no_json_object(self, cloud, body):
+        cloud.get(PROJECTS_URL, body=body)
+        assert isinstance(failure(**KEY), BadAnswerError)
+
+    def test_no_name(self):
+        error = failure(**KEY, region=None)
+        assert isinstance(error, InputError)
+        for option in ("project_id", "project_name", "region"):
+            assert option in str(error)
+
+    @pytest.mark.parametrize("options, named", [({"project_name": "mine", "region": None}, "iam_endpoint"), ({"project_id": "a/b"}, "project_id")])
+    def test_options_are_checked_first(self, cloud, options, named):
+        assert named in str(failure(**KEY, **options))
+        assert len(cloud.calls) == 0
+
+
+class TestProfile:
+    def test_permanent(self, cloud, profile):
+        profile(PROFILE)
+        add_projects(cloud, REGION)
+        who, http = log_in("profile")
+        assert isinstance(who, ProfileIdentity)
+        assert (who.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY})
+        check_signed(cloud.calls[0].request)
+
+    def test_temporary_with_a_project(self, cloud, profile):
+        profile(f"{PROFILE}security_token = {SECURITY_TOKEN}\nproject_id = {PROJECT_ID}\n[global]\nak = x\nsk = y\n")
+        who, http = log_in("profile")
+        assert (who.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN})
+        cloud.get(RESULT_URL, json={})
+        http.request("GET", RESULT_URL, auth=who)
+        check_signed(cloud.calls[0].request)
+        assert cloud.calls[0].request.headers["X-Security-Token"] == SECURITY_TOKEN
+
+    def test_project_id_of_the_task_wins(self, profile):
+        profile(f"{PROFILE}project_id = other\n")
+        assert log_in("profile", project_id=PROJECT_ID)[0].project_id == PROJECT_ID
+
+    def test_at_home(self, monkeypatch, tmp_path):
+        (tmp_path / ".huaweicloud").mkdir()
+        (tmp_path / ".huaweicloud/credentials").write_text(PROFILE)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert log_in("profile", project_id=PROJECT_ID)[0].access_key == ACCESS_KEY
+        assert isinstance(log_in("auto", project_id=PROJECT_ID)[0], ProfileIdentity)
+
+    BROKEN = {
+        "empty": "",
+        "other section": PROFILE.replace("[basic]", "[default]"),
+        "no secret key": f"[basic]\nak = {ACCESS_KEY}\n",
+        "no access key": f"[basic]\nsk = {SECRET_KEY}\n",
+        "empty keys": "[basic]\nak =\nsk =\n",
+        "no section": f"ak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n",
+        "no option": f"[basic]\n{SECRET_KEY}\n",
+        "twice": f"{PROFILE}sk = {SECRET_KEY}\n",
+        "interpolation": f"[basic]\nak = {ACCESS_KEY}\nsk = %{SECRET_KEY}\n",
+        "reference": f"[basic]\nak = {ACCESS_KEY}\nsk = %({SECRET_KEY})s\n",
+        "bytes": PROFILE.encode() + b"\xff\xfe",
+    }
+
+    @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+    def test_broken(self, cloud, profile, content):
+        profile(content)
+        error = failure("profile", project_id=PROJECT_ID)
+        assert isinstance(error, InputError)
+        assert "profile" in str(error)
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+    def test_broken_is_not_in_the_way_of_others(self, profile, content):
+        profile(content)
+        assert log_in("auto", **KEY, project_id=PROJECT_ID)[0].access_key == ACCESS_KEY
+        with pytest.raises(InputError, match="password"):
+            identity(Credentials(region=REGION, username="operator"))
+
+    def test_missing_file(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "nowhere"))
+        assert "nowhere" in str(failure("profile"))
+
+    def test_directory(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path))
+        assert "profile" in str(failure("profile"))
+
+    def test_no_home(self, monkeypatch):
+        monkeypatch.delenv("HOME")
+        assert "profile" in str(failure("profile"))
+
+    @pytest.mark.parametrize("auth_method", ["profile", "auto"])
+    def test_identity_provider(self, cloud, profile, auth_method):
+        profile("[basic]\nidp_id = theirs\nid_token_file = /nonexistent\n")
+        error = failure(auth_method, project_id=PROJECT_ID)
+        assert "identity provider" in str(error)
+        assert len(cloud.calls) == 0
+
+    def test_project_id_that_cannot_be(self, cloud, profile):
+        profile(f"{PROFILE}project_id = a/b\n")
+        assert "project_id" in str(failure("profile"))
+        assert len(cloud.calls) == 0
+
+
+def key_answer(**credential):
+    values = {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}
+    return loopback.answer(json.dumps({"credential": {**values, **credential}}).encode())
+
+
+class TestAgency:
+    def test_key(self, cloud, serve, metadata):
+        server = serve(loopback.answer(b"metadata-token"), key_answer())
+        metadata(server.url)
+        cloud.add_passthru(server.url)
+        add_projects(cloud, REGION)
+        who, http = log_in("agency")
+        assert isinstance(who, AgencyIdentity)
+        assert [request.split()[1] for request in server.requests] == [b"/meta-data/latest/api/token", b"/openstack/latest/securitykey"]
+        assert (who.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN})
+        check_signed(cloud.calls[-1].request)
+        assert cloud.calls[-1].request.headers["X-Security-Token"] == SECURITY_TOKEN
+
+    def test_in_the_end(self, serve, metadata):
+        server = serve(loopback.answer(b"metadata-token"), key_answer())
+        metadata(server.url)
+        assert log_in("auto", project_id=PROJECT_ID)[0].secret_key == SECRET_KEY
+
+    def test_nothing_is_asked_before_the_options_are_right(self, serve, metadata):
+        server = serve(loopback.answer())
+        metadata(server.url)
+        assert "project_id" in str(failure("agency", region=None))
+        assert "iam_endpoint" in str(failure("agency", iam_endpoint="x"))
+        assert server.requests == []
+
+    def test_time_is_three_seconds(self):
+        assert _iam.METADATA_TIMEOUT == 3
+
+    @pytest.mark.parametrize("fault", [loopback.silence, loopback.drip_header, loopback.drip_body])
+    def test_time_is_bounded(self, serve, metadata, monkeypatch, fault):
+        monkeypatch.setattr(_iam, "METADATA_TIMEOUT", 0.1)
+        metadata(serve(fault).url)
+        started = time.monotonic()
+        error = failure("agency", project_id=PROJECT_ID)
+        assert 0.1 <= time.monotonic() - started < 2
+        assert EVERY_WAY in str(error)
+        assert "TimeoutError" in str(error)
+
+    @pytest.mark.parametrize("auth_method", ["agency", "auto"])
+    def test_not_there(self, auth_method):
+        error = failure(auth_method, project_id=PROJECT_ID)
+        assert EVERY_WAY in str(error)
+        assert "metadata" in str(error)
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            loopback.answer(status=404),
+            loopback.answer(f"secret {SECRET_KEY}".encode(), status=500),
+            loopback.answer(b"Please configure Cloud Service Agency first", status=401),
+            loopback.answer(SECRET_KEY.encode()),
+            loopback.answer(b"{}"),
+            loopback.answer(b"[]"),
+            loopback.answer(b"null"),
+            key_answer(access=None),
+            key_answer(secret=""),
+            key_answer(secret={"a": SECRET_KEY}, access=""),
+            key_answer(expires_at=f"x {SECRET_KEY}"),
+            loopback.answer(json.dumps({"credential": SECRET_KEY}).encode()),
+            loopback.close_without_answer,
+        ],
+    )
+    def test_no_key(self, serve, metadata, script):
+        metadata(serve(loopback.answer(b"metadata-token"), script).url)
+        error = failure("agency", project_id=PROJECT_ID)
+        assert EVERY_WAY in str(error)
+        assert "metadata" in str(error)

@@ -1,0 +1,252 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What odd files, environments and servers can do to several layers at once."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
+    COLLECT_URL,
+    DRS,
+    JOB_ID,
+    LOGIN_URL,
+    PASSWORD,
+    PROJECT_ID,
+    PROJECTS_URL,
+    QUERY_ID,
+    REGION,
+    RESULT_URL,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    TIME,
+    TOKEN,
+    add_job,
+    check_nothing_shown,
+    readable,
+    shown,
+)
+
+URL = "https://drs.example.com/v5/thing"
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nproject_id = {PROJECT_ID}\n"
+
+
+def failure(method="GET", url=URL, http=None, **kwargs):
+    with pytest.raises(HuaweiCloudError) as caught:
+        (http or HttpClient(timeout=10, max_retries=0)).request(method, url, auth=lambda request: request, **kwargs)
+    return caught.value
+
+
+def connect(**options):
+    http = HttpClient(timeout=10, max_retries=0)
+    who = identity(Credentials(**{"region": REGION, **options}))
+    who.authenticate(http)
+    return DrsClient(Session(http, who), DRS)
+
+
+@pytest.mark.parametrize("line", ["ak = two\n words", "sk = two words", "security_token = abcdefSECRET\n ghi", "security_token = k\u00e9y"])
+def test_characters_of_a_profile(profile, line):
+    name = line.split()[0]
+    profile("\n".join([*(text for text in PROFILE.splitlines() if not text.startswith(name)), line]))
+    with pytest.raises(InputError, match="characters"):
+        identity(Credentials(region=REGION), "profile")
+
+
+def test_line_break_in_the_security_token_of_a_profile(serve, profile):
+    profile(f"{PROFILE}security_token = abcdefSECRET\n ghi\n")
+    server = serve(loopback.answer())
+    with pytest.raises(HuaweiCloudError) as caught:
+        http = HttpClient(timeout=10, max_retries=0)
+        who = identity(Credentials(region=REGION), "profile")
+        who.authenticate(http)
+        http.request("GET", server.url, auth=who)
+    assert "abcdefSECRET" not in shown(caught.value)
+
+
+def test_line_break_in_the_security_token_of_an_agency(serve, metadata):
+    key = {"credential": {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": "abcdefSECRET\nghi", "expires_at": "2099-01-01T00:00:00.000000Z"}}
+    server = serve(loopback.answer(b"metadata-token"), loopback.answer(json.dumps(key).encode()))
+    metadata(server.url)
+    with pytest.raises(HuaweiCloudError) as caught:
+        http = HttpClient(timeout=10, max_retries=0)
+        who = identity(Credentials(region=REGION, project_id=PROJECT_ID), "agency")
+        who.authenticate(http)
+        http.request("GET", serve(loopback.answer()).url, auth=who)
+    assert "abcdefSECRET" not in shown(caught.value)
+
+
+def test_answer_of_the_login_lost_at_the_renewal(serve, cloud):
+    server = serve(loopback.reset_after_request)
+    cloud.add_passthru(server.url)
+    cloud.post(COLLECT_URL, status=401, json={"error_code": "APIGW.0301"})
+    drs = connect(auth_token=TOKEN, project_id=PROJECT_ID, iam_endpoint=server.url, **USER)
+    with pytest.raises(HuaweiCloudError) as caught:
+        drs.collect_position_async(JOB_ID, TIME)
+    assert "DRS may have accepted" not in str(caught.value)
+    assert caught.value.maybe_accepted is False
+
+
+@pytest.mark.parametrize("task", [["auth_token", "username"], ["auth_token", "password"]])
+def test_renewal_with_the_password_of_somebody_else(cloud, task):
+    cloud.post(COLLECT_URL, status=401)
+    given = Credentials(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **USER)
+    http = HttpClient(timeout=10, max_retries=0)
+    who = identity(given, "auto", task)
+    who.authenticate(http)
+    with pytest.raises(ApiError):
+        DrsClient(Session(http, who), DRS).collect_position_async(JOB_ID, TIME)
+    assert len(cloud.calls) == 1
+
+
+@pytest.mark.parametrize("secret", ["p\U0001f600ss", "pa\nss", "pa\tss", "pa\x07ss"])
+def test_json_escapes(cloud, secret):
+    cloud.get(URL, status=400, body="x" + json.dumps({"password": secret}))
+    assert not readable(secret, shown(failure(http=HttpClient(secrets={secret}))))
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        lambda secret: html.escape(json.dumps({"password": secret}, ensure_ascii=False)),
+        lambda secret: "x" + json.dumps({"body": json.dumps({"password": secret})}),
+        lambda secret: quote(json.dumps({"password": secret}), safe=""),
+        lambda secret: html.escape(html.escape(secret)),
+    ],
+    ids=["json-in-html", "json-in-json", "json-in-url", "html-in-html"],
+)
+@pytest.mark.parametrize("secret", [PASSWORD, "pa'ss&<>\"\\"])
+def test_two_escapes(cloud, secret, echo):
+    cloud.get(URL, status=400, body=echo(secret))
+    assert not readable(secret, shown(failure(http=HttpClient(secrets={secret}))))
+
+
+@pytest.mark.parametrize("echo", [quote, lambda text: quote(text, safe=""), lambda text: text.replace("=", "&#61;")])
+def test_signature(cloud, echo):
+    http = HttpClient(timeout=10, max_retries=0)
+    who = identity(Credentials(region=REGION, project_id=PROJECT_ID, **KEY), "aksk")
+    who.authenticate(http)
+
+    def answer(request):
+        return 400, {}, f"Sent: {echo(request.headers['Authorization'])}"
+
+    cloud.add_callback("GET", URL, callback=answer)
+    with pytest.raises(ApiError) as caught:
+        http.request("GET", URL, auth=who)
+    signature = cloud.calls[0].request.headers["Authorization"].rpartition("=")[2]
+    assert signature not in shown(caught.value)
+
+
+def test_status(cloud):
+    cloud.get(RESULT_URL, json={"status": TOKEN})
+    with pytest.raises(BadAnswerError) as caught:
+        connect(auth_token=TOKEN, project_id=PROJECT_ID).show_position_result(JOB_ID, QUERY_ID)
+    check_nothing_shown(shown(caught.value))
+
+
+def test_id(cloud):
+    cloud.post(COLLECT_URL, status=202, json={"id": TOKEN})
+    with pytest.raises(BadAnswerError) as caught:
+        connect(auth_token=TOKEN, project_id=PROJECT_ID).collect_position_async(JOB_ID, TIME)
+    check_nothing_shown(shown(caught.value))
+
+
+def test_engine(cloud):
+    add_job(cloud, TOKEN)
+    with pytest.raises(HuaweiCloudError) as caught:
+        connect(auth_token=TOKEN, project_id=PROJECT_ID).check_collectable(JOB_ID)
+    check_nothing_shown(shown(caught.value))
+
+
+def test_project_of_a_key(cloud):
+    cloud.get(PROJECTS_URL, json={"projects": [{"name": REGION, "id": SECURITY_TOKEN}]})
+    with pytest.raises(HuaweiCloudError) as caught:
+        connect(**KEY, security_token=SECURITY_TOKEN)
+    check_nothing_shown(shown(caught.value))
+    # It is the answer that is wrong, not an option.
+    assert isinstance(caught.value, BadAnswerError)
+
+
+def test_project_of_a_login(cloud):
+    """Not even in the cause, which a traceback shows."""
+    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": PASSWORD}}})
+    with pytest.raises(BadAnswerError) as caught:
+        connect(**USER)
+    check_nothing_shown(shown(caught.value))
+
+
+def test_title(cloud):
+    cloud.get(URL, status=400, body="<title" * 30000)
+    started = time.monotonic()
+    failure()
+    assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.parametrize("auth_method", ["profile", "agency"])
+def test_project_is_missing(profile, auth_method):
+    if auth_method == "profile":
+        profile(PROFILE.replace("project_id", "x"))
+    with pytest.raises(InputError, match="project_name"):
+        identity(Credentials(iam_endpoint="https://iam.example.com"), "auto")
+
+
+@pytest.mark.parametrize("content", [f"[basic]\nak = {ACCESS_KEY}\n", f"ak = {ACCESS_KEY}\n"])
+def test_profile_that_is_there_but_broken(profile, content):
+    profile(content)
+    with pytest.raises(InputError, match="profile"):
+        identity(Credentials(region=REGION), "auto")
+
+
+def test_empty_security_token(cloud, profile):
+    profile(f"{PROFILE}security_token =\n")
+    http = HttpClient(timeout=10, max_retries=0)
+    who = identity(Credentials(region=REGION), "profile")
+    who.authenticate(http)
+    cloud.get(URL, json={})
+    http.request("GET", URL, auth=who)
+    assert "X-Security-Token" not in cloud.calls[0].request.headers
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("reset"), BrokenPipeError("pipe")])
+def test_bare_reset(cloud, error):
+    cloud.post(URL, body=requests.ConnectionError(error))
+    assert failure("POST").maybe_accepted
+
+
+def test_proxy_password_in_base64(serve, monkeypatch):
+    def script(connection, server):
+        server.read_request(connection)
+        value = [line for line in server.requests[-1].split(b"\r\n") if line.lower().startswith(b"proxy-authorization")][0].split()[-1]
+        connection.sendall(b"HTTP/1.1 407 Not " + value + b"\r\n\r\n")
+
+    monkeypatch.setenv("https_proxy", serve(script).url.replace("://", "://them:theirs@"))
+    error = failure()
+    assert "dGhlbTp0aGVpcnM=" not in shown(error)
+
+
+def test_space_in_the_name_of_a_project(cloud):
+    cloud.get(PROJECTS_URL, json={"projects": [{"name": "a b", "id": PROJECT_ID}]})
+    connect(**KEY, project_name="a b")
+    assert cloud.calls[0].request.url.endswith("?name=a%20b")
+
+
+def test_cookie(serve):
+    server = serve(loopback.answer(headers=["Set-Cookie: a=b"]))
+    http = HttpClient(timeout=10, max_retries=0)
+    for _request in range(2):
+        http.request("GET", server.url, auth=lambda request: request)
+    assert b"cookie" not in server.requests[1].lower()

@@ -1,0 +1,268 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests with an identity of module_utils/_iam.py, whose credentials are renewed once when a server finds them invalid."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity, identity
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
+    COLLECT_URL,
+    DRS,
+    JOB_ID,
+    LOGIN_URL,
+    NEW_TOKEN,
+    PASSWORD,
+    PROJECT_ID,
+    QUERY_ID,
+    REGION,
+    RESULT_URL,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    TIME,
+    TOKEN,
+    add_collect,
+    add_login,
+    add_result,
+    bodies,
+    check_nothing_shown,
+    check_signed,
+    shown,
+)
+
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+WITH_TOKEN = {"auth_token": TOKEN, "project_id": PROJECT_ID}
+WITH_BOTH = {**WITH_TOKEN, **USER}
+WITH_KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": SECURITY_TOKEN, "project_id": PROJECT_ID}
+
+# How a server says that a token is not valid: HTTP status and code.
+REFUSALS = [
+    (401, None),
+    (401, "APIGW.0301"),
+    (401, "APIGW.0307"),
+    (401, "APIG.0301"),
+    (401, "APIG.0307"),
+    (403, "DRS.M00100"),
+    (401, "DRS.M00103"),
+    *((403, code) for code in ("APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307")),
+]
+# What it does not say with that.
+OTHER_REFUSALS = [(403, None), (403, "DRS.M00102"), (403, "APIGW.0302"), (400, "DRS.M00105"), (404, "APIGW.0101"), (400, "XAPIGW.0301")]
+
+
+def connect(max_retries=0, endpoint=DRS, **options):
+    """Log in, and return DRS and what is masked."""
+    http = HttpClient(timeout=10, max_retries=max_retries)
+    who = identity(Credentials(**{"region": REGION, **options}))
+    who.authenticate(http)
+    return DrsClient(Session(http, who), endpoint), http.secrets
+
+
+def add_refusal(cloud, status=401, code="APIGW.0301", method="POST", url=COLLECT_URL, message="The token is not valid."):
+    cloud.add(method, url, status=status, json={"error_code": code, "error_msg": message})
+
+
+def sent(cloud):
+    """What was sent: the last part of its path, and the token that it had."""
+    return [(call.request.url.partition("?")[0].rpartition("/")[2], call.request.headers.get("X-Auth-Token")) for call in cloud.calls]
+
+
+OLD, LOGIN, NEW = ("collect-db-position", TOKEN), ("tokens", None), ("collect-db-position", NEW_TOKEN)
+
+
+class TestRenewal:
+    @pytest.mark.parametrize("status, code", REFUSALS)
+    def test_token_with_a_password_beside(self, cloud, status, code):
+        drs, secrets = connect(**WITH_BOTH)
+        add_refusal(cloud, status, code)
+        add_login(cloud, NEW_TOKEN)
+        add_collect(cloud)
+        assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
+        assert sent(cloud) == [OLD, LOGIN, NEW]
+        first, login, last = bodies(cloud)
+        assert first == last == {"reset_position_time": TIME}
+        assert login["auth"]["identity"]["password"]["user"] == {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+        # It has to be a token for the same project.
+        assert login["auth"]["scope"] == {"project": {"id": PROJECT_ID}}
+        assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
+
+    @pytest.mark.parametrize("status, code", REFUSALS)
+    def test_password(self, cloud, status, code):
+        add_login(cloud)
+        drs, secrets = connect(**USER)
+        add_refusal(cloud, status, code)
+        add_login(cloud, NEW_TOKEN)
+        add_collect(cloud)
+        assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
+        assert sent(cloud) == [LOGIN, OLD, LOGIN, NEW]
+        assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
+
+    def test_of_a_read(self, cloud):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_refusal(cloud, method="GET", url=RESULT_URL)
+        add_login(cloud, NEW_TOKEN)
+        add_result(cloud, "success")
+        assert drs.show_position_result(JOB_ID, QUERY_ID).status == "success"
+        reads = [call.request for call in cloud.calls if call.request.method == "GET"]
+        assert {request.url for request in reads} == {f"{RESULT_URL}?query_id={QUERY_ID}"}
+        assert [request.headers["X-Auth-Token"] for request in reads] == [TOKEN, NEW_TOKEN]
+        assert [request.headers["X-Language"] for request in reads] == ["en-us", "en-us"]
+
+    def test_the_new_one_is_kept(self, cloud):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_refusal(cloud)
+        add_login(cloud, NEW_TOKEN)
+        add_collect(cloud)
+        drs.collect_position_async(JOB_ID, TIME)
+        add_result(cloud, "success")
+        drs.show_position_result(JOB_ID, QUERY_ID)
+        assert sent(cloud) == [OLD, LOGIN, NEW, ("db-position", NEW_TOKEN)]
+
+    def test_the_new_one_is_masked(self, cloud):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_refusal(cloud)
+        add_login(cloud, NEW_TOKEN)
+        add_refusal(cloud, 400, "X", message=f"It is {NEW_TOKEN}, not {TOKEN}.")
+        with pytest.raises(ApiError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert caught.value.error_msg == "It is ********, not ********."
+        check_nothing_shown(shown(caught.value))
+
+    @pytest.mark.parametrize("status, code", REFUSALS)
+    def test_refused_again(self, cloud, status, code):
+        drs, _secrets = connect(max_retries=4, **WITH_BOTH)
+        add_refusal(cloud)
+        add_login(cloud, NEW_TOKEN)
+        add_refusal(cloud, status, code, message="The second.")
+        with pytest.raises(ApiError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        error = caught.value
+        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (status, code, "The second.", False)
+        assert sent(cloud) == [OLD, LOGIN, NEW]
+
+    def test_answer_lost_the_second_time(self, serve, cloud):
+        server = serve(loopback.answer(b'{"error_code": "APIGW.0301"}', 401), loopback.reset_after_request)
+        cloud.add_passthru(server.url)
+        drs, _secrets = connect(max_retries=4, endpoint=server.url, **WITH_BOTH)
+        add_login(cloud, NEW_TOKEN)
+        with pytest.raises(NoAnswerError, match="DRS may have accepted") as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert caught.value.maybe_accepted
+        assert len(server.requests) == 2
+
+    def test_while_waiting(self, cloud, clock):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_result(cloud, "pending")
+        add_refusal(cloud, method="GET", url=RESULT_URL)
+        add_login(cloud, NEW_TOKEN)
+        add_result(cloud, "success")
+        assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).status == "success"
+        assert clock.pauses == [2]
+
+
+class TestNoRenewal:
+    @pytest.mark.parametrize("status, code", REFUSALS)
+    @pytest.mark.parametrize("beside", [{}, {"username": "operator"}, {"password": PASSWORD, "domain_name": "example-account"}, {**USER, "iam_endpoint": "x"}])
+    def test_token_alone(self, cloud, status, code, beside):
+        drs, _secrets = connect(max_retries=4, **WITH_TOKEN, **beside)
+        add_refusal(cloud, status, code)
+        with pytest.raises(ApiError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert (caught.value.http_status, caught.value.error_code, caught.value.maybe_accepted) == (status, code, False)
+        assert sent(cloud) == [OLD]
+
+    @pytest.mark.parametrize("status, code", REFUSALS)
+    @pytest.mark.parametrize("beside", [{}, USER])
+    def test_access_key(self, cloud, status, code, beside):
+        """Bad signatures in a row lock a key."""
+        drs, _secrets = connect(max_retries=4, **WITH_KEY, **beside)
+        add_refusal(cloud, status, code)
+        with pytest.raises(ApiError):
+            drs.collect_position_async(JOB_ID, TIME)
+        assert len(cloud.calls) == 1
+        check_signed(cloud.calls[0].request)
+
+    @pytest.mark.parametrize("status, code", OTHER_REFUSALS)
+    def test_another_refusal(self, cloud, status, code):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_refusal(cloud, status, code)
+        with pytest.raises(ApiError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert (caught.value.http_status, caught.value.error_code) == (status, code)
+        assert sent(cloud) == [OLD]
+
+    def test_no_answer(self, serve):
+        server = serve(loopback.reset_after_request)
+        drs, _secrets = connect(endpoint=server.url, **WITH_BOTH)
+        with pytest.raises(NoAnswerError):
+            drs.collect_position_async(JOB_ID, TIME)
+        assert len(server.requests) == 1
+
+    def test_answer_that_is_none(self, cloud):
+        drs, _secrets = connect(**WITH_BOTH)
+        cloud.post(COLLECT_URL, status=202, body="<html>")
+        with pytest.raises(BadAnswerError):
+            drs.collect_position_async(JOB_ID, TIME)
+        assert sent(cloud) == [OLD]
+
+
+class TestLoginRefused:
+    """It locks users, so it is never tried again."""
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404])
+    @pytest.mark.parametrize("options", [WITH_BOTH, USER], ids=["token", "password"])
+    def test_at_the_renewal(self, cloud, status, options):
+        if options is USER:
+            add_login(cloud)
+        drs, _secrets = connect(max_retries=4, **options)
+        before = len(cloud.calls)
+        add_refusal(cloud)
+        cloud.post(LOGIN_URL, status=status, json={"error": {"code": status, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
+        with pytest.raises(ApiError) as caught:
+            drs.collect_position_async(JOB_ID, TIME)
+        assert sent(cloud)[before:] == [OLD, LOGIN]
+        assert (caught.value.http_status, caught.value.error_msg) == (status, "Wrong: ********")
+        assert "operator" in str(caught.value)
+        check_nothing_shown(shown(caught.value))
+
+    @pytest.mark.parametrize("code", [None, "APIGW.0301", "APIGW.0307", "DRS.M00100"])
+    def test_at_the_beginning(self, cloud, code):
+        cloud.post(LOGIN_URL, status=401, json={"error_code": code})
+        with pytest.raises(ApiError):
+            connect(max_retries=4, **USER)
+        assert sent(cloud) == [LOGIN]
+
+    def test_no_token_in_the_answer(self, cloud):
+        drs, _secrets = connect(**WITH_BOTH)
+        add_refusal(cloud)
+        cloud.post(LOGIN_URL, status=201, body=json.dumps({"token": {}}))
+        with pytest.raises(BadAnswerError, match="X-Subject-Token"):
+            drs.collect_position_async(JOB_ID, TIME)
+        assert sent(cloud) == [OLD, LOGIN]
+
+
+@pytest.mark.parametrize("project_id", [None, "", "a/b", "..", "a\n"])
+def test_project_id_has_to_stand_in_a_path(project_id):
+    with pytest.raises(InputError, match="project_id"):
+        Session(HttpClient(), TokenIdentity(Credentials(auth_token=TOKEN, project_id=project_id)))
+
+
+@pytest.mark.parametrize("error", [HuaweiCloudError("x"), NoAnswerError("x"), ValueError("x")])
+def test_other_errors_go_through(monkeypatch, error):
+    def request(*args, **kwargs):
+        raise error
+
+    http = HttpClient()
+    monkeypatch.setattr(http, "request", request)
+    with pytest.raises(type(error)) as caught:
+        Session(http, TokenIdentity(Credentials(**WITH_BOTH))).request("GET", DRS)
+    assert caught.value is error

@@ -1,0 +1,205 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Nothing secret in what a module prints, by whichever way it came in, when a server sends back all that it was sent."""
+
+from __future__ import annotations
+
+import html
+import json
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import PasswordIdentity
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
+    COLLECT_URL,
+    DRS,
+    JOB_ID,
+    LOGIN_URL,
+    NEW_TOKEN,
+    OWN_PROJECTS_URL,
+    PASSWORD,
+    PROJECT_ID,
+    PROJECTS_URL,
+    PROXY_PASSWORD,
+    QUERY_ID,
+    REGION,
+    RESULT_URL,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    TIME,
+    TOKEN,
+    add_collect,
+    add_job,
+    add_login,
+    add_projects,
+    add_result,
+    readable,
+)
+
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": SECURITY_TOKEN}
+WAYS = {
+    "token": {"auth_token": TOKEN, "project_id": PROJECT_ID},
+    "token-with-password": {"auth_token": TOKEN, "project_id": PROJECT_ID, **USER},
+    "aksk": {**KEY, "project_id": PROJECT_ID},
+    "aksk-without-project": KEY,
+    "password": USER,
+    "profile": {"auth_method": "profile"},
+    "agency": {"auth_method": "agency"},
+}
+MODULES = {
+    "drs_collect_db_position": {"job_id": JOB_ID, "reset_position_time": TIME, "wait": True},
+    "drs_db_position_info": {"job_id": JOB_ID, "query_id": QUERY_ID},
+}
+# In which form a server sends back a part of a request.
+ECHOES = {
+    "json": lambda text: json.dumps({"error_code": "X.1", "error_msg": f"Sent: {text}"}),
+    "json-in-json": lambda text: json.dumps({"error_msg": json.dumps({"sent": text})}),
+    "other-json": lambda text: json.dumps({"detail": {"sent": [text]}}),
+    "html": lambda text: f"<html><title>{html.escape(text)}</title><body><pre>{html.escape(text)}",
+    "text": lambda text: f"Sent: {text}",
+    "cut-json": lambda text: json.dumps({"sent": text})[:-1],
+    "code": lambda text: json.dumps({"error": {"code": text, "message": text, "request_id": text}}),
+}
+PARTS = ["Authorization", "X-Auth-Token", "X-Security-Token", "body", "all"]
+
+
+@pytest.fixture
+def _sources(cloud, serve, metadata, profile, monkeypatch):
+    """What there is beside options: a profile, the metadata service of a host with an agency, and a proxy with a password."""
+    profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\n")
+    key = {"credential": {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}}
+    server = serve(loopback.answer(b"metadata-token"), loopback.answer(json.dumps(key).encode()))
+    metadata(server.url)
+    cloud.add_passthru(server.url)
+    cloud.assert_all_requests_are_fired = False
+    monkeypatch.setenv("https_proxy", f"http://them:{quote(PROXY_PASSWORD, safe='')}@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def echoing(part, form, status):
+    """A server that answers with a part of the request."""
+
+    def answer(request):
+        body = request.body or b""
+        parts = {**request.headers, "body": body.decode() if isinstance(body, bytes) else body}
+        # An answer is only shown in part, so that the interesting ones come first.
+        parts["all"] = " ".join(f"{name}: {parts[name]}" for name in [*PARTS[:-1], *request.headers] if name in parts)
+        text = parts.get(part, "")
+        headers = {"X-Request-Id": text, "X-IAM-Trace-Id": text, "Location": f"https://drs.example.com/?{text}"}
+        return status, {name: value.encode().decode("latin-1") for name, value in headers.items()}, ECHOES[form](text)
+
+    return answer
+
+
+@pytest.fixture
+def run(module_file):
+    """Run a module, and search what it prints for all secrets."""
+
+    def run(way, name="drs_collect_db_position", **kwargs):
+        return module_file(name).run({"region": REGION, "max_retries": 0, **WAYS[way], **MODULES[name]}, **kwargs)
+
+    return run
+
+
+EACH_WAY = pytest.mark.parametrize("way", list(WAYS))
+EACH_MODULE = pytest.mark.parametrize("name, method, url", [("drs_collect_db_position", "POST", COLLECT_URL), ("drs_db_position_info", "GET", RESULT_URL)])
+
+
+@pytest.mark.usefixtures("_sources")
+class TestModules:
+    @EACH_WAY
+    @pytest.mark.parametrize("name", list(MODULES))
+    @pytest.mark.parametrize("check_mode", [False, True])
+    def test_success(self, cloud, run, name, way, check_mode):
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        add_collect(cloud)
+        add_job(cloud)
+        add_result(cloud, "success")
+        assert "failed" not in run(way, name, check_mode=check_mode)
+        sent = [call.request for call in cloud.calls if call.request.url.startswith(DRS)]
+        # The proof that the search could have found something.
+        assert sent
+        assert all(readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values()) for request in sent)
+
+    @EACH_WAY
+    @pytest.mark.parametrize("part", PARTS)
+    @pytest.mark.parametrize("form", list(ECHOES))
+    def test_echo(self, cloud, run, way, part, form):
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        cloud.add_callback("POST", COLLECT_URL, callback=echoing(part, form, 400))
+        assert run(way)["http_status"] == 400
+
+    @EACH_WAY
+    @EACH_MODULE
+    @pytest.mark.parametrize("status", [302, 401, 500])
+    def test_echo_of_all(self, cloud, run, way, name, method, url, status):
+        add_login(cloud, NEW_TOKEN)
+        add_projects(cloud, REGION)
+        cloud.add_callback(method, url, callback=echoing("all", "json", status))
+        assert run(way, name)["http_status"] == status
+        # Of a way that was renewed there are two secrets.
+        renewed = status == 401 and way in ("password", "token-with-password")
+        assert len([call for call in cloud.calls if call.request.url.startswith(url)]) == 1 + renewed
+
+    @pytest.mark.parametrize("way", [way for way in WAYS if way not in ("token", "aksk")])
+    @pytest.mark.parametrize("part", ["Authorization", "X-Security-Token", "body", "all"])
+    @pytest.mark.parametrize("form", list(ECHOES))
+    def test_echo_of_iam(self, cloud, run, way, part, form):
+        cloud.post(COLLECT_URL, status=401)
+        cloud.add_callback("POST", LOGIN_URL, callback=echoing(part, form, 401))
+        for url in (PROJECTS_URL, OWN_PROJECTS_URL):
+            cloud.add_callback("GET", url, callback=echoing(part, form, 403))
+        assert run(way)["http_status"] in (401, 403)
+
+    @EACH_WAY
+    @EACH_MODULE
+    def test_no_answer(self, cloud, run, way, name, method, url):
+        def lost(request):
+            raise requests.ConnectionError(" ".join(map(str, request.headers.values())))
+
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        cloud.add_callback(method, url, callback=lost)
+        assert "no complete answer" in run(way, name)["msg"]
+
+    @EACH_WAY
+    def test_fault_of_ours(self, cloud, run, way, monkeypatch):
+        """It is shown with a traceback."""
+
+        def fail(*args):
+            raise ZeroDivisionError(f"It happened with {' and '.join(used)}.")
+
+        secret = {"auth_token", "password", *KEY}
+        used = [value for name, value in {**({} if way[0] in "tp" and way != "profile" else KEY), **WAYS[way]}.items() if name in secret]
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        monkeypatch.setattr(DrsClient, "collect_position_async", fail)
+        result = run(way, fault_of_ours=True)
+        assert "ZeroDivisionError: It happened with ********" in result["msg"]
+
+
+@pytest.mark.usefixtures("_sources")
+class TestLogin:
+    @pytest.mark.parametrize("part", ["body", "all"])
+    @pytest.mark.parametrize("form", list(ECHOES))
+    @pytest.mark.parametrize("status", [302, 400, 401, 500])
+    def test_echo(self, cloud, module_file, part, form, status):
+        cloud.add_callback("POST", LOGIN_URL, callback=echoing(part, form, status))
+        assert module_file("iam_token").run({"region": REGION, "max_retries": 0, **USER})["http_status"] == status
+
+    def test_fault_of_ours(self, cloud, module_file, monkeypatch):
+        def fail(*args):
+            raise ZeroDivisionError(f"It happened with {PASSWORD}.")
+
+        monkeypatch.setattr(PasswordIdentity, "authenticate", fail)
+        assert "It happened with ********" in module_file("iam_token").run({"region": REGION, **USER}, fault_of_ours=True)["msg"]

@@ -47,8 +47,8 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
     Retry = object  # type: ignore[assignment,misc]
 
-# No answer of these APIs is larger than some kilobytes; a login answer carries a token of about ten.
-MAX_BODY = 1024 * 1024
+# The largest answers of these APIs are pages of jobs that are made up of others, which may come to some megabytes.
+MAX_BODY = 8 * 1024 * 1024
 # A server may ask for any pause. An operator is waiting, so no single pause is longer than this, in seconds.
 MAX_PAUSE = 60.0
 MASK = "********"

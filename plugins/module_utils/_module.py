@@ -79,12 +79,12 @@ SHARED_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 class DrsModule(AnsibleModule):  # type: ignore[misc]
-    """An C(AnsibleModule) with the shared options, added to those of I(argument_spec)."""
+    """An C(AnsibleModule) with the shared options, added to those of I(argument_spec). I(rules) are its C(mutually_exclusive) and so on."""
 
     params: dict[str, t.Any]
 
-    def __init__(self, argument_spec: dict[str, dict[str, t.Any]]) -> None:
-        super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True)
+    def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> None:
+        super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
 
@@ -107,6 +107,14 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         value = self.params[option]
         if isinstance(value, bool) or not minimum <= value <= maximum:
             raise InputError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
+
+    def check_wait(self) -> None:
+        """Check the options I(wait_timeout) and I(wait_sleep).
+
+        :raises InputError: when one is out of range.
+        """
+        self.check_range("wait_timeout", 1, 86400)
+        self.check_range("wait_sleep", 1, 3600)
 
     def connect(self) -> DrsClient:
         """Log in, and return DRS in the project that the options name. All shared options are checked before anything is sent.

@@ -210,8 +210,7 @@ def main() -> None:
     with module.failing_with(result):
         job_id = check_job_id(module.params["job_id"])
         reset_position_time = parse_time(module.params["reset_position_time"])
-        module.check_range("wait_timeout", 1, 86400)
-        module.check_range("wait_sleep", 1, 3600)
+        module.check_wait()
         result.update(job_id=job_id, reset_position_time=reset_position_time)
         drs = module.connect()
 

@@ -24,6 +24,7 @@ from test_secrets import JOB, PROJECT, secrets
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 GUIDE = ROOT / "docs/docsite/rst/guide_authentication.rst"
+RUNBOOK = ROOT / "docs/docsite/rst/guide_migration_runbook.rst"
 PLAYBOOK = ROOT / "playbooks/collect_db_position.yml"
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
 
@@ -49,7 +50,7 @@ def is_play(block: str) -> bool:
 
 
 # Beside plays, a module and the guide show tasks, and the README may show anything.
-EXAMPLES = [(path, block) for path in [*MODULES, README, GUIDE] for block in blocks(path, "yaml") if path != README or is_play(block)]
+EXAMPLES = [(path, block) for path in [*MODULES, README, GUIDE, RUNBOOK] for block in blocks(path, "yaml") if path != README or is_play(block)]
 
 
 def collect(sim: Simulator, job: str, token: str) -> str:
@@ -110,7 +111,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
 
 
 def test_every_file_has_examples() -> None:
-    assert {path for path, _block in EXAMPLES} == {*MODULES, README, GUIDE}
+    assert {path for path, _block in EXAMPLES} == {*MODULES, README, GUIDE, RUNBOOK}
     assert len(COMMANDS) == 1
 
 
@@ -162,6 +163,9 @@ def shown(tasks: list[dict[str, Any]]) -> list[str]:
     """The tasks in the order that they are shown in when none fails."""
     found: list[str] = []
     for task in tasks:
+        if "ansible.builtin.import_tasks" in task:
+            found += shown(yaml.safe_load((PLAYBOOK.parent / task["ansible.builtin.import_tasks"]).read_text(encoding="utf-8")))
+            continue
         found += shown([*task["block"], *task.get("always", [])]) if "block" in task else [task["name"]]
     return found
 

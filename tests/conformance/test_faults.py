@@ -59,8 +59,20 @@ QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 POSITION = "mysql-bin.000277:805"
 TOKEN = "MIIRawServersToken0123456789"
 USER = {"username": "drs-operator", "password": "Operator-Passw0rd!", "domain_name": "example-account", "project_name": "eu-west-101"}
-CALLS = {"collect": "/collect-db-position", "read": "/db-position", "login": "/v3/auth/tokens"}
-MODULE = "ansible_collections.huaweicloud.drs.plugins.modules.drs_collect_db_position"
+CALLS = {
+    "collect": "/collect-db-position",
+    "read": "/db-position",
+    "login": "/v3/auth/tokens",
+    "action": "/action",
+    "start": "/start-position",
+    "actions": "/actions",
+    "jobs": "/jobs",
+    "job": f"/jobs/{JOB}",
+}
+# Those that change something, beside the login.
+CHANGING = ("collect", "action", "start")
+READING = ("read", "jobs", "actions")
+MODULES = "ansible_collections.huaweicloud.drs.plugins.modules"
 
 # Seconds. A time-out that a test waits for, which the layers lengthen by one for a whole attempt, and one that it does not;
 # and what a slow machine may take for the rest.
@@ -71,8 +83,16 @@ SLOW = SHORT + 1 + QUICK
 # Between two attempts, unless the server asks for another pause.
 BACKOFF = (0.5, 1.0)
 
-# One body that is right for all three calls.
-RIGHT = {"id": QUERY, "status": "success", "position": POSITION, "token": {"project": {"id": PROJECT}}}
+# One body that is right for all calls.
+RIGHT = {
+    "id": QUERY,
+    "status": "success",
+    "position": POSITION,
+    "token": {"project": {"id": PROJECT}},
+    "job_action": {"available_actions": ["RETRY"]},
+    "jobs": [{"id": JOB}],
+    "total_count": 1,
+}
 STALE = {**RIGHT, "id": "of-another-request", "position": "of-another-request"}
 TEXT = json.dumps(RIGHT).encode()
 LOGGED_IN = f"X-Subject-Token: {TOKEN}"
@@ -84,12 +104,15 @@ PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></hea
 THROTTLED = {"error_code": "APIGW.0308", "error_msg": "The throttling threshold has been reached"}
 DOWN = {"error_code": "APIGW.0613", "error_msg": "Down for the time being"}
 BROKEN = {"error_code": "DRS.M00001", "error_msg": "Broken"}
+BUSY = {"error_code": "DRS.M01504", "error_msg": "Another operation is being performed"}
+NOT_NOW = {"error_code": "DRS.M00304", "error_msg": "This operation cannot be performed on the task."}
 
 CUT = ("no complete answer",)
 LATE = ("no complete answer in time",)
-FLOOD = ("more than 1048576 bytes",)
+FLOOD = ("more than 8388608 bytes",)
 NOT_JSON = ("not JSON",)
 NO_ID = ("accepted the request without", "id for its result")
+NO_WORD = ("did not say whether it accepted",)
 STORM = ("429 APIGW.0308: The throttling threshold has been reached", "throttles requests")
 SIGN_IN = ("'Sign in to the network'", "the API promises a JSON object")
 
@@ -99,7 +122,7 @@ class Target:
     """Where a call goes, and what came of it there."""
 
     url: str
-    # The requests that came in, by the names in CALLS, and how often the cloud accepted the one that starts a query.
+    # The requests that came in, by the names in CALLS, and how often the cloud carried out one that changes something.
     arrived: Callable[[], list[str]] = list
     accepted: Callable[[], int] = int
     request_id: Callable[[], str] = lambda: REQUEST_ID
@@ -167,18 +190,30 @@ def raw(script: Script, *, tls: str | None = None, trusted: bool = True, scheme:
     return wire
 
 
-def cloud(kind: str | None = None, *, who: str = "token", times: int | None = None, on: str = "", clock_offset: float = 0, **fault: Any) -> Wire:
+def cloud(
+    kind: str | None = None,
+    *,
+    who: str = "token",
+    times: int | None = None,
+    on: str = "",
+    clock_offset: float = 0,
+    job: dict[str, Any] | None = None,
+    action_answer: int = 202,
+    **fault: Any,
+) -> Wire:
     """The simulator, with this fault of control.yaml.
 
     :arg who: what is used to log in: a token, a token with a password in reserve, a password, or an access key.
     :arg on: the path that the fault is on.
     :arg clock_offset: of the cloud's clock, once a token has been issued.
+    :arg job: what is changed of the job. If nothing is said, it has been paused, and can be told to go on and where.
     """
 
     @contextmanager
     def wire(stage: Stage) -> Iterator[Target]:
         sim = stage.sim
-        sim.reset(collect_seconds=0)
+        sim.reset(collect_seconds=0, action_seconds=0, action_answer=action_answer)
+        sim.job(JOB, **(job or {"status": "PAUSING"}))
         token, key = sim.token(), sim.key()
         started = sim.session.post(
             f"{sim.url}/v5/{PROJECT}/jobs/{JOB}/collect-db-position", json={"reset_position_time": MOMENT}, headers={"X-Auth-Token": token}, timeout=QUICK
@@ -195,7 +230,7 @@ def cloud(kind: str | None = None, *, who: str = "token", times: int | None = No
         yield Target(
             url=sim.url,
             arrived=lambda: [name_of(seen["path"]) for seen in sim.requests()],
-            accepted=lambda: [seen["cloud_status"] for seen in sim.requests() if seen["path"].endswith("/collect-db-position")].count(202),
+            accepted=lambda: len([seen for seen in sim.requests() if name_of(seen["path"]) in CHANGING and seen["cloud_status"] in (200, 202)]),
             request_id=lambda: str(sim.requests()[-1]["request_id"]),
             query=started.json()["id"],
             raw=False,
@@ -275,12 +310,12 @@ class Row:
 
     fault: str
     wire: Wire
-    # How often each call is sent when one retry is allowed; None if the row is not about it.
+    # How often each call that changes something is sent when one retry is allowed, and each that only reads; None if the row is not about it.
     posts: int | None
     gets: int | None
     # What the user reads; nothing if the call succeeds.
     says: tuple[str, ...] = ()
-    # Whether the POST may have been accepted, so that the user is told to look at the job.
+    # Whether the change may have been accepted, so that the user is told to look at the job.
     maybe: bool = False
     status: int | None = None
     code: str | None = None
@@ -298,6 +333,14 @@ class Row:
     pause: tuple[float, float] = BACKOFF
     # The call that is sent in place of a pause.
     between: str | None = None
+    # The calls that the answer in the row is one to. By default it is one to any.
+    only: tuple[str, ...] = ()
+
+    def calls(self) -> list[tuple[str, int]]:
+        """The calls that the row is about, and how often each is sent. For all that read, one row of each kind is enough."""
+        times = {**dict.fromkeys(CHANGING, self.posts), **dict.fromkeys(READING, self.gets), "login": self.logins}
+        wanted = self.only or (*CHANGING, *(READING if self.logins is not None else READING[:1]), "login")
+        return [(call, sent) for call in wanted if (sent := times[call]) is not None]
 
     @property
     def traced(self) -> bool:
@@ -307,7 +350,7 @@ class Row:
 
 # fmt: off
 FAULTS = [
-    #   what goes wrong, where, POSTs, GETs, what the user reads
+    #   what goes wrong, where, changes, GETs, what the user reads
 
     # There is no connection. Nothing was sent, so everything may be sent again.
     Row("refused", refusing, 2, 2, ("no connection", "Connection refused"), logins=2, arrives=False),
@@ -325,7 +368,7 @@ FAULTS = [
     Row("hung up within the status", raw(once(b"HTTP/1.1 20")), 1, 2, CUT, maybe=True),
     Row("cloud: reset, not accepted", cloud("reset_before"), 1, 2, CUT, maybe=True),
     Row("cloud: reset, accepted", cloud("reset_after"), 1, 2, CUT, maybe=True),
-    Row("cloud: answer cut, accepted", cloud("cut"), 1, 2, CUT, maybe=True),
+    Row("cloud: answer cut, accepted", cloud("cut"), 1, 2, CUT, maybe=True, only=("collect", "action", "read")),
 
     # An answer of which a part is missing is none, even if the part that came is right by itself.
     Row("JSON cut by its length", raw(once(answer(200, TEXT[:20], length=len(TEXT)))), 1, 2, CUT, maybe=True, logins=1),
@@ -356,7 +399,7 @@ FAULTS = [
     # Without end.
     Row("body without end", raw(once(head(), end=drip(b" " * 65536, 0))), 1, 1, FLOOD, maybe=True, status=200, logins=1),
     Row("chunks without end", raw(once(CHUNKED, end=drip(chunk(b" " * 65536), 0))), 1, 1, FLOOD, maybe=True, status=200),
-    Row("swelling body", raw(once(head(200, "Content-Encoding: gzip"), gzip.compress(bytes(2**23)))), 1, 1, FLOOD, maybe=True, status=200),
+    Row("swelling body", raw(once(head(200, "Content-Encoding: gzip"), gzip.compress(bytes(2**24)))), 1, 1, FLOOD, maybe=True, status=200),
     Row("a line of headers without end", raw(once(BARE, b"X-A: ", end=drip(b"a" * 65536, 0))), 1, 2, (*CUT, "more than 65536 bytes"), maybe=True),
     Row("headers without end", raw(once(BARE, end=drip(b"X-A: a\r\n", 0))), 1, 2, (*CUT, "more than 100 headers"), maybe=True),
     Row("status without end", raw(once(b"HTTP/1.1 200 ", end=drip(b"a" * 65536, 0))), 1, 2, (*CUT, "more than 65536 bytes"), maybe=True),
@@ -375,12 +418,34 @@ FAULTS = [
     Row("JSON null", raw(once(answer(200, b"null"))), 1, 1, ("with a JSON NoneType",), maybe=True, status=200),
     Row("JSON too deep", raw(once(answer(200, b"[" * 500000))), 1, 1, NOT_JSON, maybe=True, status=200),
     Row("bytes that are no text", raw(once(answer(200, bytes(range(128, 256))))), 1, 1, NOT_JSON, maybe=True, status=200),
-    Row("nothing with 200", raw(once(answer(200))), 1, None, NO_ID, maybe=True, status=200),
-    Row("nothing with 204", raw(once(head(204))), 1, None, NO_ID, maybe=True, status=204),
-    Row("cloud: nothing with 202, accepted", cloud("replace", body=""), 1, None, NO_ID, maybe=True, status=202),
-    Row("an id that is none", raw(once(answer(202, {"id": 5, "status": "pending"}))), 1, None, ("an unusable id for its result", "5"), maybe=True, status=202),
+    Row("nothing with 200", raw(once(answer(200))), 1, None, NO_ID, maybe=True, status=200, only=("collect",)),
+    Row("nothing with 204", raw(once(head(204))), 1, None, NO_ID, maybe=True, status=204, only=("collect",)),
+    Row("cloud: nothing with 202, accepted", cloud("replace", body=""), 1, None, NO_ID, maybe=True, status=202, only=("collect",)),
+    Row("an id that is none", raw(once(answer(202, {"id": 5, "status": "pending"}))), 1, None, ("an unusable id for its result", "5"), maybe=True, status=202,
+        only=("collect",)),
     Row("nothing where a result should be", raw(once(head(204))), None, 1, ("a status that its API does not have",), status=204),
     Row("a success without a position", raw(once(answer(200, {"status": "success"}))), None, 1, ("success without a position",), status=200),
+
+    # What is a success by its HTTP status need not be one.
+    Row("nothing where a word should be", raw(once(answer(200))), 1, None, NO_WORD, maybe=True, status=200, only=("action",)),
+    Row("a status of no action", raw(once(answer(202, {"id": JOB, "status": "pending"}))), 1, None, NO_WORD, maybe=True, status=202, only=("action",)),
+    Row("cloud: nothing with 202, carried out", cloud("replace", body=""), 1, None, NO_WORD, maybe=True, status=202, only=("action",)),
+    Row("200, and failed", raw(once(answer(200, {"id": JOB, "status": "failed"}))), 1, None, ("the status failed and no reason",),
+        status=200, only=("action",)),
+    Row("200, failed, and why", raw(once(answer(200, {"id": JOB, "status": "failed", **NOT_NOW}))), 1, None, ("200 DRS.M00304",),
+        status=200, code="DRS.M00304", only=("action",)),
+    Row("cloud: 200, and failed", cloud(job={"status": "PAUSING", "action": "failed_silently"}), 1, None, ("the status failed and no reason",),
+        status=200, only=("action",)),
+    Row("cloud: 200, failed, and why", cloud(job={"status": "PAUSING", "action": "failed"}), 1, None, ("200 DRS.M00304", "Look at the actions"),
+        status=200, code="DRS.M00304", only=("action",)),
+    Row("cloud: 200, and done", cloud(action_answer=200), 1, None, only=("action",)),
+    Row("nothing where nothing should be", raw(once(answer(200))), 1, None, only=("start",)),
+    *(Row(f"{status}, but another operation is running", raw(once(answer(status, BUSY))), 1, None, (f"{status} DRS.M01504: Another operation", "try again"),
+          status=status, code="DRS.M01504") for status in (200, 202)),
+    *(Row("cloud: not in this status", cloud(job={"status": "CREATING"}), 1, None, ("400 DRS.M00304", "Look at the actions"),
+          status=400, code="DRS.M00304", only=(call,)) for call in ("action", "start")),
+    *(Row(f"no {call}", raw(once(answer(200, {"jobs": {}, "job_action": {}}))), None, 1, words, status=200, only=(call,))
+      for call, words in (("jobs", ("no list of jobs",)), ("actions", ("no actions that the job allows",)))),
 
     # 429 and 503 are refusals: nothing was done, so everything may be sent again, after the pause that the server asks for, of a minute at most.
     Row("429", raw(once(answer(429, THROTTLED))), 2, 2, STORM, status=429, code="APIGW.0308"),
@@ -517,14 +582,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
+# Of the calls, with the answer RIGHT.
+RESULTS = {"collect": QUERY, "read": POSITION, "login": PROJECT, "action": REQUEST_ID, "start": REQUEST_ID, "jobs": [JOB], "actions": ["RETRY"]}
+
+
 @pytest.mark.parametrize(
     ("row", "call", "sent"),
-    [
-        pytest.param(row, call, sent, id=f"{row.fault}-{call}")
-        for row in FAULTS
-        for call, sent in (("collect", row.posts), ("read", row.gets), ("login", row.logins))
-        if sent is not None
-    ],
+    [pytest.param(row, call, sent, id=f"{row.fault}-{call}") for row in FAULTS for call, sent in row.calls()],
 )
 def test_fault(request: pytest.FixtureRequest, clock: Clock, row: Row, call: str, sent: int) -> None:
     with row.wire(Stage(request)) as target:
@@ -538,9 +602,14 @@ def test_fault(request: pytest.FixtureRequest, clock: Clock, row: Row, call: str
             "collect": lambda: drs.collect_position_async(JOB, MOMENT).id,
             "read": lambda: drs.show_position_result(JOB, target.query).position,
             "login": lambda: who.authenticate(http) or who.project_id,
+            # A request id, if the answer has one.
+            "action": lambda: drs.execute_job_action(JOB, "retry") or REQUEST_ID,
+            "start": lambda: drs.update_start_position(JOB, POSITION) or REQUEST_ID,
+            "jobs": lambda: [job["id"] for job in drs.list_jobs()],
+            "actions": lambda: drs.show_actions(JOB)["available_actions"],
         }
         if target.warm_up:
-            target.warm_up(calls["read" if call == "collect" else call])
+            target.warm_up(calls["read" if call in CHANGING else call])
         assert clock.pauses == []
 
         started = time.monotonic()
@@ -557,22 +626,22 @@ def test_fault(request: pytest.FixtureRequest, clock: Clock, row: Row, call: str
         assert len(clock.pauses) == (0 if row.between else sent - 1)
         assert all(row.pause[0] <= pause <= row.pause[1] for pause in clock.pauses)
         assert took < row.seconds * sent
-        # Never two queries where one was asked for.
+        # Nothing twice that was asked for once.
         assert target.accepted() <= 1
 
         # What the user has of it.
         if not row.says:
             assert error is None, str(error)
-            assert result == {"collect": QUERY, "read": POSITION, "login": PROJECT}[call] if target.raw else result
+            assert result == RESULTS[call] if target.raw else result
             return
         assert error is not None, result
         message = str(error)
         assert [words for words in row.says if words not in message] == [], message
-        assert ("DRS may have accepted the request" in message) == (row.maybe and call == "collect"), message
-        assert error.maybe_accepted == (row.maybe and call != "read")
+        assert ("DRS may have accepted the request" in message) == (row.maybe and call in CHANGING), message
+        assert error.maybe_accepted == (row.maybe and call in (*CHANGING, "login"))
         assert ("This was the login of user drs-operator" in message) == (call == "login")
-        # The simulator answers a GET with 200 where it answers the POST with 202.
-        assert error.http_status == (200 if not target.raw and call == "read" and row.status == 202 else row.status)
+        # The simulator answers 200 to all but the two that it answers with 202.
+        assert error.http_status == (200 if not target.raw and call not in ("collect", "action") and row.status == 202 else row.status)
         assert error.error_code == row.code
         assert error.request_id == (target.request_id() if row.traced else None)
         assert TOKEN not in message and USER["password"] not in message
@@ -593,7 +662,7 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class Run:
-    """A fault, and what becomes of a task of drs_collect_db_position."""
+    """A fault, and what becomes of a task."""
 
     fault: str
     wire: Wire
@@ -601,20 +670,44 @@ class Run:
     arrives: tuple[str, ...]
     # What the user reads; nothing if the task succeeds.
     says: tuple[str, ...]
-    # What is in the result beside msg, job_id and reset_position_time. ``id`` means that of the query, ``request_id`` that of some request.
+    # What is in the result beside msg and what was given. ``id`` means that of the query, ``request_id`` that of some request.
     result: tuple[str, ...] = ()
     status: int | None = None
     code: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     # Seconds that it takes, Python's start included.
     seconds: tuple[float, float] = (0, 5)
+    # A key of GIVEN.
+    module: str = "drs_collect_db_position"
+    # Whether the task says that it has changed something. A query that has been started has an id.
+    changed: bool | None = None
 
 
+# The options that each module needs, all of which come back in its result.
+GIVEN = {
+    "drs_collect_db_position": {"job_id": JOB, "reset_position_time": MOMENT},
+    "drs_job_action": {"job_id": JOB, "action": "retry"},
+    "drs_start_position": {"job_id": JOB, "position": POSITION},
+}
 MAYBE = "DRS may have accepted the request, so it was not sent again."
 GOES_ON = "The query goes on in DRS."
 NO_RESULT = ("had no result within 1 second",)
 WAIT = {"wait": True, "wait_timeout": 1, "wait_sleep": 1, "timeout": 1, "max_retries": 0}
 READ = "/db-position$"
+TELL, LOOK = "/action$", f"/jobs/{JOB}$"
+TOLD = ("job", "actions", "action")
+LOOK_FIRST = "Look at the job before you tell it to retry again."
+
+
+def act(fault: str, wire: Wire, arrives: tuple[str, ...], says: tuple[str, ...], *args: Any, **kwargs: Any) -> Run:
+    """A task of drs_job_action."""
+    return Run(f"action: {fault}", wire, arrives, says, *args, module="drs_job_action", **{"changed": not says, **kwargs})
+
+
+def begin_at(fault: str, wire: Wire, arrives: tuple[str, ...], says: tuple[str, ...], *args: Any, **kwargs: Any) -> Run:
+    """A task of drs_start_position."""
+    return Run(f"start: {fault}", wire, arrives, says, *args, module="drs_start_position", **{"changed": not says, **kwargs})
+
 
 # fmt: off
 RUNS = [
@@ -658,19 +751,77 @@ RUNS = [
         options=WAIT),
     Run("wait: a status that is none", cloud("replace", on=READ, body={"status": "odd"}), ("collect", "read"), ("'odd'", GOES_ON), ("id", "request_id"), 200,
         options=WAIT),
+
+    # A job is told once, and not before it is known that it may be.
+    act("refused", refusing, (), ("no connection", "Connection refused")),
+    act("good", cloud(), TOLD, (), ("request_id",)),
+    act("good, answered 200", cloud(action_answer=200, who="password"), ("login", *TOLD), (), ("request_id",)),
+    act("done before", cloud(job={"status": "INCRE_TRANSFER_STARTED"}), ("job",), (), changed=False),
+    act("not allowed", cloud(job={"status": "WAITING_FOR_START"}), TOLD[:2], ("does not allow retry now", "it allows start.")),
+    act("no such job, and a look that is lost", cloud("reset_after", on=LOOK, times=1), ("job", *TOLD), (), ("request_id",), options={"max_retries": 1}),
+    act("what is allowed is not told", cloud("replace", on="/actions$", body={"job_action": {}}), TOLD[:2], ("no actions that the job allows",),
+        ("request_id",), 200),
+    act("reset, accepted", cloud("reset_after", on=TELL, who="password"), ("login", *TOLD), (*CUT, MAYBE), options={"max_retries": 9}),
+    act("reset, accepted, and to be waited for", cloud("reset_after", on=TELL), TOLD, (*CUT, MAYBE), options={**WAIT, "max_retries": 9}),
+    act("cut, accepted", cloud("cut", on=TELL), TOLD, (*CUT, MAYBE), ("request_id",)),
+    act("no answer, accepted", cloud("hang", on=TELL), TOLD, (*LATE, MAYBE), options={"timeout": 1}, seconds=(1, 6)),
+    act("HTML, accepted", cloud("html", on=TELL), TOLD, (*SIGN_IN, MAYBE), ("request_id",), 202),
+    act("nothing, accepted", cloud("replace", on=TELL, body=""), TOLD, (*NO_WORD, MAYBE), ("request_id",), 202),
+    act("500, accepted", cloud("status_after", on=TELL, status=500, body=BROKEN), TOLD, ("Broken", MAYBE), ("request_id",), 500, "DRS.M00001",
+        {"max_retries": 9}),
+    act("200, and failed", cloud(job={"status": "PAUSING", "action": "failed_silently"}), TOLD, ("the status failed and no reason",), ("request_id",), 200),
+    act("200, failed, and why", cloud(job={"status": "PAUSING", "action": "failed"}), TOLD, ("200 DRS.M00304", "Look at the actions"), ("request_id",),
+        200, "DRS.M00304"),
+    act("another operation is running", cloud("status", on=TELL, status=202, body=BUSY), TOLD, ("202 DRS.M01504", "try again"), ("request_id",),
+        202, "DRS.M01504", WAIT),
+    act("429 for ever", cloud("status", on=TELL, status=429, body=THROTTLED, headers={"Retry-After": "1"}), (*TOLD, "action"), STORM, ("request_id",),
+        429, "APIGW.0308", {"max_retries": 1}, (1, 6)),
+    act("503, then accepted", cloud("status", on=TELL, status=503, body=DOWN, times=1), (*TOLD, "action"), (), ("request_id",), options={"max_retries": 1}),
+    act("key, 16 minutes fast", cloud(who="key", clock_offset=960), ("job",), ("signature expired", "clock"), ("request_id",), 401, "APIGW.0301"),
+    act("wait: reset, then good", cloud("reset_after", on=LOOK, skip=1, times=1), (*TOLD, "job", "job"), (), ("request_id",),
+        options={**WAIT, "wait_timeout": 9, "max_retries": 1}),
+    act("wait: throttled, then good", cloud("status", on=LOOK, skip=1, times=1, status=400, body={"error_code": "DRS.M01503"}), (*TOLD, "job", "job"), (),
+        ("request_id",), options={**WAIT, "wait_timeout": 9}),
+    act("wait: cut", cloud("cut", on=LOOK, skip=1), (*TOLD, "job"), (*CUT, LOOK_FIRST), ("request_id",), options=WAIT, changed=True),
+    act("wait: 500", cloud("status", on=LOOK, skip=1, status=500, body=BROKEN), (*TOLD, "job"), ("Broken", LOOK_FIRST), ("request_id",), 500, "DRS.M00001",
+        options=WAIT, changed=True),
+    act("wait: no answer", cloud("hang", on=LOOK, skip=1), (*TOLD, "job"), ("still in status PAUSING after 1 seconds", LOOK_FIRST), ("request_id",),
+        options=WAIT, changed=True, seconds=(1, 6)),
+    act("wait: stuck", cloud(job={"status": "PAUSING", "action": "stuck"}), (*TOLD, "job", "job"), ("still in status PAUSING after 1 seconds", LOOK_FIRST),
+        ("request_id",), options=WAIT, changed=True, seconds=(1, 6)),
+    act("wait: it fails", cloud(job={"status": "PAUSING", "action": "fails_later"}), (*TOLD, "job"), ("is in status INCRE_TRANSFER_FAILED", LOOK_FIRST),
+        ("request_id",), options=WAIT, changed=True),
+
+    begin_at("good", cloud(who="key"), ("start",), (), ("request_id",)),
+    begin_at("refused", refusing, (), ("no connection", "Connection refused")),
+    begin_at("it runs", cloud(job={"status": "INCRE_TRANSFER_STARTED"}), ("start",), ("400 DRS.M00304", "Look at the actions"), ("request_id",),
+             400, "DRS.M00304"),
+    begin_at("reset, accepted", cloud("reset_after", on="start", who="password"), ("login", "start"), (*CUT, MAYBE), options={"max_retries": 9}),
+    begin_at("no answer, accepted", cloud("hang", on="start"), ("start",), (*LATE, MAYBE), options={"timeout": 1}, seconds=(1, 6)),
+    begin_at("half of an answer", raw(once(answer(200, b"{", length=2))), ("start",), (*CUT, MAYBE), ("request_id",), options={"max_retries": 9}),
+    begin_at("HTML, accepted", cloud("html", on="start"), ("start",), (*SIGN_IN, MAYBE), ("request_id",), 200),
+    begin_at("500, accepted", cloud("status_after", on="start", status=500, body=BROKEN), ("start",), ("Broken", MAYBE), ("request_id",), 500, "DRS.M00001",
+             {"max_retries": 9}),
+    begin_at("200, but another operation is running", cloud("status", on="start", status=200, body=BUSY), ("start",), ("200 DRS.M01504", "try again"),
+             ("request_id",), 200, "DRS.M01504"),
+    begin_at("429 for ever", cloud("status", on="start", status=429, body=THROTTLED, headers={"Retry-After": "1"}), ("start", "start"), STORM,
+             ("request_id",), 429, "APIGW.0308", {"max_retries": 1}, (1, 6)),
+    begin_at("503, then accepted", cloud("status", on="start", status=503, body=DOWN, times=1), ("start", "start"), (), ("request_id",),
+             options={"max_retries": 1}),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.fault) for run in RUNS])
 def test_task(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> None:
-    options = {"job_id": JOB, "reset_position_time": MOMENT, "max_retries": 0, **run.options}
+    given = GIVEN[run.module]
+    options = {**given, "max_retries": 0, **run.options}
     with run.wire(Stage(request)) as target:
         environment = {VARIABLES[name]: value for name, value in target.given.items()}
         environment |= {"HW_DRS_ENDPOINT": target.url, "HW_AUTH_URL": target.url, "HW_CA_CERT": target.ca_cert or "", "HOME": str(tmp_path)}
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", MODULE],
+            [sys.executable, "-m", f"{MODULES}.{run.module}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": options}),
             env={"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"], **environment},
             cwd=tmp_path,
@@ -695,7 +846,7 @@ def test_task(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> None:
         assert result.get("failed", False) == bool(run.says)
         assert [words for words in run.says if words not in result["msg"]] == []
         assert (MAYBE in result.get("msg", "")) == (MAYBE in run.says)
-        assert (result["job_id"], result["reset_position_time"]) == (JOB, MOMENT)
-        assert {name for name in ("id", "position", "request_id") if result.get(name)} == set(run.result)
-        assert result.get("changed", False) == ("id" in run.result)
+        assert {name: result.get(name) for name in given} == given
+        assert {name for name in ("id", "position", "request_id") if result.get(name) and name not in given} == set(run.result)
+        assert result.get("changed", False) == ("id" in run.result if run.changed is None else run.changed)
         assert (result.get("http_status"), result.get("error_code")) == (run.status, run.code)

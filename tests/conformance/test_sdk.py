@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -24,6 +25,12 @@ FINANCE = "0b7e6c1f94a24f5d8f0c2f3a9d1e4b76"
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 FAILING_JOB = "f4179e2b-6c8d-4e0f-b1a2-c3d4e5fjb20x"
 MYSQL_JOB = "9b2c4d6e-8f10-4213-a516-1718192jb201"
+BILLING_JOB = "177738d1-4eee-4fcb-a4e1-09aea79jb20i"
+REFUSING_JOB = "3e5a7b92-4d6f-4c8e-8b2d-6f80a12jb211"
+FAILED_JOB = "4f6b8ca3-5e70-4d9f-9c3e-7091b23jb212"
+UNCHECKED_JOB = "506c9db4-6f81-4ea0-8d4f-81a2c34jb213"
+PAUSED_JOB = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
+PARENT_JOB = "94a0d1f8-a3c5-42e4-8183-c5e6078jb217"
 MOMENT = "2023-09-19T07:00:00Z"
 KEY = "SIMULATEDKEYOPERATOR"
 TEMPORARY_KEY = "SIMULATEDKEYTEMPORAR"
@@ -70,7 +77,384 @@ def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
 def test_reads_a_job(sim: Simulator) -> None:
     job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="detail")).job
     assert (job.id, job.status) == (JOB, "INCRE_TRANSFER_STARTED")
-    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == ("mysql-to-dws", "sync", "FULL_INCR_TRANS")
+    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == ("mysql-to-dws", "sync", "INCR_TRANS")
+    assert {tag.key: tag.value for tag in job.base_info.tags} == {"env": "prod", "team": "sales"}
+    assert job.progress_info is None
+
+
+def test_reads_the_progress_of_a_job(sim: Simulator) -> None:
+    sim.job(JOB, delay=90)
+    job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="progress")).job
+    assert (job.id, job.status, job.base_info) == (JOB, "INCRE_TRANSFER_STARTED", None)
+    progress = job.progress_info
+    assert (progress.incr_trans_delay, progress.incr_trans_delay_millis, progress.progress) == ("90", "90000", "100")
+    assert (progress.transfer_status, progress.task_mode) == ("INCRE_TRANSFER_STARTED", "INCR_TRANS")
+    assert (progress.process_time, progress.remaining_time) == ("0", "0")
+
+
+# Lists
+
+
+def jobs(sim: Simulator, **query: Any) -> Any:
+    return client(sim).list_jobs(v5.ListJobsRequest(**{"job_type": "sync", **query}))
+
+
+def refusal(call: Any, *arguments: Any) -> tuple[int, str]:
+    """How a call was refused."""
+    with pytest.raises(ClientRequestException) as caught:
+        call(*arguments)
+    return caught.value.status_code, caught.value.error_code
+
+
+def test_lists_jobs(sim: Simulator) -> None:
+    answer = jobs(sim, limit=100)
+    known = [job for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)]
+    assert answer.total_count == len(known) > 10
+    assert [job.id for job in answer.jobs] == [job["id"] for job in reversed(known)]
+    assert len({job.create_time for job in answer.jobs}) == len(known)
+    oldest = answer.jobs[-1]
+    assert (oldest.name, oldest.status, oldest.engine_type) == ("orders-to-dws", "INCRE_TRANSFER_STARTED", "mysql-to-dws")
+    assert (oldest.task_type, oldest.job_type, oldest.job_mode, oldest.job_mode_role) == ("INCR_TRANS", "sync", "single", None)
+    assert (oldest.net_type, oldest.charging_mode, oldest.job_direction) == ("vpc", "on_demand", "up")
+    assert (oldest.billing_tag, oldest.enterprise_project_id, oldest.children) == (True, "0", [])
+    assert oldest.job_action.available_actions == ["PAUSE", "FREE_RESOURCE"]
+    assert len(jobs(sim).jobs) == 10
+
+
+def test_an_answer_has_a_hundred_jobs_at_most(sim: Simulator) -> None:
+    sim.settings(extra_jobs=250)
+    total = jobs(sim, limit=1).total_count
+    assert total > 250
+    assert len(jobs(sim, limit=1000).jobs) == 100
+    found: list[str] = []
+    while page := jobs(sim, limit=1000, offset=len(found)).jobs:
+        found += [job.id for job in page]
+    assert len(set(found)) == len(found) == total
+    assert jobs(sim, name="fleet-").total_count == 250
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"name": "orders-to-dws"}, ["orders-to-dws-archive", "orders-to-dws"]),
+        ({"name": "ORDERS"}, []),
+        ({"name": "stock-to-dws"}, ["stock-to-dws", "stock-to-dws"]),
+        ({"name": JOB}, ["orders-to-dws"]),
+        ({"name": f"{JOB},{MYSQL_JOB}"}, ["crm-to-mysql", "orders-to-dws"]),
+        ({"name": ",".join([JOB] * 10)}, ["orders-to-dws"]),
+        ({"name": "orders-to-dws,stock-to-dws"}, []),
+        ({"status": "WAITING_FOR_START"}, ["inventory-to-dws"]),
+        ({"engine_type": "oracle-to-dws"}, ["erp-to-dws"]),
+        ({"engine_type": "mysql-to-mysql", "status": "PAUSING"}, []),
+        ({"net_type": "eip"}, []),
+        ({"name": "crm", "net_type": "vpc", "enterprise_project_id": ""}, ["crm-to-mysql"]),
+        ({"name": "crm", "enterprise_project_id": "1"}, []),
+        ({"job_type": "migration"}, ["legacy-to-cloud"]),
+        ({"job_type": "replay"}, []),
+        ({"name": "dws", "sort_key": "name", "sort_dir": "asc", "limit": 2}, ["billing-to-dws", "erp-to-dws"]),
+        ({"sort_dir": "asc", "limit": 1, "offset": 1}, ["billing-to-dws"]),
+        ({"sort_key": "pay_mode", "sort_dir": "asc", "limit": 1}, ["orders-to-dws"]),
+        ({"offset": 1000}, []),
+    ],
+)
+def test_filters_and_sorts_jobs(sim: Simulator, query: Any, names: list[str]) -> None:
+    assert [job.name for job in jobs(sim, **query).jobs] == names
+
+
+def test_a_job_of_many_is_listed_once(sim: Simulator) -> None:
+    answer = jobs(sim, name="shops-to-dws")
+    (parent,) = answer.jobs
+    assert (answer.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (1, PARENT_JOB, "multi_to_single", "parent")
+    assert [(job.name, job.status) for job in parent.children] == [
+        ("shops-to-dws-north", "INCRE_TRANSFER_STARTED"),
+        ("shops-to-dws-south", "INCRE_TRANSFER_FAILED"),
+    ]
+    assert {(job.job_mode, job.job_mode_role, job.job_type) for job in parent.children} == {("multi_to_single", "child", "sync")}
+    assert parent.children[1].job_action.available_actions == ["RETRY", "RESET", "FREE_RESOURCE"]
+    assert jobs(sim, name="shops-to-dws-north").total_count == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"job_type": None}, "DRS.M00200"),
+        ({"job_type": "nonsense"}, "DRS.M00200"),
+        ({"sort_key": "nonsense"}, "DRS.M00200"),
+        ({"name": ",".join([JOB] * 11)}, "DRS.M00202"),
+        ({"limit": 0}, "DRS.M00202"),
+        ({"offset": -1}, "DRS.M00202"),
+        ({"instance_ip": "192.0.2.1"}, "DRS.M00202"),
+        ({"instance_ids": ["x", "y"]}, "DRS.M00202"),
+        ({"instance_ids": ["x"] * 11}, "DRS.M00200"),
+    ],
+)
+def test_refuses_to_list_jobs(sim: Simulator, query: Any, code: str) -> None:
+    assert refusal(lambda: jobs(sim, **query)) == (400, code)
+
+
+def tagged(sim: Simulator, tags: Any = None, resource_type: str = "sync", limit: Any = None, offset: Any = None, **query: Any) -> Any:
+    given = [v5.Tag(key, values) for key, values in (tags or {}).items()]
+    body = v5.QueryInstanceByTagReq(tags=given or None, **query)
+    return client(sim).list_instance_by_tags(v5.ListInstanceByTagsRequest(resource_type=resource_type, limit=limit, offset=offset, body=body))
+
+
+def test_lists_jobs_by_tags(sim: Simulator) -> None:
+    def names(*arguments: Any, **query: Any) -> set[str]:
+        answer = tagged(sim, *arguments, **query)
+        assert answer.total_count == len(answer.resources)
+        return {resource.resource_name for resource in answer.resources}
+
+    everything = {job["name"] for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"]) == (PROJECT, "sync")}
+    assert names() == everything
+    assert names({"team": ["sales"]}) == {"orders-to-dws", "inventory-to-dws", "orders-to-dws-archive"}
+    assert names({"team": ["sales", "finance"], "env": ["prod"]}) == {"orders-to-dws", "billing-to-dws", "payments-to-dws"}
+    assert names({"team": []}) == names({"team": ["sales", "finance"]}) != everything
+    assert names({"team": ["nobody"]}) == names({"nothing": []}) == set()
+    assert names({"team": ["sales"]}, without_any_tag=True) == everything - names({"env": []})
+    assert names({"env": ["prod"]}, "migration") == {"legacy-to-cloud"}
+    assert names({"env": []}, matches=[v5.TagMatch("resource_name", "archive")]) == {"orders-to-dws-archive"}
+    (resource,) = tagged(sim, {"team": ["sales"]}, limit=1, offset=2).resources
+    assert {tag.key: tag.value for tag in resource.tags} == {"env": "test", "team": "sales"}
+    assert (resource.resource_name, resource.resource_detail) == ("orders-to-dws-archive", "")
+    assert len(resource.resource_id) == 36
+
+
+def test_pages_through_jobs_by_tags(sim: Simulator) -> None:
+    sim.settings(extra_jobs=1100)
+    assert tagged(sim, {"shard": ["3", "7"]}).total_count == 220
+    answer = tagged(sim, {"fleet": ["true"]})
+    assert (answer.total_count, len(answer.resources)) == (1100, 1000)
+    assert len(tagged(sim, {"fleet": ["true"]}, offset=1000).resources) == 100
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"limit": 1001}, "DRS.M00202"),
+        ({"limit": 0}, "DRS.M00202"),
+        ({"offset": -1}, "DRS.M00202"),
+        ({"tags": {f"key{number}": [] for number in range(21)}}, "DRS.M00202"),
+        ({"matches": [v5.TagMatch("nonsense", "x")]}, "DRS.M00202"),
+        ({"resource_type": "nonsense"}, "DRS.M00200"),
+    ],
+)
+def test_refuses_to_list_by_tags(sim: Simulator, query: Any, code: str) -> None:
+    assert refusal(lambda: tagged(sim, **query)) == (400, code)
+
+
+# Actions
+
+
+def act(sim: Simulator, name: str, job: str = JOB, **more: Any) -> Any:
+    body = v5.JobActionReq(v5.ActionReq(action_name=name, **more))
+    return client(sim).execute_job_action(v5.ExecuteJobActionRequest(job_id=job, body=body))
+
+
+def actions(sim: Simulator, job_id: str = JOB) -> Any:
+    return client(sim).show_actions(v5.ShowActionsRequest(job_id=job_id)).job_action
+
+
+def status(sim: Simulator, job_id: str = JOB) -> str:
+    answer: str = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")).job.status
+    return answer
+
+
+def settled(sim: Simulator, job_id: str = JOB) -> str:
+    """The status once no action is under way."""
+    deadline = time.monotonic() + 10
+    while actions(sim, job_id).current_action:
+        assert time.monotonic() < deadline, "still under way"
+    return status(sim, job_id)
+
+
+INCREMENTAL, WHOLE = "INCR_TRANS", "FULL_INCR_TRANS"
+TRANSITIONS = [
+    ("stop", "PAUSE", "FULL_TRANSFER_STARTED", WHOLE, "FULL_TRANSFER_STARTED", "PAUSING"),
+    ("stop", "PAUSE", "FULL_TRANSFER_COMPLETE", WHOLE, "FULL_TRANSFER_COMPLETE", "PAUSING"),
+    ("stop", "PAUSE", "INCRE_TRANSFER_STARTED", INCREMENTAL, "INCRE_TRANSFER_STARTED", "PAUSING"),
+    ("restart", "RETRY", "PAUSING", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
+    ("restart", "RETRY", "INCRE_TRANSFER_FAILED", WHOLE, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
+    ("restart", "RETRY", "FULL_TRANSFER_FAILED", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
+    ("reset", "RESET", "INCRE_TRANSFER_FAILED", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
+    ("reset", "RESET", "INCRE_TRANSFER_FAILED", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
+    ("reset", "RESET", "FULL_TRANSFER_FAILED", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
+    ("start", "START", "WAITING_FOR_START", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
+    ("start", "START", "WAITING_FOR_START", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
+]
+
+
+@pytest.mark.parametrize(("name", "shown", "before", "task_type", "meanwhile", "after"), TRANSITIONS)
+def test_an_action_changes_the_state(sim: Simulator, name: str, shown: str, before: str, task_type: str, meanwhile: str, after: str) -> None:
+    sim.job(JOB, status=before, task_type=task_type)
+    assert shown in actions(sim).available_actions
+    sim.settings(action_seconds=600)
+    accepted = act(sim, name)
+    assert (accepted.status_code, len(accepted.query_id)) == (202, 36)
+    now = actions(sim)
+    assert (now.available_actions, now.current_action, status(sim)) == ([], shown, meanwhile)
+    assert {"PAUSE", "START", "RETRY", "RESET"} <= set(now.unavailable_actions)
+    sim.job(JOB, status=before)
+    sim.settings(action_seconds=0.05)
+    act(sim, name)
+    assert settled(sim) == after
+    assert actions(sim).available_actions
+
+
+@pytest.mark.parametrize("name", ["start", "stop", "restart", "reset"])
+def test_no_other_state_allows_an_action(sim: Simulator, name: str) -> None:
+    allowed = {row[2]: row[1] for row in TRANSITIONS if row[0] == name}
+    (shown,) = set(allowed.values())
+    for state in {"CONFIGURATION", "STARTJOBING", "START_JOB_FAILED", "RELEASE_RESOURCE_COMPLETE", *(row[2] for row in TRANSITIONS)} - set(allowed):
+        sim.job(JOB, status=state)
+        listed = actions(sim)
+        assert (shown in listed.available_actions, shown in listed.unavailable_actions) == (False, True)
+        assert refusal(act, sim, name) == (400, "DRS.M00304")
+        assert status(sim) == state
+
+
+def test_a_reset_needs_its_pre_check(sim: Simulator) -> None:
+    assert "RESET" in actions(sim, UNCHECKED_JOB).available_actions
+    assert refusal(act, sim, "reset", UNCHECKED_JOB) == (400, "DRS.M00304")
+    assert act(sim, "reset", FAILED_JOB).query_id
+    assert act(sim, "restart", UNCHECKED_JOB).query_id
+
+
+def test_one_action_at_a_time(sim: Simulator) -> None:
+    sim.settings(action_seconds=600)
+    assert act(sim, "stop").query_id
+    refused = act(sim, "stop")  # 202, so that the SDK takes it for an acceptance
+    assert (refused.status_code, refused.query_id) == (202, None)
+    assert json.loads(refused.raw_content)["error_code"] == "DRS.M01504"
+    assert status(sim) == "INCRE_TRANSFER_STARTED"
+
+
+def test_an_action_may_be_answered_with_its_result(sim: Simulator) -> None:
+    sim.settings(action_answer=200)
+    assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success"})
+    assert settled(sim) == "PAUSING"
+
+
+def outcome(answer: Any) -> tuple[int, Any]:
+    return answer.status_code, json.loads(answer.raw_content)
+
+
+def test_an_action_may_fail_with_200(sim: Simulator) -> None:
+    name = {"id": REFUSING_JOB, "name": "refunds-to-dws", "status": "failed"}
+    error = {"error_code": "DRS.M00304", "error_msg": "This operation cannot be performed on the task."}
+    assert outcome(act(sim, "stop", REFUSING_JOB)) == (200, {**name, **error})
+    sim.job(REFUSING_JOB, action="failed_silently")
+    assert outcome(act(sim, "stop", REFUSING_JOB)) == (200, name)
+    assert (status(sim, REFUSING_JOB), actions(sim, REFUSING_JOB).current_action) == ("INCRE_TRANSFER_STARTED", None)
+
+
+def test_an_action_may_never_end_well(sim: Simulator) -> None:
+    sim.settings(action_seconds=0.05)
+    for name, state in (("stop", "INCRE_TRANSFER_STARTED"), ("restart", "PAUSING")):
+        sim.job(JOB, status=state, action="stuck")
+        assert act(sim, name).query_id
+        assert (status(sim), settled(sim)) == (state, state)
+        sim.job(JOB, action="fails_later")
+        assert act(sim, name).query_id
+        assert settled(sim) == "INCRE_TRANSFER_FAILED"
+
+
+@pytest.mark.parametrize("stop", ["terminate", "stop_job_action"])
+def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
+    def end() -> Any:
+        if stop == "terminate":
+            return act(sim, stop)
+        return client(sim).stop_job_action(v5.StopJobActionRequest(job_id=JOB, body=v5.StopJobActionReq(is_force_stop=True)))
+
+    assert "FREE_RESOURCE" in actions(sim).available_actions
+    answer = end()
+    assert answer.status_code == 202 if stop == "terminate" else (answer.status, answer.id) == ("success", JOB)
+    assert status(sim) == "RELEASE_RESOURCE_COMPLETE"
+    assert actions(sim).available_actions == ["DELETE"]
+    assert refusal(act, sim, "restart") == refusal(end) == (400, "DRS.M00304")
+    assert [job.billing_tag for job in jobs(sim, name=JOB).jobs] == [False]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code"),
+    [
+        ("pause", {}, "DRS.M00202"),
+        ("STOP", {}, "DRS.M00202"),
+        ("stop", {"job_id": MYSQL_JOB}, "DRS.M00202"),
+        (None, {}, "DRS.M00200"),
+        ("precheck", {}, "DRS.M00304"),
+    ],
+)
+def test_mistaken_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
+    assert refusal(lambda: act(sim, name, **more)) == (400, code)
+    assert act(sim, "stop", job_id=JOB, action_params=v5.ActionParams(pause_mode="all")).query_id
+
+
+# Start positions
+
+
+def apply(sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any = None, job_id: str = PAUSED_JOB) -> Any:
+    body = v5.ModifyStartPositionReq(position, gtid_set)
+    return client(sim).update_start_position(v5.UpdateStartPositionRequest(job_id=job_id, body=body))
+
+
+def test_sets_a_start_position(sim: Simulator) -> None:
+    gtid_set = "c8cd8ff7-da6f-11ec-a945-00d861ef1161:1-3,f4f9537f-0c8b-11ec-a284-00d861ef116a:1-10820402"
+    for given in (gtid_set, None):
+        answer = apply(sim, gtid_set=given)
+        assert (answer.status_code, answer.raw_content) == (200, b"")
+        job = sim.job(PAUSED_JOB)
+        assert (job["start_position"], job["gtid_set"]) == ("mysql-bin.000277:805", given)
+    assert job == next(item for item in sim.cloud["jobs"] if item["id"] == PAUSED_JOB)
+
+
+@pytest.mark.parametrize(
+    ("position", "gtid_set", "code"),
+    [
+        ("x" * 60 + ".00000000000000000277:805000000000000000", None, None),
+        ("a.b.000277:1", "x" * 2048, None),
+        ("x" * 61 + ".000277:805", None, "DRS.M00202"),
+        ("x" * 60 + ".00000000000000000277:8050000000000000000", None, "DRS.M00202"),  # 101 characters
+        ("mysql-bin.000277", None, "DRS.M00202"),
+        ("mysql-bin:805", None, "DRS.M00202"),
+        (".000277:805", None, "DRS.M00202"),
+        ("mysql-bin.27:805", None, "DRS.M00202"),
+        ("mysql-bin.000277:", None, "DRS.M00202"),
+        ("mysql-bin.000277:" + "8" * 21, None, "DRS.M00202"),
+        ("mysql-bin." + "2" * 21 + ":805", None, "DRS.M00202"),
+        ("mysql-bin.000277:805\n", None, "DRS.M00202"),
+        ("mysql-bin.٠٠٠:805", None, "DRS.M00202"),
+        *[(f"mysql{character}bin.000277:805", None, "DRS.M00202") for character in "<>&:\"\\'/"],
+        ("mysql-bin.000277:805", "x" * 2049, "DRS.M00202"),
+        ("mysql-bin.000277:805", "位", "DRS.M00202"),
+        *[("mysql-bin.000277:805", character, "DRS.M00202") for character in "<>&\"\\'/"],
+        (None, None, "DRS.M00200"),
+        (277, None, "DRS.M00200"),
+    ],
+)
+def test_the_form_of_start_positions(sim: Simulator, position: Any, gtid_set: Any, code: str | None) -> None:
+    if code is None:
+        apply(sim, position, gtid_set)
+        assert sim.job(PAUSED_JOB)["start_position"] == position
+    else:
+        assert refusal(apply, sim, position, gtid_set) == (400, code)
+        assert sim.job(PAUSED_JOB)["start_position"] is None
+
+
+def test_what_has_a_start_position(sim: Simulator) -> None:
+    for state in ("CONFIGURATION", "WAITING_FOR_START", "PAUSING", "START_JOB_FAILED", "INCRE_TRANSFER_FAILED"):
+        sim.job(PAUSED_JOB, status=state)
+        assert apply(sim).status_code == 200
+    for state in ("INCRE_TRANSFER_STARTED", "STARTJOBING", "FULL_TRANSFER_FAILED", "RELEASE_RESOURCE_COMPLETE"):
+        sim.job(PAUSED_JOB, status=state)
+        assert refusal(apply, sim) == (400, "DRS.M00304")
+    assert refusal(lambda: apply(sim, job_id=BILLING_JOB)) == (400, "DRS.M00304")  # not incremental only
+    sim.job(BILLING_JOB, task_type="INCR_TRANS", engine_type="mysql-to-mysql")
+    assert refusal(lambda: apply(sim, job_id=BILLING_JOB)) == (400, "DRS.M00304")
+    sim.job(BILLING_JOB, engine_type="mysql-to-taurus")
+    assert apply(sim, job_id=BILLING_JOB).status_code == 200
+
+
+# Refusals
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,14 @@ PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 UNKNOWN_JOB = "00000000-8e09-4a5d-8dd6-cc44f78jb20r"
 PROXY_PASSWORD = "the-pr0xys-own-passw0rd"
 
+# The calls that come after others which only read.
+LATER = {"path": "/(collect-db-position|db-position|action|start-position)$"}
 # The answers that the cloud gives: as it is meant to be, with all the credentials in it, and none.
 PHASES: dict[str, list[dict[str, Any]]] = {
     "as usual": [],
     "echo in JSON": [{"kind": "echo", "times": None}],
     "echo in HTML": [{"kind": "echo", "times": None, "content_type": "text/html", "status": 500}],
+    "echo later": [{"kind": "echo", "times": 1, "status": 400, "match": {"path": "/actions$"}}, {"kind": "echo", "times": None, "match": LATER}],
     "lost answers": [{"kind": "reset_after", "times": None}],
 }
 
@@ -82,6 +85,9 @@ def play(sim: Simulator, options: dict[str, str]) -> list[dict[str, Any]]:
     given = {option: "{{ given." + option + " }}" for option in options}
     collect = {**given, "job_id": "{{ item }}", "reset_position_time": "2023-09-19T07:00:00Z", "wait": True, "max_retries": 0}
     read = {**given, "job_id": JOB, "query_id": "0eacda0b-9422-4535-8b62-537d1833638b", "max_retries": 0}
+    look = {**given, "job_id": JOB, "include": ["actions", "progress"], "max_retries": 0}
+    tell = {**given, "job_id": JOB, "wait": True, "max_retries": 0}
+    begin = {**given, "job_id": JOB, "position": "mysql-bin.000277:805", "gtid_set": "4350aee0-56b5-11ee-8c99-0242ac120002:1-77", "max_retries": 0}
     tasks: list[dict[str, Any]] = []
     for phase, faults in PHASES.items():
         control = {"url": f"{sim.url}/_simulator/faults", "method": "PUT", "body_format": "json", "body": faults, "status_code": 204, "use_proxy": False}
@@ -90,7 +96,16 @@ def play(sim: Simulator, options: dict[str, str]) -> list[dict[str, Any]]:
             {"name": "Collect", "huaweicloud.drs.drs_collect_db_position": collect, "loop": [JOB, UNKNOWN_JOB] if phase == "as usual" else [JOB]},
             {"name": "Read", "huaweicloud.drs.drs_db_position_info": read},
             {"name": "Log in", "huaweicloud.drs.iam_token": {**given, "max_retries": 0}, "no_log": True},
+            {"name": "Look", "huaweicloud.drs.drs_job_info": look},
+            {"name": "Pause", "huaweicloud.drs.drs_job_action": {**tell, "action": "pause"}},
+            {"name": "Begin there", "huaweicloud.drs.drs_start_position": begin},
         ]
+        if phase == "as usual":
+            tasks += [
+                {"name": "Go on", "huaweicloud.drs.drs_job_action": {**tell, "action": "retry"}},
+                {"name": "List", "huaweicloud.drs.drs_job_info": {**given, "max_retries": 0}},
+                {"name": "Prepare to reset", "huaweicloud.drs.drs_job_action": {**tell, "action": "reset"}, "check_mode": True},
+            ]
     for task in tasks:
         task["ignore_errors"] = "ansible.builtin.uri" not in task
     return [{"name": "Search for secrets", "hosts": "localhost", "gather_facts": False, "vars_files": ["given.yml"], "tasks": tasks}]
@@ -157,7 +172,7 @@ def secrets(sim: Simulator) -> set[str]:
     ],
 )
 def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, way: str) -> None:
-    sim.reset(collect_seconds=0)
+    sim.reset(collect_seconds=0, action_seconds=0)
     options, environment = ways(sim, tmp_path)[way]
     project = tmp_path / "project"
     project.mkdir()
@@ -198,7 +213,13 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, way: str) -> N
     if way == "broken proxy":
         assert "the proxy from the environment" in said
     else:
+        carried_out = [(request["method"], request["path"].rpartition("/")[2]) for request in sim.requests() if request["cloud_status"] in (200, 202)]
+        assert {("POST", "collect-db-position"), ("POST", "action"), ("PUT", "start-position")} <= set(carried_out)
+        assert sim.job(JOB)["start_position"] == "mysql-bin.000277:805"
+        assert "does not allow reset now" in said
         assert "mysql-bin.000277:805" in said
         assert "DRS.10000010" in said
         assert "********" in said or "holds a secret" in said
-    assert len(results) >= 4 * len(PHASES)
+    assert len(results) >= 7 * len(PHASES)
+    # The call that ends a job.
+    assert [request["path"] for request in sim.requests() if request["path"].endswith("/stop")] == []

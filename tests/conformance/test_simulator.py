@@ -24,7 +24,20 @@ PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 FINANCE = "0b7e6c1f94a24f5d8f0c2f3a9d1e4b76"
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 FINANCE_JOB = "5e3f9a70-21bd-4c0e-9a47-7be1d06jb20w"
+PAUSED_JOB = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
 MOMENT = "2023-09-19T07:00:00Z"
+# Every operation of DRS: how it is called, and how it is answered.
+CALLS: dict[str, tuple[str, str, Any, int]] = {
+    "list_jobs": ("GET", "jobs?job_type=sync", None, 200),
+    "show_job_detail": ("GET", f"jobs/{JOB}?type=detail", None, 200),
+    "show_actions": ("GET", f"jobs/{JOB}/actions", None, 200),
+    "execute_job_action": ("POST", f"jobs/{JOB}/action", {"job": {"action_name": "stop"}}, 202),
+    "stop_job_action": ("POST", f"jobs/{JOB}/stop", {}, 200),
+    "collect_position_async": ("POST", f"jobs/{JOB}/collect-db-position", {"reset_position_time": MOMENT}, 202),
+    "show_position_result": ("GET", f"jobs/{JOB}/db-position?query_id=none", None, 400),
+    "update_start_position": ("PUT", f"jobs/{PAUSED_JOB}/start-position", {"file_and_position": "mysql-bin.000277:805"}, 200),
+    "list_instance_by_tags": ("POST", "sync/resource-instances/filter", {}, 200),
+}
 GONE = "mysql-bin.000001:4"
 TIMEOUT = 10
 
@@ -50,6 +63,12 @@ def collect(sim: Simulator, token: str, *, project: str = PROJECT, job: str = JO
 
 def get(sim: Simulator, token: str, path: str, **options: Any) -> requests.Response:
     return sim.session.get(f"{sim.url}{path}", headers={"X-Auth-Token": token}, timeout=TIMEOUT, allow_redirects=False, **options)
+
+
+def call(sim: Simulator, operation: str, token: str | None, project: str = PROJECT) -> requests.Response:
+    method, path, body, _status = CALLS[operation]
+    headers = {"X-Auth-Token": token} if token else {}
+    return sim.session.request(method, f"{sim.url}/v5/{project}/{path}", json=body, headers=headers, timeout=TIMEOUT)
 
 
 def position(sim: Simulator, token: str, query_id: str, *, project: str = PROJECT, job: str = JOB) -> requests.Response:
@@ -259,6 +278,10 @@ def test_temporary_keys_of_the_agency(sim: Simulator) -> None:
         assert len(credential["expires_at"]) == len("2026-11-24T10:11:12.701000Z")
         given = sim.key(credential["access"])
         assert (given["secret_key"], given["security_token"]) == (credential["secret"], credential["securitytoken"])
+    through_a_proxy = requests.Session()
+    through_a_proxy.trust_env = False
+    through_a_proxy.proxies = {"http": sim.url}
+    assert through_a_proxy.get("http://169.254.169.254/openstack/latest/securitykey", timeout=TIMEOUT).json()["credential"]["access"]
     sim.reset()
     assert len(sim.cloud["access_keys"]) == 4
 
@@ -363,6 +386,40 @@ def test_unknown_routes(sim: Simulator) -> None:
     refused(get(sim, token, "/v3/auth/tokens"), 404, "APIGW.0101")
 
 
+def test_every_call_is_known() -> None:
+    from simulator.app import METHODS, read_contract
+
+    paths = read_contract("drs")["paths"].values()
+    assert set(CALLS) == {item["operationId"] for path in paths for method, item in path.items() if method in METHODS}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_every_call_obeys(sim: Simulator, operation: str) -> None:
+    method, path, body, status = CALLS[operation]
+    token = sim.token()
+    for given, project, code in ((None, PROJECT, 401), ("nonsense", PROJECT, 401), (token, FINANCE, 403), (sim.token("no-permission"), PROJECT, 403)):
+        assert call(sim, operation, given, project).status_code == code
+    sim.settings(unpublished=[operation])
+    refused(call(sim, operation, token), 404, "APIGW.0101")
+    sim.settings(unpublished=sorted(set(CALLS) - {operation}))
+    sim.faults(
+        [
+            {"kind": "status", "status": 503, "match": {"operation": operation}},
+            {"kind": "status", "status": 504, "match": {"method": method, "path": path.partition("?")[0] + "$"}},
+            {"kind": "status", "status": 505, "match": {"operation": next(name for name in CALLS if name != operation)}},
+        ]
+    )
+    assert [call(sim, operation, token).status_code for _attempt in range(3)] == [503, 504, status]
+    seen = sim.requests()[-1]
+    assert (seen["method"], seen["processed"], seen["cloud_status"], seen["status"]) == (method, True, status, status)
+    assert json.loads(seen["body"] or "null") == body
+
+
+@pytest.mark.parametrize("operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]])
+def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> None:
+    refused(call(sim, operation, sim.token(project="eu-west-101_finance"), FINANCE), 400, "DRS.10000010")
+
+
 def test_calls_that_a_region_does_not_publish(sim: Simulator) -> None:
     token = sim.token()
     sim.settings(unpublished=["show_job_detail"])
@@ -412,10 +469,31 @@ def test_extra_jobs_come_and_go(sim: Simulator) -> None:
     sim.settings(extra_jobs=50)
     extra = sim.cloud["jobs"][before:]
     assert len({job["id"] for job in extra}) == 50
-    assert {(len(job["id"]), job["engine_type"], job["project_id"]) for job in extra} == {(36, "mysql-to-dws", PROJECT)}
+    assert {(len(job["id"]), job["engine_type"], job["task_type"], job["project_id"]) for job in extra} == {(36, "mysql-to-dws", "INCR_TRANS", PROJECT)}
+    assert extra[12]["tags"] == {"fleet": "true", "shard": "3"}
+    assert len({job["create_time"] for job in sim.cloud["jobs"]}) == before + 50
     assert collect(sim, sim.token(), job=extra[-1]["id"]).status_code == 202
     sim.reset()
     assert len(sim.cloud["jobs"]) == before
+
+
+# Actions
+
+
+def test_a_second_action_is_refused_as_if_it_were_accepted(sim: Simulator) -> None:
+    sim.settings(action_seconds=600)
+    token = sim.token()
+    assert call(sim, "execute_job_action", token).json().keys() == {"query_id"}
+    busy = call(sim, "execute_job_action", token)
+    assert busy.status_code == 202
+    assert busy.json().keys() == {"error_code", "error_msg"}
+    assert busy.json()["error_code"] == "DRS.M01504"
+    changed = sim.job(JOB, status="FULL_TRANSFER_FAILED", delay=7, tags={"a": "b"})
+    assert (changed["status"], changed["transition"], changed["delay"], changed["tags"]) == ("FULL_TRANSFER_FAILED", None, 7, {"a": "b"})
+    refused(call(sim, "execute_job_action", token), 400, "DRS.M00304")
+    sim.reset()
+    assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
+    assert sim.cloud["settings"]["action_seconds"] == 0.3
 
 
 # The log
@@ -606,6 +684,7 @@ def test_mistaken_controls_are_refused(sim: Simulator) -> None:
         [{"kind": "hang", "match": {"path": "("}}],
         [{"kind": "hang", "typo": 1}],
         [{"kind": "hang", "applied": 1}],
+        [{"kind": "hang", "match": {"operation": "nonsense"}}],
     ):
         with pytest.raises(ValueError, match="400"):
             sim.faults(faults)
@@ -614,6 +693,14 @@ def test_mistaken_controls_are_refused(sim: Simulator) -> None:
     for settings in mistakes:
         with pytest.raises(ValueError, match="400"):
             sim.settings(**settings)
+    mistakes = [{"action": "nonsense"}, {"status": "nonsense"}, {"precheck": 101}, {"id": "x"}, {"collect": "pending"}]
+    for changes in mistakes:
+        with pytest.raises(ValueError, match="400"):
+            sim.job(JOB, **changes)
+    with pytest.raises(ValueError, match="400"):
+        sim.job("nonsense", action="stuck")
+    with pytest.raises(ValueError, match="400"):
+        sim.settings(action_answer=201)
     with pytest.raises(ValueError, match="400"):
         sim.revoke("APIGW.0101")
 

@@ -17,13 +17,16 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .app import build
 
 
-class Protocol(H11Protocol):
-    """Hands the connection on to the application, which resets it on demand."""
+class Protocol(HttpToolsProtocol):
+    """Hands the connection on to the application, which resets it on demand.
+
+    This parser also takes requests as one makes them to a proxy: so those to the fixed address of the metadata service can be led here.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

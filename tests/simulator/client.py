@@ -51,6 +51,11 @@ class Simulator:
         answer: dict[str, Any] = self._control("PATCH", "settings", settings)
         return answer
 
+    def job(self, job_id: str, **changes: Any) -> dict[str, Any]:
+        """Change a job; without changes, tell how it is."""
+        answer: dict[str, Any] = self._control("PATCH", f"jobs/{job_id}", changes)
+        return answer
+
     def requests(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._control("GET", "requests")
         return answer

@@ -33,6 +33,26 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 ANCHOR = datetime(2023, 9, 19, 7, 0, 0, tzinfo=timezone.utc)
 ANCHOR_FILE, ANCHOR_OFFSET = 277, 805
 STALE_POSITION = "mysql-bin.000001:4"
+FIRST_CREATED = 1_694_400_000_000  # milliseconds; each job is a minute younger than the one before it
+ENDED = "RELEASE_RESOURCE_COMPLETE"
+OVER = {"RELEASE_RESOURCE_STARTED", ENDED, "DELETED"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """What can be done to a job."""
+
+    shown: str  # what the lists of available actions call it
+    states: frozenset[str]
+
+
+# The states are those from which the Terraform provider allows it; that failed jobs can be retried is inferred from the pages.
+ACTIONS = {
+    "start": Action("START", frozenset({"WAITING_FOR_START"})),
+    "stop": Action("PAUSE", frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})),
+    "restart": Action("RETRY", frozenset({"PAUSING", "FULL_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED"})),
+    "reset": Action("RESET", frozenset({"FULL_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED"})),
+}
 
 
 @dataclass
@@ -47,6 +67,8 @@ class Settings:
     extra_jobs: int = 0
     duplicate_projects: list[str] = field(default_factory=list)
     agency: str | None = AGENCY
+    action_seconds: float = 0.3
+    action_answer: int = 202
 
 
 @dataclass
@@ -99,6 +121,15 @@ class AccessKey:
     lockout: Lockout = field(default_factory=lambda: Lockout(KEY_FAILURES))
 
 
+@dataclass(frozen=True)
+class Transition:
+    """An action under way, and the state that it ends in."""
+
+    action: str
+    until: float
+    status: str
+
+
 @dataclass
 class Job:
     id: str
@@ -110,6 +141,46 @@ class Job:
     description: str = ""
     collect: str = "success"
     offset: int = 0  # added to its positions, so that those of many jobs differ
+    job_type: str = "sync"
+    parent: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    action: str = "success"
+    precheck: int = 100
+    delay: int = 0
+    create_time: int = FIRST_CREATED
+    start_position: str | None = None
+    gtid_set: str | None = None
+    transition: Transition | None = None
+
+    def settle(self) -> None:
+        """Time passes only when somebody looks."""
+        if self.transition and time.time() >= self.transition.until:
+            self.status, self.transition = self.transition.status, None
+
+    @property
+    def available_actions(self) -> list[str]:
+        """By the names that these lists have for them. That a bad pre-check forbids to reset shows only when one tries (inferred)."""
+        if self.transition:
+            return []
+        if self.status in OVER:
+            return ["DELETE"]
+        return [*(action.shown for action in ACTIONS.values() if self.status in action.states), "FREE_RESOURCE"]
+
+    def allows(self, name: str) -> bool:
+        if name == "terminate":
+            return self.status not in OVER
+        return name in ACTIONS and self.status in ACTIONS[name].states and (name != "reset" or self.precheck == 100)
+
+    def outcome(self, name: str) -> str:
+        """The state in which an action ends."""
+        if self.action == "stuck":
+            return self.status
+        if self.action == "fails_later":
+            return "INCRE_TRANSFER_FAILED"
+        if name == "stop":
+            return "PAUSING"
+        full = self.status == "FULL_TRANSFER_FAILED" if name == "restart" else self.task_type != "INCR_TRANS"
+        return "FULL_TRANSFER_STARTED" if full else "INCRE_TRANSFER_STARTED"
 
 
 @dataclass
@@ -150,9 +221,23 @@ def parse_time(text: str) -> datetime:
     return moment
 
 
-def extra_job_id(number: int) -> str:
-    """The id of the n-th generated job (from 1)."""
-    return f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r"
+def created(number: int) -> int:
+    return FIRST_CREATED + 60_000 * number
+
+
+def extra_job(number: int, create_time: int) -> Job:
+    """The n-th generated job (from 1)."""
+    return Job(
+        id=f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r",
+        name=f"fleet-{number:05d}",
+        project=EXTRA_JOBS_PROJECT,
+        engine_type=ENGINE,
+        status="INCRE_TRANSFER_STARTED",
+        task_type="INCR_TRANS",
+        offset=number,
+        tags={"fleet": "true", "shard": str(number % 10)},
+        create_time=create_time,
+    )
 
 
 def _random_text(size: int) -> str:
@@ -171,7 +256,7 @@ class Cloud:
         self.start_projects = [Project(**item) for item in data["projects"]]
         self.users = {item["name"]: User(**item) for item in data["users"]}
         self.access_keys = {item["access_key"]: AccessKey(**item) for item in data["access_keys"]}
-        self.start_jobs = [Job(**item) for item in data["jobs"]]
+        self.start_jobs = [Job(**item, create_time=created(number)) for number, item in enumerate(data["jobs"])]
         self.jobs: dict[str, Job] = {}
         self.settings = Settings()
         self.tokens: dict[str, Token] = {}
@@ -183,10 +268,7 @@ class Cloud:
         self.settings = replace(self.settings, **changes)
         duplicates = [Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects]
         self.projects = [*self.start_projects, *duplicates]
-        extra = [
-            Job(extra_job_id(n), f"fleet-{n:05d}", EXTRA_JOBS_PROJECT, ENGINE, "INCRE_TRANSFER_STARTED", "FULL_INCR_TRANS", offset=n)
-            for n in range(1, self.settings.extra_jobs + 1)
-        ]
+        extra = [extra_job(number, created(len(self.start_jobs) + number)) for number in range(1, self.settings.extra_jobs + 1)]
         known = self.jobs
         self.jobs = {job.id: known.get(job.id, job) for job in [*self.start_jobs, *extra]}
 
@@ -200,7 +282,34 @@ class Cloud:
     def find_job(self, project_id: str, job_id: str) -> Job | None:
         job = self.jobs.get(job_id)
         project = job and self.find_project(name=job.project)
-        return job if project and project.id == project_id else None
+        if job is None or project is None or project.id != project_id:
+            return None
+        job.settle()
+        return job
+
+    def find_jobs(self, project_id: str, job_type: str) -> list[Job]:
+        """In the order of their creation."""
+        names = {project.name for project in self.start_projects if project.id == project_id}
+        found = [job for job in self.jobs.values() if job.project in names and job.job_type == job_type]
+        for job in found:
+            job.settle()
+        return found
+
+    def act(self, job: Job, name: str) -> None:
+        """Begin an action that the job allows."""
+        if name == "terminate":
+            job.status, job.transition = ENDED, None
+            return
+        job.transition = Transition(ACTIONS[name].shown, time.time() + self.settings.action_seconds, job.outcome(name))
+        if name != "stop" and job.action != "stuck":
+            job.status = "STARTJOBING"
+
+    def change_job(self, job: Job, changes: dict[str, Any]) -> None:
+        """Without regard to what a job can really do."""
+        if "status" in changes:
+            job.transition = None
+        for name, value in changes.items():
+            setattr(job, name, value)
 
     def issue_token(self, user: User, project: Project | None) -> Token:
         now = self.now()
@@ -239,13 +348,17 @@ class Cloud:
 
     def describe(self) -> dict[str, Any]:
         """What a test needs to know."""
-        project_ids = {project.name: project.id for project in self.start_projects}
         return {
             "account": asdict(self.account),
             "projects": [asdict(project) for project in self.projects],
             "users": [asdict(user) for user in self.users.values()],
             "access_keys": [asdict(key) for key in self.access_keys.values()],
-            "jobs": [{**asdict(job), "project_id": project_ids[job.project]} for job in self.jobs.values()],
+            "jobs": [self.describe_job(job) for job in self.jobs.values()],
             "settings": asdict(self.settings),
             "stale_position": STALE_POSITION,
         }
+
+    def describe_job(self, job: Job) -> dict[str, Any]:
+        job.settle()
+        project_id = next(project.id for project in self.start_projects if project.name == job.project)
+        return {**asdict(job), "project_id": project_id}

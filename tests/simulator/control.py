@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -15,10 +16,11 @@ from .faults import Fault, Front
 
 
 class Control:
-    def __init__(self, cloud: Cloud, front: Front, operation_ids: set[str]) -> None:
+    def __init__(self, cloud: Cloud, front: Front, operation_ids: set[str], job_states: set[str]) -> None:
         self.cloud = cloud
         self.front = front
         self.operation_ids = operation_ids
+        self.job_states = job_states
 
     async def reset(self, body: dict[str, Any] | None = None) -> tuple[None, int]:
         self.cloud.reset()
@@ -31,16 +33,18 @@ class Control:
         return self.cloud.describe()
 
     async def change_settings(self, body: dict[str, Any]) -> dict[str, Any]:
-        for kind, given, known in (
-            ("operations", body.get("unpublished", []), self.operation_ids),
-            ("projects", body.get("duplicate_projects", []), {project.name for project in self.cloud.start_projects}),
-            ("users", filter(None, [body.get("agency")]), set(self.cloud.users)),
-        ):
-            unknown = set(given) - known
-            if unknown:
-                raise ControlError(f"No such {kind}: {sorted(unknown)}; there are {sorted(known)}")
+        _check("operations", body.get("unpublished", []), self.operation_ids)
+        _check("projects", body.get("duplicate_projects", []), {project.name for project in self.cloud.start_projects})
+        _check("users", filter(None, [body.get("agency")]), set(self.cloud.users))
         self.cloud.change_settings(body)
         return asdict(self.cloud.settings)
+
+    async def change_job(self, job_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        _check("jobs", [job_id], set(self.cloud.jobs))
+        _check("states", filter(None, [body.get("status")]), self.job_states)
+        job = self.cloud.jobs[job_id]
+        self.cloud.change_job(job, body)
+        return self.cloud.describe_job(job)
 
     async def revoke_tokens(self, body: dict[str, str]) -> tuple[None, int]:
         self.cloud.revoke_tokens(body["as"])
@@ -57,8 +61,15 @@ class Control:
         return [asdict(fault) for fault in self.front.faults]
 
     async def replace_faults(self, body: list[dict[str, Any]]) -> tuple[None, int]:
+        _check("operations", (item["match"]["operation"] for item in body if "operation" in item.get("match", {})), self.operation_ids)
         try:
             self.front.faults = [Fault(**item) for item in body]
         except ValueError as exc:
             raise ControlError(str(exc)) from None
         return None, 204
+
+
+def _check(kind: str, given: Iterable[str], known: set[str]) -> None:
+    unknown = set(given) - known
+    if unknown:
+        raise ControlError(f"No such {kind}: {sorted(unknown)}; there are {sorted(known)}")

@@ -6,11 +6,35 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timezone
 from typing import Any
 
-from .cloud import ENGINE, STALE_POSITION, Cloud, Job, parse_time
-from .errors import CloudError
+from connexion import NoContent
+
+from .cloud import ACTIONS, ENGINE, OVER, STALE_POSITION, Cloud, Job, parse_time
+from .errors import MESSAGES, CloudError
+
+NAMES = 10  # that one call can ask for
+PAGE = 100  # tasks in an answer at most, whatever was asked for
+RESOURCES = 1000
+SHOWN_ACTIONS = [*(action.shown for action in ACTIONS.values()), "FREE_RESOURCE", "DELETE"]
+# What all tasks have in common.
+SETTING = {"net_type": "vpc", "charging_mode": "on_demand", "enterprise_project_id": "0", "job_direction": "up"}
+START_POSITION_ENGINES = {
+    "mysql",
+    "mysql-to-dws",
+    "mysql-to-taurus",
+    "taurus",
+    "mysql-to-oracle",
+    "taurus-to-oracle",
+    "taurus-to-mysql",
+    "mysql-to-kafka",
+    "taurus-to-kafka",
+    "mongodb-to-kafka",
+    "mongodb",
+}
+START_POSITION_STATES = {"CONFIGURATION", "WAITING_FOR_START", "PAUSING", "START_JOB_FAILED", "INCRE_TRANSFER_FAILED"}
 
 
 class Drs:
@@ -45,30 +69,163 @@ class Drs:
 
     async def show_job_detail(self, project_id: str, job_id: str, type: str) -> dict[str, Any]:
         job = self._job(project_id, job_id)
-        if type != "detail":
+        parts = {"detail": ("base_info", _base_info), "progress": ("progress_info", _progress_info)}
+        if type not in parts:
             raise CloudError("DRS.M00202", "type")
-        return {
-            "job": {
-                "id": job.id,
-                "status": job.status,
-                "create_time": "1694400000000",
-                "base_info": {
-                    "name": job.name,
-                    "job_type": "sync",
-                    "engine_type": job.engine_type,
-                    "job_direction": "up",
-                    "task_type": job.task_type,
-                    "net_type": "vpc",
-                    "charging_mode": "on_demand",
-                    "enterprise_project_id": "0",
-                    "description": job.description,
-                    "expired_days": "14",
-                },
-            }
-        }
+        name, describe = parts[type]
+        return {"job": {"id": job.id, "status": job.status, "create_time": str(job.create_time), name: describe(job)}}
+
+    async def list_jobs(
+        self,
+        project_id: str,
+        job_type: str,
+        name: str = "",
+        offset: int = 0,
+        limit: int = 10,
+        sort_key: str = "create_time",
+        sort_dir: str = "desc",
+        **wanted: Any,
+    ) -> dict[str, Any]:
+        _check_page(offset, limit)
+        for unknown in {"instance_ids", "instance_ip"} & set(wanted):
+            raise CloudError("DRS.M00202", unknown)
+        names = name.split(",")
+        if len(names) > NAMES:
+            raise CloudError("DRS.M00202", "name")
+        children: dict[str, list[Job]] = {}
+        jobs = []
+        for job in self.cloud.find_jobs(project_id, job_type):
+            if job.parent:
+                children.setdefault(job.parent, []).append(job)
+            elif (job.id in names or name in job.name) and all(_value(job, key) == value for key, value in wanted.items() if value):
+                jobs.append(job)
+        jobs.sort(key=lambda job: _value(job, sort_key), reverse=sort_dir == "desc")
+        page = jobs[offset : offset + min(limit, PAGE)]
+        return {"total_count": len(jobs), "jobs": [_list_item(job, children.get(job.id, [])) for job in page]}
+
+    async def show_actions(self, project_id: str, job_id: str) -> dict[str, Any]:
+        return {"job_action": _actions(self._job(project_id, job_id))}
+
+    async def execute_job_action(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        job = self._job(project_id, job_id)
+        name = body["job"]["action_name"]
+        if body["job"].get("job_id", job.id) != job.id:
+            raise CloudError("DRS.M00202", "job_id")
+        if job.transition:
+            raise CloudError("DRS.M01504")
+        if not job.allows(name):
+            raise CloudError("DRS.M00304")
+        if job.action in ("failed", "failed_silently"):
+            error = {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
+            return {"id": job.id, "name": job.name, "status": "failed", **error}, 200
+        self.cloud.act(job, name)
+        if self.cloud.settings.action_answer == 200:
+            return {"id": job.id, "name": job.name, "status": "success"}, 200
+        return {"query_id": str(uuid.uuid4())}, 202
+
+    async def stop_job_action(self, project_id: str, job_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        job = self._job(project_id, job_id)
+        if not job.allows("terminate"):
+            raise CloudError("DRS.M00304")
+        self.cloud.act(job, "terminate")
+        return {"id": job.id, "name": job.name, "status": "success"}
+
+    async def update_start_position(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[Any, int]:
+        job = self._job(project_id, job_id)
+        if job.engine_type not in START_POSITION_ENGINES or job.task_type != "INCR_TRANS" or job.status not in START_POSITION_STATES:
+            raise CloudError("DRS.M00304")
+        job.start_position, job.gtid_set = body["file_and_position"], body.get("gtid_set")
+        return NoContent, 200
+
+    async def list_instance_by_tags(self, project_id: str, resource_type: str, body: dict[str, Any], limit: int = RESOURCES, offset: int = 0) -> dict[str, Any]:
+        _check_page(offset, limit, RESOURCES)
+        if any(match["key"] != "resource_name" for match in body.get("matches", [])):
+            raise CloudError("DRS.M00202", "matches")
+        jobs = [job for job in self.cloud.find_jobs(project_id, resource_type) if _is_tagged(job, body)]
+        resources = [{"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)} for job in jobs[offset : offset + limit]]
+        return {"total_count": len(jobs), "resources": resources}
 
     def _job(self, project_id: str, job_id: str) -> Job:
         job = self.cloud.find_job(project_id, job_id)
         if job is None:
             raise CloudError("DRS.10000010")
         return job
+
+
+def _check_page(offset: int, limit: int, most: int | None = None) -> None:
+    if offset < 0:
+        raise CloudError("DRS.M00202", "offset")
+    if limit < 1 or (most is not None and limit > most):
+        raise CloudError("DRS.M00202", "limit")
+
+
+def _value(job: Job, key: str) -> Any:
+    """What a list of tasks is filtered and sorted by."""
+    return SETTING.get("charging_mode" if key == "pay_mode" else key) or getattr(job, key)
+
+
+def _tags(job: Job) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in job.tags.items()]
+
+
+def _is_tagged(job: Job, wanted: dict[str, Any]) -> bool:
+    if not all(match["value"] in job.name for match in wanted.get("matches", [])):
+        return False
+    if wanted.get("without_any_tag"):
+        return not job.tags
+    return all(tag["key"] in job.tags and (not tag["values"] or job.tags[tag["key"]] in tag["values"]) for tag in wanted.get("tags", []))
+
+
+def _actions(job: Job) -> dict[str, Any]:
+    available = job.available_actions
+    current = {"current_action": job.transition.action} if job.transition else {}
+    return {"available_actions": available, "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available], **current}
+
+
+def _base_info(job: Job) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "job_type": job.job_type,
+        "engine_type": job.engine_type,
+        "task_type": job.task_type,
+        **SETTING,
+        "description": job.description,
+        "expired_days": "14",
+        "tags": _tags(job),
+    }
+
+
+def _progress_info(job: Job) -> dict[str, str]:
+    return {
+        "progress": "100",
+        "incr_trans_delay": str(job.delay),
+        "incr_trans_delay_millis": str(1000 * job.delay),
+        "task_mode": job.task_type,
+        "transfer_status": job.status,
+        "process_time": "0",
+        "remaining_time": "0",
+    }
+
+
+def _list_item(job: Job, children: list[Job]) -> dict[str, Any]:
+    item = _list_facts(job, "multi_to_single" if children else "single")
+    if children:
+        item["job_mode_role"] = "parent"
+    return {**item, "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children]}
+
+
+def _list_facts(job: Job, job_mode: str) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "name": job.name,
+        "status": job.status,
+        "description": job.description,
+        "create_time": str(job.create_time),
+        "engine_type": job.engine_type,
+        "billing_tag": job.status not in OVER,
+        "job_type": job.job_type,
+        "task_type": job.task_type,
+        "job_mode": job_mode,
+        **SETTING,
+        "job_action": _actions(job),
+    }

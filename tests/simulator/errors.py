@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 # Texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and answers of the API gateway
-# seen in public. Inferred: the text of DRS.M00304, and the Chinese of those that the pages give in English only.
+# seen in public. Inferred: the texts of DRS.M00304 and DRS.M01504, and the Chinese of those that the pages give in English only.
 MESSAGES: dict[str, tuple[int, str, str]] = {
     "APIGW.0101": (404, "The API does not exist or has not been published in the environment", "API不存在或者未在该环境中发布"),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {0}", "IAM认证信息错误：{0}"),
@@ -24,6 +24,8 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "DRS.M00202": (400, "The value of parameter {0} is invalid.", "{0}取值不合法。"),
     "DRS.M00261": (403, "Invalid project ID.", "无效的项目ID。"),
     "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
+    # Documented with 202, as if it were an acceptance.
+    "DRS.M01504": (202, "Another operation is being performed on the task, or the task is abnormal.", "任务正在执行其他操作，或任务异常。"),
 }
 MESSAGE_LENGTH = 512
 # Of IAM. The first is Keystone's; the second too, and exactly as long as what IAM was seen to answer with 403.

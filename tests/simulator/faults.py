@@ -14,11 +14,10 @@ import socket
 import struct
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +27,15 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head
 JSON_TYPE = "application/json"
 HTML_TYPE = "text/html"
 ECHOED = ("x-auth-token", "authorization", "x-security-token", "x-metadata-token")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where an operation is found."""
+
+    method: str
+    path: re.Pattern[str]
+    operation: str
 
 
 @dataclass
@@ -52,9 +60,11 @@ class Fault:
         if needs and getattr(self, needs) is None:
             raise ValueError(f"A fault of kind {self.kind} needs {needs!r}")
 
-    def applies(self, method: str, path: str) -> bool:
+    def applies(self, method: str, path: str, operation: str | None) -> bool:
         """Whether it strikes this request; counts those that it lets through."""
         if self.match.get("method", method).upper() != method or not re.search(self.match.get("path", ""), path):
+            return False
+        if self.match.get("operation", operation) != operation:
             return False
         if self.times is not None and self.applied >= self.times:
             return False
@@ -92,9 +102,10 @@ class Answer:
 class Front:
     """The outermost ASGI application."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, routes: Sequence[Route] = ()) -> None:
         self.app: ASGIApp = _no_app
         self.clock = clock
+        self.routes = routes
         self.reset()
 
     def reset(self) -> None:
@@ -103,10 +114,6 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["request_id"] = uuid.uuid4().hex
-        if "path" in scope and scope["path"].startswith("http://"):
-            # A request as one makes it to a proxy. This is how requests to the fixed address of the metadata service can be led here.
-            scope["path"] = urlsplit(scope["path"]).path
-            scope["raw_path"] = scope["path"].encode()
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self.app(scope, receive, send)
             return
@@ -117,10 +124,15 @@ class Front:
         query, headers = scope["query_string"].decode("latin-1"), dict(Headers(scope=scope))
         seen = Seen(time.time(), scope["method"], scope["path"], query, headers, body.decode("utf-8", "replace"), scope["request_id"])
         self.seen.append(seen)
-        fault = next((fault for fault in self.faults if fault.applies(seen.method, seen.path)), None)
+        operation = self.operation(seen.method, seen.path) if self.faults else None
+        fault = next((fault for fault in self.faults if fault.applies(seen.method, seen.path, operation)), None)
         seen.fault = fault.kind if fault else None
         exchange = Exchange(self.app, self.clock, scope, receive, send, body, seen)
         await (FAULTS[fault.kind](exchange, fault) if fault else exchange.send(await exchange.process()))
+
+    def operation(self, method: str, path: str) -> str | None:
+        """Faults strike before the request is routed."""
+        return next((route.operation for route in self.routes if route.method == method and route.path.fullmatch(path)), None)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from connexion.exceptions import NonConformingResponse, ProblemException
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
+from jsonschema import ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ from .cloud import AccessKey, Cloud, User
 from .errors import FORBIDDEN, UNAUTHENTICATED, CloudError, ControlError, IamError, MetadataError, Refusal
 
 CLOCK_SKEW = 15 * 60
+VALUE_RULES = {"enum", "pattern", "minLength", "maxLength", "maxItems", "minimum", "maximum"}
 SIGNED = re.compile(r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)")
 
 
@@ -77,7 +79,7 @@ class Gateway:
         except ProblemException as exc:  # what connexion has against a request
             if exc.status >= 500:
                 raise
-            refusal = _malformed(service, str(exc.detail).splitlines()[0])
+            refusal = _malformed(service, str(exc.detail).splitlines()[0], exc.__context__)
         except UnicodeDecodeError as exc:
             refusal = _malformed(service, str(exc))
         body = refusal.body(headers.get("x-language", ""), request_id)
@@ -162,8 +164,11 @@ def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: lis
     return hmac.compare_digest(expected.rpartition("Signature=")[2], signature)
 
 
-def _malformed(service: str, detail: str) -> Refusal:
+def _malformed(service: str, detail: str, cause: BaseException | None = None) -> Refusal:
     if service == "drs":
+        # Inferred: a body of the right form with a wrong value in it is refused with a code of its own.
+        if isinstance(cause, ValidationError) and cause.validator in VALUE_RULES and cause.absolute_path:
+            return CloudError("DRS.M00202", str(cause.absolute_path[-1]))
         return CloudError("DRS.M00200", detail)
     if service == "iam":
         return IamError(400, f"Malformed request: {detail}")

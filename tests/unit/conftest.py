@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import tempfile
@@ -132,6 +133,8 @@ def cloud():
     """The answers that a test gives. A request that it did not foresee fails, and so does an answer that nobody asked for."""
     with responses.RequestsMock() as cloud:
         yield cloud
+        # The call that ends a job for good. Nothing here may ever send it.
+        assert [call.request.url for call in cloud.calls if re.search("/stop([/?#]|$)", call.request.url)] == []
 
 
 @pytest.fixture

@@ -44,6 +44,10 @@ OWN_PROJECTS_URL = f"{IAM}/v3/auth/projects"
 JOB_URL = f"{DRS}/v5/{PROJECT_ID}/jobs/{JOB_ID}"
 COLLECT_URL = f"{JOB_URL}/collect-db-position"
 RESULT_URL = f"{JOB_URL}/db-position"
+JOBS_URL = f"{DRS}/v5/{PROJECT_ID}/jobs"
+ACTIONS_URL = f"{JOB_URL}/actions"
+ACTION_URL = f"{JOB_URL}/action"
+START_URL = f"{JOB_URL}/start-position"
 
 
 def add_login(cloud, token=TOKEN, **more):
@@ -65,6 +69,65 @@ def add_result(cloud, status, position=POSITION):
 
 def add_job(cloud, engine_type="mysql-to-dws"):
     cloud.get(JOB_URL, json={"job": {"id": JOB_ID, "base_info": {"engine_type": engine_type}}})
+
+
+def add_status(cloud, *statuses, **base_info):
+    """The job in one status after the other, as DRS describes it."""
+    base_info = {"name": "orders-to-dws", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS", **base_info}
+    for status in statuses:
+        cloud.get(JOB_URL, json={"job": {"id": JOB_ID, "status": status, "base_info": base_info}})
+
+
+def add_actions(cloud, *available, **more):
+    others = [name for name in ("START", "PAUSE", "RETRY", "RESET") if name not in available]
+    cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": list(available), "unavailable_actions": others, **more}})
+
+
+def add_action(cloud, **body):
+    """That DRS accepts to tell the job something."""
+    cloud.post(ACTION_URL, status=202, json=body or {"query_id": "3f5e0a9c-1c5b-4e0a-9f0e-6a5c1d2b3e4f"}, headers={"X-Request-Id": REQUEST_ID})
+
+
+def add_start(cloud):
+    """That DRS sets where the job begins to read. The answer has no body."""
+    cloud.put(START_URL, headers={"X-Request-Id": REQUEST_ID})
+
+
+def job_id(number):
+    """The id of one of many jobs."""
+    return f"{number:08d}-8e09-4a5d-8dd6-cc44f78jb20r"
+
+
+def listed(number=0, **facts):
+    """A job, as it stands in a list of them."""
+    return {
+        "id": job_id(number),
+        "name": f"job-{number}",
+        "status": "INCRE_TRANSFER_STARTED",
+        "engine_type": "mysql-to-dws",
+        "task_type": "INCR_TRANS",
+        "net_type": "vpc",
+        "children": [],
+        **facts,
+    }
+
+
+def add_jobs(cloud, *jobs, page=50, total=None, **more):
+    """A list of jobs, of which DRS hands out so many at once, and says that there are so many."""
+
+    def answer(request):
+        query = dict(parse_qsl(urlsplit(request.url).query))
+        first = int(query["offset"])
+        found = [job for job in jobs if query.get("name", "") in (job.get("name") or "")]
+        body = {"total_count": len(found) if total is None else total, "jobs": found[first : first + min(page, int(query["limit"]))], **more}
+        return 200, {}, json.dumps(body)
+
+    cloud.add_callback("GET", JOBS_URL, callback=answer)
+
+
+def sent(cloud):
+    """The methods and the addresses, without what is asked for there."""
+    return [(call.request.method, call.request.url.partition("?")[0]) for call in cloud.calls]
 
 
 def bodies(cloud, method="POST"):

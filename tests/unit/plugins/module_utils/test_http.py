@@ -20,6 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
+    MAX_BODY,
     ApiError,
     BadAnswerError,
     HttpClient,
@@ -405,14 +406,19 @@ class TestErrors:
         assert isinstance(error, ApiError)
         assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (202, "DRS.M01504", "busy", False)
 
-    @pytest.mark.parametrize("script", [pytest.param(loopback.answer(b" " * 3000000), id="with-length"), pytest.param(loopback.flood, id="in-chunks")])
+    @pytest.mark.parametrize("script", [pytest.param(loopback.answer(b" " * (MAX_BODY + 1)), id="with-length"), pytest.param(loopback.flood, id="in-chunks")])
     @pytest.mark.parametrize("method", ["GET", "POST"])
     def test_megabytes(self, serve, method, script):
         server = serve(script)
         error = failure(method, server.url)
         assert isinstance(error, BadAnswerError)
         assert (error.http_status, error.maybe_accepted, len(server.requests)) == (200, method == "POST", 1)
-        assert "bytes" in str(error)
+        assert f"more than {MAX_BODY} bytes" in str(error)
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_as_much_as_is_let_in(self, serve, method):
+        server = serve(loopback.answer(b" " * (MAX_BODY - 2) + b"{}"))
+        assert send(method, server.url).body == {}
 
     bodies = st.binary() | st.text().map(str.encode) | JSON.map(json.dumps).map(str.encode)
     statuses = st.sampled_from([200, 201, 202, 204, 302, 400, 401, 403, 404, 429, 500, 503]) | st.integers(200, 599)

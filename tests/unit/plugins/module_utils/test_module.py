@@ -47,9 +47,9 @@ KEY_OPTIONS = ["access_key", "secret_key", "security_token"]
 LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "domain_name": "example-account"}
 
 
-def make(args, **spec):
+def make(args, rules=None, **spec):
     with patch_args(args):
-        return DrsModule(argument_spec=spec)
+        return DrsModule(argument_spec=spec, **(rules or {}))
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ class TestCollectionFiles:
             if "huaweicloud.drs.drs" in documentation["extends_documentation_fragment"]:
                 assert "huaweicloud.drs.drs.attributes" in documentation["extends_documentation_fragment"]
                 extending.append(path.stem)
-        assert len(extending) >= 3
+        assert len(extending) >= 6
         assert groups == {"drs": sorted(extending)}
 
     def test_version(self):
@@ -197,6 +197,35 @@ class TestEmptyValues:
     def test_zero_and_false(self):
         params = make({"max_retries": 0, "validate_certs": False}).params
         assert (params["max_retries"], params["validate_certs"]) == (0, False)
+
+
+class TestRules:
+    """What a module demands of its options together."""
+
+    SPEC = {"job_id": {}, "name": {}}
+
+    @pytest.mark.parametrize(
+        "rules, args, said",
+        [
+            ({"mutually_exclusive": [("job_id", "name")]}, {"job_id": "1", "name": "2"}, "mutually exclusive: job_id|name"),
+            ({"required_together": [("job_id", "name")]}, {"job_id": "1"}, "required together: job_id, name"),
+            ({"required_one_of": [("job_id", "name")]}, {"job_id": "", "name": None}, "one of the following is required: job_id, name"),
+        ],
+    )
+    def test_broken(self, failed, rules, args, said):
+        assert said in failed(lambda: make(args, rules, **self.SPEC))["msg"]
+
+    @pytest.mark.parametrize("args", [{"job_id": "1"}, {"job_id": "1", "name": ""}, {"job_id": None, "name": "2"}])
+    def test_kept(self, args):
+        params = make(args, {"mutually_exclusive": [("job_id", "name")], "required_one_of": [("job_id", "name")]}, **self.SPEC).params
+        assert [params["job_id"], params["name"]] == [args.get("job_id") or None, args.get("name") or None]
+
+    def test_of_shared_options(self, failed):
+        """They are the same options, so a rule may name them."""
+        assert "region|name" in failed(lambda: make({"region": REGION, "name": "x"}, {"mutually_exclusive": [("region", "name")]}, **self.SPEC))["msg"]
+
+    def test_check_mode(self):
+        assert make({}, {"mutually_exclusive": []}).supports_check_mode is True
 
 
 class TestEnvironment:
@@ -564,3 +593,30 @@ def test_check_range_of_something_else(value):
     module.params["wait"] = value
     with pytest.raises(InputError, match="wait"):
         module.check_range("wait", 0, 9)
+
+
+WAIT = {"wait_timeout": {"type": "int", "default": 300}, "wait_sleep": {"type": "int", "default": 2}}
+
+
+@pytest.mark.parametrize(
+    "args", [{}, {"wait_timeout": 1, "wait_sleep": 1}, {"wait_timeout": 86400, "wait_sleep": 3600}, {"wait_timeout": 1, "wait_sleep": 3600}]
+)
+def test_check_wait(args):
+    make(args, **WAIT).check_wait()
+
+
+@pytest.mark.parametrize(
+    "args, said",
+    [
+        ({"wait_timeout": 0}, "wait_timeout must be a number from 1 to 86400; it is 0"),
+        ({"wait_timeout": -1}, "wait_timeout"),
+        ({"wait_timeout": 86401}, "wait_timeout"),
+        ({"wait_sleep": 0}, "wait_sleep must be a number from 1 to 3600; it is 0"),
+        ({"wait_sleep": -1}, "wait_sleep"),
+        ({"wait_sleep": 3601}, "wait_sleep"),
+        ({"wait_timeout": 0, "wait_sleep": 0}, "wait_timeout"),
+    ],
+)
+def test_check_wait_of_something_else(args, said):
+    with pytest.raises(InputError, match=said):
+        make(args, **WAIT).check_wait()

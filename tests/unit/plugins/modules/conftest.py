@@ -7,15 +7,18 @@ from __future__ import annotations
 import functools
 import json
 import re
+from unittest import mock
 
 import pytest
 import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION, SECRETS, check_nothing_shown, execute, patch_args
 
 # What Ansible adds to the result of any module.
-OF_ANSIBLE = {"changed", "failed", "msg", "exception", "invocation", "warnings", "deprecations"}
+OF_ANSIBLE = {"changed", "failed", "msg", "exception", "invocation", "warnings", "deprecations", "diff"}
+TYPES = {"str": str, "int": int, "bool": bool, "dict": dict, "list": list}
 SHARED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 
 
@@ -29,6 +32,32 @@ def _tasks(items):
 def _documentation(path):
     source = execute(path, path.stem)
     return tuple(map(yaml.safe_load, (source.DOCUMENTATION, source.RETURN, source.EXAMPLES)))
+
+
+def _check_sample(name, value, sample):
+    """A result, or a part of one, has its type in the sample, and what is said of its parts is right there as well."""
+    assert isinstance(sample, TYPES[value["type"]]), name
+    assert ("elements" in value) is (value["type"] == "list"), name
+    items = sample if "elements" in value else [sample]
+    # An empty list would show nothing.
+    assert items, name
+    for item in items:
+        assert isinstance(item, TYPES[value.get("elements", value["type"])]), name
+        for key, part in value.get("contains", {}).items():
+            assert set(part) - {"elements", "contains"} == {"description", "type", "returned"}, f"{name}.{key}"
+            assert key in item, f"{name}.{key}"
+            if item[key] is not None:
+                _check_sample(f"{name}.{key}", part, item[key])
+        if "contains" in value:
+            assert set(item) == set(value["contains"]), name
+
+
+class _SeenSpec(Exception):
+    """What a module takes, in place of running it."""
+
+
+def _see_spec(**kwargs):
+    raise _SeenSpec(kwargs)
 
 
 class ModuleFile:
@@ -52,6 +81,7 @@ class ModuleFile:
         result = json.loads(out)
         assert stop.value.code == (1 if result.get("failed") else 0)
         assert set(result) <= OF_ANSIBLE | set(self.returns)
+        self._check_parts(result)
         assert ("Unexpected" in result.get("msg", "")) is fault_of_ours
         return {name: value for name, value in result.items() if name != "invocation"}
 
@@ -69,10 +99,33 @@ class ModuleFile:
                     assert {option for option, spec in options.items() if spec.get("required")} <= set(args)
             for defaults in task.get("module_defaults", {}).values():
                 assert set(defaults) <= set(SHARED)
-        types = {"str": str, "int": int, "dict": dict}
         for name, value in self.returns.items():
-            assert set(value) == {"description", "type", "returned", "sample"}, name
-            assert isinstance(value["sample"], types[value["type"]]), name
+            assert set(value) - {"elements", "contains"} == {"description", "type", "returned", "sample"}, name
+            _check_sample(name, value, value["sample"])
+
+    def check_options(self, **rules):
+        """The module takes the options that are documented, of their types and with their defaults, and has these rules for them."""
+        with mock.patch.object(_module, "DrsModule", _see_spec), pytest.raises(_SeenSpec) as seen:
+            execute(self._path, "__main__")
+        taken = dict(seen.value.args[0])
+        spec = taken.pop("argument_spec")
+        assert taken == rules
+        assert list(spec) == list(self.own_options)
+        for name, documented in self.own_options.items():
+            assert documented["type"] == spec[name].get("type", "str"), name
+            for key in ("elements", "default", "required"):
+                assert documented.get(key) == spec[name].get(key), f"{name}: {key}"
+            # A documentation that explains each choice has a dictionary.
+            assert list(documented.get("choices", [])) == spec[name].get("choices", []), name
+            assert set(documented) <= {"description", "type", "elements", "default", "choices", "required"}, name
+            assert set(spec[name]) <= {"type", "elements", "default", "choices", "required"}, name
+
+    def _check_parts(self, result):
+        for name, value in self.returns.items():
+            found = result.get(name) if "contains" in value else None
+            for item in found if isinstance(found, list) else filter(None, [found]):
+                assert set(item) <= set(value["contains"])
+                assert {key for key, part in value["contains"].items() if part["returned"] == "always"} <= set(item)
 
     def check_secrets(self):
         assert not [name for name in self.own_options if re.search("password|token|secret|key", name)]

@@ -56,6 +56,7 @@ class TestDocumentation:
 
     def test_secrets(self, module):
         module.check_secrets()
+        module.check_options()
 
     def test_options(self, module):
         """They are those of the code: the names, because unknown ones are refused, and the types and defaults, because they come back."""

@@ -40,6 +40,7 @@ def test_examples_and_results(module):
 
 def test_own_options(module):
     module.check_secrets()
+    module.check_options()
     assert {name: (spec["type"], spec["required"]) for name, spec in module.own_options.items()} == dict.fromkeys(IDS, ("str", True))
 
 

@@ -57,6 +57,7 @@ def test_examples_and_results(module):
 
 def test_own_options(module):
     assert module.own_options == {}
+    module.check_options()
 
 
 def test_result(cloud, module, check_mode):

@@ -18,13 +18,17 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Passwo
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
+    ACTION_URL,
+    ACTIONS_URL,
     COLLECT_URL,
     DRS,
     JOB_ID,
+    JOB_URL,
     LOGIN_URL,
     NEW_TOKEN,
     OWN_PROJECTS_URL,
     PASSWORD,
+    POSITION,
     PROJECT_ID,
     PROJECTS_URL,
     PROXY_PASSWORD,
@@ -33,13 +37,19 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     RESULT_URL,
     SECRET_KEY,
     SECURITY_TOKEN,
+    START_URL,
     TIME,
     TOKEN,
+    add_action,
+    add_actions,
     add_collect,
-    add_job,
+    add_jobs,
     add_login,
     add_projects,
     add_result,
+    add_start,
+    add_status,
+    listed,
     readable,
 )
 
@@ -57,6 +67,9 @@ WAYS = {
 MODULES = {
     "drs_collect_db_position": {"job_id": JOB_ID, "reset_position_time": TIME, "wait": True},
     "drs_db_position_info": {"job_id": JOB_ID, "query_id": QUERY_ID},
+    "drs_job_info": {"job_id": JOB_ID, "include": ["actions", "progress"]},
+    "drs_job_action": {"job_id": JOB_ID, "action": "pause"},
+    "drs_start_position": {"job_id": JOB_ID, "position": POSITION},
 }
 # In which form a server sends back a part of a request.
 ECHOES = {
@@ -103,14 +116,33 @@ def echoing(part, form, status):
 def run(module_file):
     """Run a module, and search what it prints for all secrets."""
 
-    def run(way, name="drs_collect_db_position", **kwargs):
-        return module_file(name).run({"region": REGION, "max_retries": 0, **WAYS[way], **MODULES[name]}, **kwargs)
+    def run(way, name="drs_collect_db_position", options=None, **kwargs):
+        return module_file(name).run({"region": REGION, "max_retries": 0, **WAYS[way], **(MODULES[name] if options is None else options)}, **kwargs)
 
     return run
 
 
 EACH_WAY = pytest.mark.parametrize("way", list(WAYS))
-EACH_MODULE = pytest.mark.parametrize("name, method, url", [("drs_collect_db_position", "POST", COLLECT_URL), ("drs_db_position_info", "GET", RESULT_URL)])
+EACH_MODULE = pytest.mark.parametrize(
+    "name, method, url",
+    [
+        ("drs_collect_db_position", "POST", COLLECT_URL),
+        ("drs_db_position_info", "GET", RESULT_URL),
+        ("drs_job_info", "GET", JOB_URL),
+        ("drs_job_info", "GET", ACTIONS_URL),
+        ("drs_job_action", "GET", ACTIONS_URL),
+        ("drs_job_action", "POST", ACTION_URL),
+        ("drs_start_position", "PUT", START_URL),
+    ],
+)
+
+
+def add_job_before(cloud, url):
+    """What is read of the job before the call that is looked at."""
+    if url in (ACTIONS_URL, ACTION_URL):
+        add_status(cloud, "INCRE_TRANSFER_STARTED")
+    if url == ACTION_URL:
+        add_actions(cloud, "PAUSE")
 
 
 @pytest.mark.usefixtures("_sources")
@@ -122,8 +154,11 @@ class TestModules:
         add_login(cloud)
         add_projects(cloud, REGION)
         add_collect(cloud)
-        add_job(cloud)
+        add_status(cloud, "INCRE_TRANSFER_STARTED")
         add_result(cloud, "success")
+        add_actions(cloud, "PAUSE")
+        add_action(cloud)
+        add_start(cloud)
         assert "failed" not in run(way, name, check_mode=check_mode)
         sent = [call.request for call in cloud.calls if call.request.url.startswith(DRS)]
         # The proof that the search could have found something.
@@ -145,11 +180,12 @@ class TestModules:
     def test_echo_of_all(self, cloud, run, way, name, method, url, status):
         add_login(cloud, NEW_TOKEN)
         add_projects(cloud, REGION)
+        add_job_before(cloud, url)
         cloud.add_callback(method, url, callback=echoing("all", "json", status))
         assert run(way, name)["http_status"] == status
         # Of a way that was renewed there are two secrets.
         renewed = status == 401 and way in ("password", "token-with-password")
-        assert len([call for call in cloud.calls if call.request.url.startswith(url)]) == 1 + renewed
+        assert len([call for call in cloud.calls if call.request.url.partition("?")[0] == url]) == 1 + renewed
 
     @pytest.mark.parametrize("way", [way for way in WAYS if way not in ("token", "aksk")])
     @pytest.mark.parametrize("part", ["Authorization", "X-Security-Token", "body", "all"])
@@ -169,8 +205,30 @@ class TestModules:
 
         add_login(cloud)
         add_projects(cloud, REGION)
+        add_job_before(cloud, url)
         cloud.add_callback(method, url, callback=lost)
         assert "no complete answer" in run(way, name)["msg"]
+
+    @EACH_WAY
+    @pytest.mark.parametrize("check_mode", [False, True])
+    def test_echo_in_what_a_job_is_called(self, cloud, run, way, check_mode):
+        """What is told of a job is not cleaned, because users compare it. Ansible masks what is in it as it stands."""
+        secret = TOKEN if way in ("token", "token-with-password", "password") else SECRET_KEY
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        add_jobs(cloud, listed(0, name=f"of {secret}"))
+        (job,) = run(way, "drs_job_info", {}, check_mode=check_mode)["jobs"]
+        assert job["name"] == "of ********"
+
+    @EACH_WAY
+    @pytest.mark.parametrize("name, url", [("drs_job_action", ACTION_URL), ("drs_start_position", START_URL)])
+    @pytest.mark.parametrize("form", list(ECHOES))
+    def test_echo_in_a_success(self, cloud, run, way, name, url, form):
+        add_login(cloud)
+        add_projects(cloud, REGION)
+        add_job_before(cloud, ACTION_URL)
+        cloud.add_callback("PUT" if url == START_URL else "POST", url, callback=echoing("all", form, 202))
+        assert run(way, name)["request_id"]
 
     @EACH_WAY
     def test_fault_of_ours(self, cloud, run, way, monkeypatch):

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: drs_start_position
+short_description: Set the position at which a Huawei Cloud DRS job begins to read
+version_added: 1.0.0
+description:
+  - Sets the position in the source's binlog from which an incremental synchronization job reads when it goes on. The job must not be running. Pause it
+    before with M(huaweicloud.drs.drs_job_action), and let it go on afterwards.
+  - Changes after the position are read. Those before it that have not been replicated yet are lost to the target, and those after it that have been
+    are written again, which makes duplicates in tables without a key.
+  - This is the call C(PUT /v5/{project_id}/jobs/{job_id}/start-position), described on the API page "Updating the Start Point of an Incremental Task".
+    DRS offers it for jobs that are incremental only, and in certain regions only.
+author:
+  - huaweicloud.drs contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - huaweicloud.drs.drs
+  - huaweicloud.drs.drs.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Checks the position, logs in, and reads the job and the actions that it allows. It does not fail if the job is running, because a task before
+        it may be meant to pause the job.
+  diff_mode:
+    support: full
+    details:
+      - Shows what is set. DRS does not tell what was set before.
+  idempotent:
+    support: none
+    details:
+      - DRS does not tell which position is set, so it is set every time. Setting it twice is as good as setting it once.
+options:
+  job_id:
+    description:
+      - ID of the DRS job, 36 characters.
+    type: str
+    required: true
+  position:
+    description:
+      - The position, as name of the binlog file and offset in it, for example RV(huaweicloud.drs.drs_db_position_info#module:position).
+      - It has the form V(mysql-bin.000277:805). The name before the dot has 1 to 60 characters, the number 3 to 20 digits and the offset 1 to 20 digits,
+        100 characters in all.
+    type: str
+    required: true
+  gtid_set:
+    description:
+      - The C(Executed_Gtid_Set) that belongs to the position, for a source with C(gtid_mode) on. DRS does not collect it. Line breaks and spaces are removed.
+    type: str
+seealso:
+  - module: huaweicloud.drs.drs_collect_db_position
+  - module: huaweicloud.drs.drs_job_action
+"""
+
+EXAMPLES = r"""
+# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
+# HW_USER_PASSWORD.
+- name: Pause the job
+  huaweicloud.drs.drs_job_action:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    action: pause
+    wait: true
+
+- name: Set where it goes on
+  huaweicloud.drs.drs_start_position:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    position: "mysql-bin.000277:805"
+
+- name: Let it go on
+  huaweicloud.drs.drs_job_action:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    action: retry
+    wait: true
+"""
+
+RETURN = r"""
+job_id:
+  description: ID of the DRS job, as it was given.
+  type: str
+  returned: always, if the options are correct
+  sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+position:
+  description: The position, as it was sent.
+  type: str
+  returned: always, if the options are correct
+  sample: "mysql-bin.000277:805"
+gtid_set:
+  description: The set of GTIDs as it was sent, on one line.
+  type: str
+  returned: if O(gtid_set) was given and the options are correct
+  sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
+request_id:
+  description:
+    - ID of the last request, as the server named it. Huawei Cloud's support asks for it.
+    - On success, it is that of the request that set the position. In check mode it is V(null).
+  type: str
+  returned: success, and failure if the server answered with one
+  sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
+job:
+  description: The job, with the keys that M(huaweicloud.drs.drs_job_info) returns for it.
+  type: dict
+  returned: in check mode
+  sample:
+    id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    name: orders-to-dws
+    status: PAUSING
+    engine_type: mysql-to-dws
+    task_type: INCR_TRANS
+    parent_id: null
+    actions:
+      available_actions: [RETRY]
+      unavailable_actions: [START, PAUSE, RESET]
+      current_action: null
+request:
+  description: The request that would have been sent, without its credentials.
+  type: dict
+  returned: in check mode
+  sample:
+    method: PUT
+    url: https://drs.eu-west-101.myhuaweicloud.eu/v5/054ba152d480d55b2f5dc0069e7ddef0/jobs/c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r/start-position
+    body:
+      file_and_position: "mysql-bin.000277:805"
+http_status:
+  description: HTTP status of the answer that made the task fail.
+  type: int
+  returned: failure, if a server answered
+  sample: 400
+error_code:
+  description: Error code that the server gave.
+  type: str
+  returned: failure, if the server gave one
+  sample: DRS.M00304
+error_msg:
+  description: Error message that the server gave.
+  type: str
+  returned: failure, if the server gave one
+  sample: This operation cannot be performed on the task.
+"""
+
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_gtid_set, check_job_id, check_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+
+
+def main() -> None:
+    module = DrsModule(argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}})
+    result: dict[str, t.Any] = {}
+    with module.failing_with(result):
+        job_id = check_job_id(module.params["job_id"])
+        position = check_position(module.params["position"])
+        gtid_set = check_gtid_set(module.params["gtid_set"]) if module.params["gtid_set"] else None
+        target = {"position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
+        result.update(job_id=job_id, **target)
+        drs = module.connect()
+        if module.check_mode:
+            job = {**drs.show_job(job_id), "actions": drs.show_actions(job_id)}
+            if job["task_type"] not in ("INCR_TRANS", None):
+                module.warn(f"Job {job_id} is of task type {job['task_type'][:50]!r}. DRS offers to set the position of INCR_TRANS jobs only.")
+            result.update(request_id=None, job=job, request=drs.start_position_request(job_id, position, gtid_set))
+        else:
+            result["request_id"] = drs.update_start_position(job_id, position, gtid_set)
+    module.exit_json(changed=True, diff={"before": {}, "after": target}, **result)
+
+
+if __name__ == "__main__":
+    main()

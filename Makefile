@@ -5,7 +5,7 @@
 .PHONY: help demo test clean
 
 help:
-	@echo 'make demo    collect a database position from a simulated cloud on this machine'
+	@echo 'make demo    collect a database position and reset a job, with a simulated cloud on this machine'
 	@echo 'make test    run every check; some of them with ARGS="-s coverage conformance"'
 	@echo 'make clean   remove what the two have made'
 

@@ -143,6 +143,14 @@ def conformance(session: nox.Session) -> None:
         run(session, "pytest", "tests/conformance", *session.posargs, env={"PYTHONPATH": f"{place.parents[2]}:tests"})
 
 
+@nox.session
+def awx(session: nox.Session) -> None:
+    """Check the files for AWX against its rules, set it up in a stand-in, and run the workflow as it would."""
+    session.install("-r", "tests/awx/requirements.txt")
+    with session.chdir(copy(session)):
+        run(session, "pytest", "tests/awx", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(name="python-3.8")
 def python38(session: nox.Session) -> None:
     """Check that plugins/ runs on Python 3.8, by its syntax and imports, and by the unit tests where there is a Python 3.8."""

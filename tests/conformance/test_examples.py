@@ -25,11 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 GUIDE = ROOT / "docs/docsite/rst/guide_authentication.rst"
 RUNBOOK = ROOT / "docs/docsite/rst/guide_migration_runbook.rst"
+TEMPLATE = ROOT / "playbooks/templates/reset_sync_position.md.j2"
 PLAYBOOK = ROOT / "playbooks/collect_db_position.yml"
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
 
 SAMPLE_QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 OTHER_JOB = "177738d1-4eee-4fcb-a4e1-09aea79jb20i"
+# What the modules that change something ask for, which only reading modules and check mode never do.
+CHANGES = {"drs_collect_db_position": "collect-db-position", "drs_job_action": "action", "drs_start_position": "start-position"}
 COMMANDS = sorted(set(re.findall(r"^\$ (ansible-playbook .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)))
 
 
@@ -76,9 +79,13 @@ def login(sim: Simulator) -> dict[str, str]:
     }
 
 
-def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str, str], collects: bool) -> None:
-    """Run a command that has to succeed, with nothing of this machine's environment, and look at what it says and what it does."""
+def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str, str], changes: set[str]) -> None:
+    """Run a command that has to succeed, with nothing of this machine's environment, and look at what it says and what it does.
+
+    :arg changes: the calls that it sends, beside those that only read.
+    """
     sim.forget_requests()
+    jobs = sim.cloud["jobs"]
     done = subprocess.run(
         command,
         cwd=folder,
@@ -107,7 +114,9 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
     assert re.findall(r"\[(?:WARNING|DEPRECATION).*", done.stdout) == [], done.stdout
     assert [secret for secret in secrets(sim) if secret in done.stdout or json.dumps(secret)[1:-1] in done.stdout] == []
     assert asked, "Nothing was asked of DRS."
-    assert any(re.fullmatch("POST .*/collect-db-position", request) for request in asked) == collects, asked
+    assert {request.rpartition("/")[2] for request in asked if not request.startswith("GET ")} == changes, asked
+    if not changes:
+        assert sim.cloud["jobs"] == jobs
 
 
 def test_every_file_has_examples() -> None:
@@ -118,7 +127,7 @@ def test_every_file_has_examples() -> None:
 @pytest.mark.parametrize("options", [[], ["--check"]], ids=["run", "check"])
 @pytest.mark.parametrize("example", [pytest.param(block, id=f"{path.relative_to(ROOT)}: {yaml.safe_load(block)[0]['name']}") for path, block in EXAMPLES])
 def test_example(sim: Simulator, tmp_path: Path, example: str, options: list[str]) -> None:
-    sim.reset(collect_seconds=0)
+    sim.reset(collect_seconds=0, action_seconds=0)
     token, key = sim.token(), sim.key()
     queries = [{"job_id": job, "id": collect(sim, job, token)} for job in (JOB, OTHER_JOB)]
     variables: dict[str, Any] = {
@@ -148,15 +157,20 @@ def test_example(sim: Simulator, tmp_path: Path, example: str, options: list[str
         text = "- hosts: localhost\n  gather_facts: false\n  tasks:\n" + textwrap.indent(text, "    ")
     (tmp_path / "site.yml").write_text(text, encoding="utf-8")
 
-    collects = "huaweicloud.drs.drs_collect_db_position:" in example and not options
-    run(sim, tmp_path, ["ansible-playbook", "site.yml", "-e", "@given.json", *options], environment, collects)
+    changes = {call for module, call in CHANGES.items() if f"huaweicloud.drs.{module}:" in example and not options}
+    run(sim, tmp_path, ["ansible-playbook", "site.yml", "-e", "@given.json", *options], environment, changes)
+    # A job that was paused has gone on, from where it was told to.
+    job = sim.job(JOB)
+    assert (job["status"], job["start_position"]) == ("INCRE_TRANSFER_STARTED", "mysql-bin.000277:805" if "start-position" in changes else None)
 
 
 @pytest.mark.parametrize("options", [[], ["--check"]], ids=["run", "check"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_of_the_readme(sim: Simulator, tmp_path: Path, command: str, options: list[str]) -> None:
-    sim.reset(collect_seconds=0)
-    run(sim, tmp_path, [*shlex.split(command), *options], login(sim), collects=not options)
+    sim.reset(collect_seconds=0, action_seconds=0)
+    changes = {"collect-db-position", "action", "start-position"} if "reset_sync_position" in command else {"collect-db-position"}
+    given = shlex.split(command.replace("/tmp/drs-demo", str(tmp_path)))
+    run(sim, tmp_path, [*given, *options], login(sim), set() if options else changes)
 
 
 def shown(tasks: list[dict[str, Any]]) -> list[str]:
@@ -174,3 +188,11 @@ def test_demo_in_the_readme() -> None:
     (block,) = (block for block in blocks(README, "console") if "TASK [" in block)
     (play,) = yaml.safe_load(PLAYBOOK.read_text(encoding="utf-8"))
     assert re.findall(r"^TASK \[(.*)\] \*+$", block, re.MULTILINE) == shown(play["tasks"])
+
+
+def test_report_in_the_readme() -> None:
+    (block,) = (block for block in blocks(README, "console") if "# Reset of" in block)
+    rows = re.compile(r"^\| ([\w ,()]+) \|", re.MULTILINE)
+    labels = rows.findall(TEMPLATE.read_text(encoding="utf-8"))
+    labels.remove("GTID set")
+    assert rows.findall(block) == [*labels, "collect", "pause", "apply", "retry"]

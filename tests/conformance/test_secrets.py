@@ -80,8 +80,8 @@ def ways(sim: Simulator, folder: Path) -> dict[str, tuple[dict[str, str], dict[s
     }
 
 
-def play(sim: Simulator, options: dict[str, str]) -> list[dict[str, Any]]:
-    """All modules in all phases. The options come from a file, as they would from a vault."""
+def play(sim: Simulator, options: dict[str, str], phases: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """All modules in some phases. The options come from a file, as they would from a vault."""
     given = {option: "{{ given." + option + " }}" for option in options}
     collect = {**given, "job_id": "{{ item }}", "reset_position_time": "2023-09-19T07:00:00Z", "wait": True, "max_retries": 0}
     read = {**given, "job_id": JOB, "query_id": "0eacda0b-9422-4535-8b62-537d1833638b", "max_retries": 0}
@@ -89,7 +89,7 @@ def play(sim: Simulator, options: dict[str, str]) -> list[dict[str, Any]]:
     tell = {**given, "job_id": JOB, "wait": True, "max_retries": 0}
     begin = {**given, "job_id": JOB, "position": "mysql-bin.000277:805", "gtid_set": "4350aee0-56b5-11ee-8c99-0242ac120002:1-77", "max_retries": 0}
     tasks: list[dict[str, Any]] = []
-    for phase, faults in PHASES.items():
+    for phase, faults in phases.items():
         control = {"url": f"{sim.url}/_simulator/faults", "method": "PUT", "body_format": "json", "body": faults, "status_code": 204, "use_proxy": False}
         tasks += [
             {"name": phase, "ansible.builtin.uri": control},
@@ -174,9 +174,11 @@ def secrets(sim: Simulator) -> set[str]:
 def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, way: str) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
     options, environment = ways(sim, tmp_path)[way]
+    # What the cloud would answer is of no account if nothing gets there.
+    phases = PHASES if way != "broken proxy" else {"as usual": []}
     project = tmp_path / "project"
     project.mkdir()
-    (project / "site.yml").write_text(yaml.safe_dump(play(sim, options)), encoding="utf-8")
+    (project / "site.yml").write_text(yaml.safe_dump(play(sim, options, phases)), encoding="utf-8")
     (project / "given.yml").write_text(yaml.safe_dump({"given": options}), encoding="utf-8")
     with command_lines(f"MARKER={tmp_path}") as commands:
         run = ansible_runner.run(
@@ -213,13 +215,14 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, way: str) -> N
     if way == "broken proxy":
         assert "the proxy from the environment" in said
     else:
-        carried_out = [(request["method"], request["path"].rpartition("/")[2]) for request in sim.requests() if request["cloud_status"] in (200, 202)]
-        assert {("POST", "collect-db-position"), ("POST", "action"), ("PUT", "start-position")} <= set(carried_out)
+        requests = [(request["path"].rpartition("/")[2], request["cloud_status"], request["fault"]) for request in sim.requests()]
+        assert {("collect-db-position", 202), ("action", 202), ("start-position", 200), ("jobs", 200)} <= {request[:2] for request in requests}
+        assert {"actions", "action", "start-position"} <= {end for end, _status, fault in requests if fault == "echo"}
         assert sim.job(JOB)["start_position"] == "mysql-bin.000277:805"
         assert "does not allow reset now" in said
         assert "mysql-bin.000277:805" in said
         assert "DRS.10000010" in said
         assert "********" in said or "holds a secret" in said
-    assert len(results) >= 7 * len(PHASES)
+    assert len(results) >= 7 * len(phases)
     # The call that ends a job.
     assert [request["path"] for request in sim.requests() if request["path"].endswith("/stop")] == []

@@ -719,7 +719,7 @@ def test_it_stops_at_once_and_leaves_nothing(sim: Simulator) -> None:
         while not own.requests()[-1]["processed"] or own.requests()[-1]["fault"] != "hang":
             assert time.monotonic() < deadline
         before = time.monotonic()
-    assert time.monotonic() - before < 3  # well before it would be killed
+    assert time.monotonic() - before < 5  # well before it would be killed
     connection.close()
     with pytest.raises(ProcessLookupError):
         os.kill(own.pid, 0)

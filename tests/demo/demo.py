@@ -1,7 +1,7 @@
 # Copyright (c) huaweicloud.drs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collect a database position as a user of the collection would, from a simulated cloud on this machine."""
+"""Collect a database position, and reset a synchronization, as a user of the collection would, with a simulated cloud on this machine."""
 
 from __future__ import annotations
 
@@ -25,18 +25,23 @@ ENVIRONMENT.update(PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", no_proxy="127.
 
 
 def show(command: list[str], **variables: str) -> int:
+    """Run a command as at a shell, where a variable that was exported stays."""
     for name, value in variables.items():
-        print(f"$ export {name}={'********' if 'PASSWORD' in name else shlex.quote(value)}")
+        if ENVIRONMENT.get(name) != value:
+            print(f"$ export {name}={'********' if 'PASSWORD' in name else shlex.quote(value)}")
+    ENVIRONMENT.update(variables)
     print(f"$ {shlex.join(command)}", flush=True)
-    return subprocess.run(command, cwd=ROOT, env={**ENVIRONMENT, **variables}, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False).returncode
 
 
 def play(cloud_url: str, folder: str) -> int:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{cloud_url}/_simulator/cloud", timeout=10) as answer:
         cloud = json.load(answer)
     user, job = cloud["users"][0], cloud["jobs"][0]
-    return show(
-        ["ansible-playbook", "huaweicloud.drs.collect_db_position", "-e", f"drs_job_id={job['id']}", "-e", "drs_reset_position_time=2023-09-19T07:00:00Z"],
+    given = ["-e", f"drs_job_id={job['id']}", "-e", "drs_reset_position_time=2023-09-19T07:00:00Z"]
+    report = str(pathlib.Path(folder, "report.md"))
+    code = show(
+        ["ansible-playbook", "huaweicloud.drs.collect_db_position", *given],
         ANSIBLE_COLLECTIONS_PATH=folder,
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
@@ -47,6 +52,8 @@ def play(cloud_url: str, folder: str) -> int:
         HW_USER_NAME=user["name"],
         HW_USER_PASSWORD=user["password"],
     )
+    code = code or show(["ansible-playbook", "huaweicloud.drs.reset_sync_position", *given, "-e", "drs_confirm=true", "-e", f"drs_report_path={report}"])
+    return code or show(["cat", report])
 
 
 def main() -> int:

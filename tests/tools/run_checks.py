@@ -8,10 +8,15 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
+import threading
 
 REPORT = pathlib.Path(".nox/report.json")
+# Seconds after which something hangs.
+LIMIT = 3000
 
 REPORT.parent.mkdir(exist_ok=True)
 REPORT.unlink(missing_ok=True)
@@ -24,17 +29,32 @@ nox = subprocess.Popen(
     stderr=subprocess.STDOUT,
     encoding="utf-8",
     errors="replace",
+    start_new_session=True,
 )
+# What would end this ends them all.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda got, _: os.killpg(nox.pid, got))
+watchdog = threading.Timer(LIMIT, os.killpg, (nox.pid, signal.SIGKILL))
+watchdog.daemon = True
+watchdog.start()
+running = {}
 skipped = []
 notes = []
 for line in nox.stdout or ():
     print(line, end="", flush=True)
+    if started := re.match(r"Starting session (\S+)\.\.\.$", line):
+        running[started[1]] = True
+    if ended := re.match(r"=+ \S+ (\S+): .* =+$", line):
+        running.pop(ended[1], None)
     # antsibull-nox says so about a check that does not apply, too: then there are no files for it.
     if line.startswith("nox > Skip") and "(no files to process)" not in line:
         skipped.append(line.strip())
     if line.startswith("nox > There is no "):
         notes.append(line.removeprefix("nox > ").strip())
 code = nox.wait()
+watchdog.cancel()
+if code == -signal.SIGKILL:
+    print(f"This took longer than {LIMIT} seconds. Still running were: {', '.join(running) or 'none'}")
 
 sessions = json.loads(REPORT.read_text(encoding="utf-8"))["sessions"] if REPORT.exists() else []
 passed = [session["signatures"][0] for session in sessions if session["result"] == "success"]

@@ -193,7 +193,7 @@ def test_title(cloud):
     cloud.get(URL, status=400, body="<title" * 30000)
     started = time.monotonic()
     failure()
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5  # and not minutes
 
 
 @pytest.mark.parametrize("auth_method", ["profile", "agency"])

@@ -57,7 +57,7 @@ class TestInTime:
         started = time.monotonic()
         with socket.create_connection(server.address) as connection, pytest.raises(TimeoutError, match="0.1 seconds"):
             in_time(0.1, lambda: connection.recv(1))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10  # what a slow machine may take
 
     def test_a_time_out_of_its_own(self):
         def function():

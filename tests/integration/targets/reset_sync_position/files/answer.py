@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import os
 import pty
+import select
+import signal
 import sys
+import time
+
+# Seconds that the command may take.
+LIMIT = 240
+QUESTION = b"Type yes to go on"
 
 
 def main() -> int:
@@ -15,8 +22,16 @@ def main() -> int:
     child, terminal = pty.fork()
     if child == 0:
         os.execvp(command[0], command)
-    output, asked = b"", False
+    output, deadline = b"", time.monotonic() + LIMIT
     while True:
+        if time.monotonic() > deadline:
+            os.killpg(child, signal.SIGKILL)
+            sys.exit(f"Nothing came of it within {LIMIT} seconds:\n{output.decode('utf-8', 'replace')}")
+        # Ansible shows the question, and then throws away what has been typed before it reads: so type it until something happens.
+        if not select.select([terminal], [], [], 1)[0]:
+            if QUESTION in output and b"TASK [" not in output.rpartition(QUESTION)[2]:
+                os.write(terminal, answer.encode() + b"\r")
+            continue
         try:
             part = os.read(terminal, 4096)
         except OSError:  # the terminal is closed
@@ -24,11 +39,8 @@ def main() -> int:
         if not part:
             break
         output += part
-        if not asked and b"Type yes to go on" in output and output.rstrip(b"\r\n ").endswith(b":"):
-            asked = True
-            os.write(terminal, answer.encode() + b"\r")
     sys.stdout.write(output.decode("utf-8", "replace"))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if asked else 99
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if QUESTION in output else 99
 
 
 if __name__ == "__main__":

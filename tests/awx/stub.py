@@ -1,0 +1,309 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in for the API of AWX on loopback: objects in memory, with the refusals that a set-up can run into. The modules of awx.awx judge it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import rules
+
+USER, PASSWORD = "admin", "the-p4ssw0rd-of-awx"
+ENCRYPTED = "$encrypted$"
+PAGE = 2  # so that lists have several pages
+
+# What can be created: its type, its fields with their defaults, what it refers to, and what makes it unique.
+TEXT: dict[str, Any] = {"name": "", "description": ""}
+ASKS = dict.fromkeys(["ask_variables_on_launch", "ask_job_type_on_launch", "ask_credential_on_launch", "ask_inventory_on_launch", "survey_enabled"], False)
+MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] = {
+    "organizations": ("organization", TEXT, {}, ("name",)),
+    "credential_types": ("credential_type", {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False}, {}, ("name", "kind")),
+    "credentials": (
+        "credential",
+        {**TEXT, "inputs": {}},
+        {"organization": "organizations", "credential_type": "credential_types"},
+        ("organization", "name", "credential_type"),
+    ),
+    "inventories": ("inventory", {**TEXT, "kind": "", "host_filter": None, "variables": ""}, {"organization": "organizations"}, ("name", "organization")),
+    "execution_environments": ("execution_environment", {**TEXT, "image": "", "pull": ""}, {"organization": "organizations"}, ("name",)),
+    "projects": (
+        "project",
+        {**TEXT, "scm_type": "", "scm_url": "", "scm_branch": "", "scm_revision": ""},
+        {"organization": "organizations", "credential": "credentials"},
+        ("name", "organization"),
+    ),
+    "job_templates": (
+        "job_template",
+        {**TEXT, "job_type": "run", "playbook": "", "extra_vars": "", **ASKS},
+        {"inventory": "inventories", "project": "projects", "execution_environment": "execution_environments"},
+        ("name", "organization"),
+    ),
+    "workflow_job_templates": ("workflow_job_template", {**TEXT, "extra_vars": "", **ASKS}, {"organization": "organizations"}, ("name", "organization")),
+    "workflow_job_template_nodes": (
+        "workflow_job_template_node",
+        {"identifier": "", "extra_data": {}},
+        {"workflow_job_template": "workflow_job_templates", "unified_job_template": "unified_job_templates"},
+        ("identifier", "workflow_job_template"),
+    ),
+    "workflow_approval_templates": ("workflow_approval_template", {**TEXT, "timeout": 0}, {}, ()),
+}
+UNIFIED = ("projects", "job_templates", "workflow_job_templates", "workflow_approval_templates")
+LINKS = ("success_nodes", "failure_nodes", "always_nodes")
+
+
+class Refused(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(body)
+        self.status, self.body = status, body
+
+
+@dataclass
+class Awx:
+    """What AWX holds. `playbooks` are the files in the repository of every project."""
+
+    playbooks: set[str]
+    url: str = ""
+    objects: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in MODELS})
+    surveys: dict[int, dict[str, Any]] = field(default_factory=dict)
+    associated: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    updates: dict[int, list[str]] = field(default_factory=dict)
+    tokens: dict[int, str] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def number(self) -> int:
+        self.count += 1
+        return self.count
+
+    def named(self, kind: str, name: str) -> dict[str, Any]:
+        """The one object with a name."""
+        (found,) = (item for item in self.objects[kind].values() if name in (item.get("name"), item.get("identifier")))
+        return found
+
+    # What the API shows
+
+    def shown(self, kind: str, item: dict[str, Any]) -> dict[str, Any]:
+        url = f"/api/v2/{kind}/{item['id']}/"
+        related: dict[str, str] = {}
+        summary: dict[str, Any] = {}
+        shown = {**deepcopy(item), "type": MODELS[kind][0], "url": url}
+        if kind in ("job_templates", "workflow_job_templates"):
+            related["survey_spec"] = f"{url}survey_spec/"
+        if kind == "job_templates":
+            shown["organization"] = self.objects["projects"][item["project"]]["organization"]
+        if kind == "projects" and self.updates.get(item["id"]):
+            summary["current_update"] = {"id": item["id"], "status": "pending"}
+        if kind == "credentials":
+            fields = self.objects["credential_types"][item["credential_type"]]["inputs"]["fields"]
+            shown["inputs"] |= {part["id"]: ENCRYPTED for part in fields if part.get("secret") and part["id"] in item["inputs"]}
+        if item.get("unified_job_template"):
+            other = next(name for name in UNIFIED if item["unified_job_template"] in self.objects[name])
+            related["unified_job_template"] = f"/api/v2/{other}/{item['unified_job_template']}/"
+        return {**shown, "related": related, "summary_fields": summary}
+
+    def listed(self, kind: str, only: list[int] | None, query: dict[str, str], path: str) -> dict[str, Any]:
+        # AWX does not list the templates of approvals.
+        kinds = UNIFIED[:-1] if kind == "unified_job_templates" else (kind,)
+        found = [self.shown(name, item) for name in kinds for item in self.objects[name].values() if only is None or item["id"] in only]
+        page = int(query.pop("page", 1))
+        either = {key[4:]: value for key, value in query.items() if key.startswith("or__")}
+        for key, value in query.items():
+            if not key.startswith("or__"):
+                found = [item for item in found if str(item[key]) == value]
+        if either:
+            found = [item for item in found if any(str(item[key]) == value for key, value in either.items())]
+        after = f"{path}?{urlencode({**query, 'page': page + 1})}" if page * PAGE < len(found) else None
+        return {"count": len(found), "next": after, "previous": None, "results": found[(page - 1) * PAGE : page * PAGE]}
+
+    # What the API does
+
+    def save(self, kind: str, item: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        """Create or change an object. What AWX does not know it leaves out, and null in place of text is an empty one."""
+        _type, fields, refers, unique = MODELS[kind]
+        old = deepcopy(item)
+        for name, default in fields.items():
+            value = given.get(name, item.get(name, default))
+            item[name] = default if value is None else deepcopy(value)
+        for name, other in refers.items():
+            item[name] = given.get(name, item.get(name))
+            if item[name] is not None and not any(item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))):
+                raise Refused(400, {name: [f"Invalid pk {item[name]!r} - object does not exist."]})
+        check = getattr(self, f"check_{kind}", None)
+        if check:
+            check(item, old)
+        shown = self.shown(kind, {"id": 0, **item})
+        for other in self.objects[kind].values():
+            same = self.shown(kind, other)
+            if unique and other["id"] != item.get("id") and all(same[name] == shown[name] for name in unique):
+                raise Refused(400, {"__all__": [f"{kind} with this {', '.join(unique)} already exists."]})
+        if "id" not in item:
+            item["id"] = self.number()
+            self.objects[kind][item["id"]] = item
+        if kind == "projects" and any(item[name] != old.get(name) for name in ("scm_url", "scm_branch")):
+            self.updates[item["id"]] = ["pending", "running"]
+        return self.shown(kind, item)
+
+    def check_credential_types(self, item: dict[str, Any], old: dict[str, Any]) -> None:
+        if wrong := rules.wrong_with_credential_type(item["kind"], item["inputs"], item["injectors"]):
+            raise Refused(400, {"inputs": wrong})
+        for part in item["inputs"]["fields"]:
+            part.setdefault("type", "string")
+        if old and old["inputs"] != item["inputs"] and any(other["credential_type"] == item["id"] for other in self.objects["credentials"].values()):
+            raise Refused(403, {"detail": "Modifications to inputs are not allowed for credential types that are in use"})
+
+    def check_job_templates(self, item: dict[str, Any], _old: dict[str, Any]) -> None:
+        if item["project"] is None or self.updates.get(item["project"]) or item["playbook"] not in self.playbooks:
+            raise Refused(400, {"playbook": ["Playbook not found for project."]})
+        if item["inventory"] is None:
+            raise Refused(400, {"inventory": ["Job Template must provide 'inventory' or allow prompting for it."]})
+
+    def check_workflow_job_template_nodes(self, item: dict[str, Any], _old: dict[str, Any]) -> None:
+        template = self.objects["job_templates"].get(item["unified_job_template"] or 0)
+        survey = {"survey_spec": self.surveys.get(item["unified_job_template"] or 0) or {"spec": []}}
+        given = item["extra_data"]
+        if given and (template is None or rules.accepted({**template, **survey}, given) != given):
+            raise Refused(400, {"extra_data": ["Variables are not allowed on launch."]})
+
+    def survey(self, number: int, given: dict[str, Any]) -> None:
+        if wrong := rules.wrong_with_survey(given):
+            raise Refused(400, {"error": "; ".join(wrong)})
+        self.surveys[number] = given
+
+    def associate(self, kind: str, number: int, name: str, given: dict[str, Any]) -> None:
+        ids = self.associated.setdefault((number, name), [])
+        other = given["id"]
+        if given.get("disassociate"):
+            ids.remove(other)
+            return
+        if name == "credentials":
+            types = [self.objects["credentials"][one]["credential_type"] for one in ids]
+            if self.objects["credentials"][other]["credential_type"] in types:
+                raise Refused(400, {"error": "Cannot assign multiple credentials of one type."})
+        elif number in self.behind(other):
+            raise Refused(400, {"Error": "Cycle detected."})
+        ids.append(other)
+
+    def behind(self, node: int) -> set[int]:
+        """A node and all that can follow it."""
+        return {node}.union(*(self.behind(other) for link in LINKS for other in self.associated.get((node, link), [])))
+
+    # The requests
+
+    def answer(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
+        parts = path.strip("/").split("/")[2:]
+        if method in ("POST", "PATCH") and parts[0] != "tokens":
+            self.changes.append(f"{method} {path}")
+        match [method, *parts]:
+            case ["POST", "tokens"]:
+                number = self.number()
+                self.tokens[number] = f"token-of-awx-{number}"
+                return 201, {"id": number, "token": self.tokens[number]}
+            case ["DELETE", "tokens", number]:
+                del self.tokens[int(number)]
+                return 204, None
+            case ["GET", "project_updates", number]:
+                left = self.updates[int(number)]
+                return 200, {"id": int(number), "status": left.pop(0) if left else "successful"}
+            case ["GET", "unified_job_templates"]:
+                return 200, self.listed("unified_job_templates", None, query, path)
+            case [_, kind, *_] if kind not in MODELS:
+                raise Refused(404, {"detail": "Not found."})
+            case ["GET", kind]:
+                return 200, self.listed(kind, None, query, path)
+            case ["POST", kind] if kind not in ("workflow_approval_templates", "organizations"):
+                return 201, self.save(kind, {}, given)
+            case [_, kind, number, *_] if int(number) not in self.objects[kind]:
+                raise Refused(404, {"detail": "Not found."})
+            case ["GET", kind, number]:
+                return 200, self.shown(kind, self.objects[kind][int(number)])
+            case ["PATCH", kind, number]:
+                changed = deepcopy(self.objects[kind][int(number)])
+                shown = self.save(kind, changed, given)
+                self.objects[kind][int(number)] = changed
+                return 200, shown
+            case ["GET", "job_templates" | "workflow_job_templates", number, "survey_spec"]:
+                return 200, self.surveys.get(int(number), {})
+            case ["POST", "job_templates" | "workflow_job_templates", number, "survey_spec"]:
+                self.survey(int(number), given)
+                return 200, None
+            case ["POST", "workflow_job_template_nodes", number, "create_approval_template"]:
+                made = self.save("workflow_approval_templates", {}, given)
+                self.objects["workflow_job_template_nodes"][int(number)]["unified_job_template"] = made["id"]
+                return 201, made
+            case [_, ("job_templates" | "workflow_job_template_nodes") as kind, number, name] if name == "credentials" or (
+                name in LINKS and kind == "workflow_job_template_nodes"
+            ):
+                if method == "GET":
+                    target = "credentials" if name == "credentials" else kind
+                    return 200, self.listed(target, self.associated.get((int(number), name), []), query, path)
+                self.associate(kind, int(number), name, given)
+                return 204, None
+        raise Refused(405, {"detail": f'Method "{method}" not allowed.'})
+
+    def knows(self, authorization: str) -> bool:
+        basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        return authorization == basic or authorization in {f"Bearer {token}" for token in self.tokens.values()}
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    awx: Awx
+    lock = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def respond(self) -> None:
+        address = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        try:
+            if not self.server.awx.knows(self.headers.get("Authorization", "")):
+                raise Refused(401, {"detail": "Authentication credentials were not provided."})
+            # The end of the path must be right: AWX redirects without it, and a redirected POST loses its body.
+            if not address.path.startswith("/api/v2/") or not address.path.endswith("/"):
+                raise Refused(404, {"detail": "Not found."})
+            with self.server.lock:
+                status, answer = self.server.awx.answer(str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}"))
+        except Refused as refused:
+            status, answer = refused.status, refused.body
+        text = b"" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = respond
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def stub(playbooks: set[str]) -> Iterator[Awx]:
+    """AWX as it is when it has been installed, for as long as the block lasts."""
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.awx = Awx(playbooks, f"http://127.0.0.1:{server.server_port}")
+        for name in ("Somebody else", "Default"):
+            server.awx.save("organizations", {}, {"name": name})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.awx
+        finally:
+            server.shutdown()
+            thread.join()

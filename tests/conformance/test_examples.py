@@ -121,7 +121,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
 
 def test_every_file_has_examples() -> None:
     assert {path for path, _block in EXAMPLES} == {*MODULES, README, GUIDE, RUNBOOK}
-    assert len(COMMANDS) == 1
+    assert len(COMMANDS) == 2
 
 
 @pytest.mark.parametrize("options", [[], ["--check"]], ids=["run", "check"])

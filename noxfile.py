@@ -151,6 +151,14 @@ def awx(session: nox.Session) -> None:
         run(session, "pytest", "tests/awx", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session
+def source(session: nox.Session) -> None:
+    """Run the runbook with a source that it can look at, a server that speaks MySQL's protocol."""
+    session.install("-r", "tests/source/requirements.txt")
+    with session.chdir(copy(session)):
+        run(session, "pytest", "tests/source", *session.posargs)
+
+
 @nox.session(name="python-3.8")
 def python38(session: nox.Session) -> None:
     """Check that plugins/ runs on Python 3.8, by its syntax and imports, and by the unit tests where there is a Python 3.8."""

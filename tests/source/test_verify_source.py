@@ -1,0 +1,157 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The binlogs of the source, which the runbook can look at: community.mysql, and a server that speaks MySQL's protocol (mysql-mimic)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mysql_mimic import IdentityProvider, MysqlServer, NativePasswordAuthPlugin, Session, User
+from mysql_mimic.results import AllowedResult
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from simulator.client import Simulator, simulator  # noqa: E402
+
+JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
+PASSWORD = "Source-Passw0rd!"
+# As MySQL 8.4 shows them.
+COLUMNS = ["Log_name", "File_size", "Encrypted"]
+BINLOGS = [("mysql-bin.000276", 1073741903, "No"), ("mysql-bin.000277", 1805, "No")]
+
+
+class Source(Session):
+    """A MySQL server that has binlogs, and nothing else."""
+
+    async def handle_query(self, sql: str, attrs: dict[str, str]) -> AllowedResult:
+        if sql.strip().upper() == "SHOW BINARY LOGS":
+            return BINLOGS, COLUMNS
+        return await super().handle_query(sql, attrs)
+
+
+class Users(IdentityProvider):
+    def get_plugins(self) -> list[NativePasswordAuthPlugin]:
+        return [NativePasswordAuthPlugin()]
+
+    async def get_user(self, username: str) -> User | None:
+        plugin = NativePasswordAuthPlugin
+        return User(name="drs", auth_string=plugin.create_auth_string(PASSWORD), auth_plugin=plugin.name) if username == "drs" else None
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    loop = asyncio.new_event_loop()
+    server = MysqlServer(session_factory=Source, identity_provider=Users())
+    loop.run_until_complete(server.start_server(host="127.0.0.1", port=0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    assert server._server
+    yield server._server.sockets[0].getsockname()[1]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    server.close()
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: str) -> tuple[int, str]:
+    """Run the runbook from a position. Return its exit code, and what it said."""
+    sim.reset(action_seconds=0)
+    given = {
+        "drs_job_id": JOB,
+        "drs_position": "mysql-bin.000277:805",
+        "drs_confirm": True,
+        "drs_report_path": str(folder / "report.md"),
+        "drs_verify_source": True,
+        "drs_source_host": "127.0.0.1",
+        "drs_source_port": port,
+        "drs_source_user": "drs",
+        "drs_source_password": PASSWORD,
+        **variables,
+    }
+    # Not on the command line, where others can see it.
+    (folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
+    done = subprocess.run(
+        ["ansible-playbook", "huaweicloud.drs.reset_sync_position", "-vvvv", "-e", "@given.json", *options],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[2]),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "HW_REGION_NAME": "eu-west-101",
+            "HW_AUTH_URL": f"{sim.url}/v3",
+            "HW_DRS_ENDPOINT": sim.url,
+            "HW_DOMAIN_NAME": sim.cloud["account"]["name"],
+            "HW_USER_NAME": sim.cloud["users"][0]["name"],
+            "HW_USER_PASSWORD": sim.cloud["users"][0]["password"],
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    for text in (done.stdout, *(path.read_text(encoding="utf-8") for path in folder.glob("report.*"))):
+        assert PASSWORD not in text
+        assert variables.get("drs_source_password", PASSWORD) not in text
+    return done.returncode, done.stdout
+
+
+def changes(sim: Simulator) -> list[str]:
+    return [request["path"].rpartition("/")[2] for request in sim.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
+
+
+@pytest.mark.parametrize("position", ["mysql-bin.000277:805", "mysql-bin.000277:1805", "mysql-bin.000276:4"])
+def test_source_has_the_position(sim: Simulator, tmp_path: Path, port: int, position: str) -> None:
+    code, said = reset(sim, tmp_path, port, drs_position=position)
+    assert code == 0, said
+    assert changes(sim) == ["action", "start-position", "action"]
+    assert sim.job(JOB)["start_position"] == position
+    assert "| Seen on the source | yes |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_check_mode_looks_at_the_source_as_well(sim: Simulator, tmp_path: Path, port: int) -> None:
+    code, said = reset(sim, tmp_path, port, "--check")
+    assert code == 0, said
+    assert "The source has the position mysql-bin.000277:805" in said
+    assert changes(sim) == []
+    code, said = reset(sim, tmp_path, port, "--check", drs_position="mysql-bin.000275:4")
+    assert code != 0
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"drs_position": "mysql-bin.000275:4"}, "The source has no binlog file mysql-bin.000275, where the position mysql-bin.000275:4 is."),
+        ({"drs_position": "mysql-bin.000277:1806"}, "The source has only 1805 bytes of the binlog file mysql-bin.000277"),
+        ({"drs_source_password": "Another-Passw0rd!"}, "The source could not be asked for its binlogs: unable to connect to database"),
+        ({"drs_source_port": "1"}, "The source could not be asked for its binlogs: unable to connect to database"),
+    ],
+    ids=["purged", "too short", "wrong password", "no server"],
+)
+def test_nothing_is_changed_without_it(sim: Simulator, tmp_path: Path, port: int, given: dict[str, str], reason: str) -> None:
+    code, said = reset(sim, tmp_path, port, **given)
+    assert code != 0
+    assert reason in " ".join(said.split())
+    assert changes(sim) == []
+    assert "| Seen on the source | not checked |" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import time
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -201,6 +202,19 @@ def check_job_id(value: str) -> str:
     return value
 
 
+def check_job_ids(values: list[str]) -> list[str]:
+    """Return the ids if each has the form of one, and none is there twice.
+
+    :raises InputError: when it is not so.
+    """
+    if not values:
+        raise InputError("job_ids is empty.")
+    twice = sorted(job_id for job_id, count in Counter(map(check_job_id, values)).items() if count > 1)
+    if twice:
+        raise InputError(f"job_ids must hold each job once: {', '.join(twice)}.")
+    return values
+
+
 def check_query_id(value: str) -> str:
     """Return the id if it can be one.
 
@@ -330,11 +344,8 @@ class DrsClient:
                 found = read(deadline)
                 if found is not None:
                     return found
-            except ApiError as error:
-                if error.http_status not in (429, 503) and error.error_code != TOO_FREQUENT:
-                    raise
-            except NoAnswerError:
-                if time.monotonic() < deadline:
+            except HuaweiCloudError as error:
+                if not is_passing(error, deadline):
                     raise
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -371,6 +382,34 @@ class DrsClient:
             # While jobs are made and deleted, one may be seen twice. A page that brings nothing new is the last.
             if len(jobs) == known or (isinstance(total, int) and offset >= total):
                 return [job for job in jobs.values() if not name or job["name"] == name]
+
+    def list_tags(self) -> dict[str, dict[str, str]] | None:
+        """Read the tags of all synchronization jobs. API page: Querying Resource Instances by Tag.
+
+        :returns: by the id of a job, the values of its tags by their keys. A job without tags may be left out. None if the region does not publish this call.
+        """
+        tags: dict[str, dict[str, str]] = {}
+        offset = 0
+        while True:
+            params = {"limit": "1000", "offset": str(offset)}
+            try:
+                # Though a POST, it only reads.
+                answer = self._request("POST", f"{self._base}/sync/resource-instances/filter", params=params, body={})
+            except ApiError as error:
+                if error.http_status == 404 and _gateway_code(error) == UNPUBLISHED:
+                    return None
+                raise
+            page, total = answer.body.get("resources") or [], answer.body.get("total_count")
+            if not isinstance(page, list):
+                raise self._bad_answer(answer, "returned no list of resources")
+            known = len(tags)
+            for resource in page:
+                if isinstance(resource, dict) and isinstance(resource.get("resource_id"), str):
+                    pairs = [tag for tag in resource.get("tags") or () if isinstance(tag, dict)]
+                    tags[resource["resource_id"]] = {str(tag.get("key")): str(tag.get("value") or "") for tag in pairs}
+            offset += len(page)
+            if len(tags) == known or (isinstance(total, int) and offset >= total):
+                return tags
 
     def show_job(self, job_id: str) -> dict[str, t.Any]:
         """Read a job, as :meth:`list_jobs` returns it."""
@@ -512,7 +551,7 @@ class DrsClient:
     def _request(self, method: str, url: str, **kwargs: t.Any) -> Answer:
         """Send a request, and add to an error what it means in DRS."""
         try:
-            return self._session.request(method, url, headers=self._headers, **kwargs)
+            return self._session.request(method, url, headers=self._headers, too_frequent=TOO_FREQUENT, **kwargs)
         except HuaweiCloudError as error:
             if error.maybe_accepted:
                 error.advise(MAYBE_ACCEPTED)
@@ -527,6 +566,24 @@ class DrsClient:
             error.maybe_accepted = True
             error.advise(MAYBE_ACCEPTED)
         return error
+
+
+def is_passing(error: HuaweiCloudError, deadline: float) -> bool:
+    """Whether something that was to be waited for may be there at the next look. Without an answer, only the deadline can have been the reason."""
+    if isinstance(error, ApiError):
+        return error.http_status in (429, 503) or error.error_code == TOO_FREQUENT
+    return isinstance(error, NoAnswerError) and time.monotonic() >= deadline
+
+
+# For whoever stops waiting.
+READ_LATER = "The query goes on in DRS. Read its result with the module huaweicloud.drs.drs_db_position_info, job_id and id as query_id."
+
+
+def no_position(job_id: str, reset_position_time: str) -> HuaweiCloudError:
+    """What a query that failed means."""
+    return HuaweiCloudError(
+        f"DRS could not find a position of job {job_id} at {reset_position_time}. Check that the source still keeps the binlog of that time."
+    )
 
 
 def _job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.Any) -> dict[str, t.Any]:

@@ -167,6 +167,44 @@ def _is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
 
 
+class _Pace:
+    """The distance between two requests. It grows when a server says that they come too fast, for all threads alike, and shrinks with every success."""
+
+    LEAST, MOST = 0.02, 10.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gap = 0.0
+        # Values of time.monotonic(): when the next request may be sent, and when the gap grew last.
+        self._next = self._grown = 0.0
+
+    def wait(self, deadline: float | None) -> float:
+        """Sleep until a request may be sent, or until the deadline, and return the time."""
+        with self._lock:
+            now = time.monotonic()
+            begin = max(self._next, now)
+            self._next = begin + self._gap
+        if deadline is not None:
+            begin = max(min(begin, deadline), now)
+        if begin > now:
+            time.sleep(begin - now)
+        return begin
+
+    def refused(self, sent: float, pause: float) -> None:
+        """Note that a request was refused that was sent at a time. Nothing is sent for a while."""
+        with self._lock:
+            now = time.monotonic()
+            self._next = max(self._next, now + pause)
+            # Those that were under way at the same time were refused for the same reason.
+            if sent >= self._grown:
+                self._gap = min(self.MOST, max(self.LEAST, 2 * self._gap))
+                self._grown = now
+
+    def accepted(self) -> None:
+        with self._lock:
+            self._gap = self._gap * 0.95 if self._gap > self.LEAST / 2 else 0.0
+
+
 _T = t.TypeVar("_T")
 
 
@@ -196,12 +234,13 @@ def in_time(seconds: float, function: t.Callable[[], _T]) -> _T:
 
 
 class HttpClient:
-    """One HTTP session: a connection pool with one policy for TLS, time-outs and retries.
+    """One HTTP session: a connection pool with one policy for TLS, time-outs and retries. Threads may share it.
 
     :arg validate_certs: whether the server's certificate is verified.
     :arg ca_cert: path of a file with the authorities to trust instead of the system's.
     :arg timeout: seconds that one attempt may take, from the connection to the last byte of the answer.
     :arg max_retries: how often a request is sent again where that is safe.
+    :arg connections: how many threads will send requests at the same time, at most.
     :arg user_agent: what the server's log shows.
     :arg secrets: everything that must not be shown. It is shared, not copied: what a layer adds later is masked from then on.
     :raises InputError: when I(ca_cert) does not exist.
@@ -214,6 +253,7 @@ class HttpClient:
         ca_cert: str | None = None,
         timeout: float = 30,
         max_retries: int = 4,
+        connections: int = 1,
         user_agent: str = "huaweicloud.drs",
         secrets: set[str] | None = None,
     ) -> None:
@@ -224,7 +264,10 @@ class HttpClient:
         self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
         self._environment: dict[str, dict[str, t.Any]] = {}
+        self._pace = _Pace()
         self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
         # requests reads the body of a redirect, whatever its size, and takes its target apart, even if it is not to follow it.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -242,15 +285,17 @@ class HttpClient:
         params: t.Mapping[str, str] | None = None,
         body: t.Mapping[str, t.Any] | None = None,
         deadline: float | None = None,
+        too_frequent: str = "",
     ) -> Answer:
         """Send a request, again where that is safe, and return the answer if it is a success.
 
         A request is sent again after 429 and 503, and when the connection failed, since nothing was sent then. After a lost answer or
-        another 5xx only a C(GET) is.
+        another 5xx only a C(GET) is. When a request comes too fast, those of other threads are held back as well.
 
         :arg auth: puts the credentials on the request.
         :arg body: is sent as JSON.
         :arg deadline: the value of ``time.monotonic()`` after which nothing is sent again. An attempt is given one second at least.
+        :arg too_frequent: an error code that means the same as 429.
         :raises ApiError: the server said no.
         :raises BadAnswerError: the answer is not a JSON object, or too large.
         :raises NoAnswerError: no connection, or no complete answer.
@@ -262,23 +307,29 @@ class HttpClient:
         retries = self._retries
         while True:
             response, content, failure = None, b"", None
+            sent = self._pace.wait(deadline)
             try:
                 response, content = self._exchange(request, deadline)
             except (OSError, HTTPError) as error:  # the exceptions of requests are OSErrors
                 failure = error
-            if response is not None and not retries.is_retry(method, response.status_code):
+            too_fast = response is not None and (response.status_code in (429, 503) or (response.status_code >= 400 and _error_code(content) == too_frequent))
+            if response is not None and not too_fast and not retries.is_retry(method, response.status_code):
                 break
             try:
                 retries = retries.increment(method, url, response=None if response is None else response.raw, error=failure and _cause(failure))
             except HTTPError:  # no attempts left, or not to be sent again
                 break
             pause = retries.pause(response)
+            if too_fast:
+                self._pace.refused(sent, pause)
             if deadline is not None and time.monotonic() + pause >= deadline:
                 break
             time.sleep(pause)
         if response is None:
             raise self._no_answer(method, url, failure or OSError())
-        return self._decode(method, url, response, content)
+        answer = self._decode(method, url, response, content)
+        self._pace.accepted()
+        return answer
 
     def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
         """Send once, and read the whole answer within the limits of size and time."""
@@ -465,6 +516,10 @@ def _cause(error: BaseException) -> t.Any:
         # urllib3 takes an answer that was lost behind a proxy for a fault of the proxy, as if nothing had been sent.
         return ProtocolError("Connection aborted.", cause.original_error)
     return cause
+
+
+def _error_code(content: bytes) -> t.Any:
+    return _error_fields(_parse_json(content)[0], deep=True).get("error_code")
 
 
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:

@@ -14,7 +14,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import typing as t
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
@@ -462,7 +464,7 @@ def _is_text(value: str) -> bool:
 
 
 class Session:
-    """Requests with the credentials of one identity that has logged in. They are renewed once when a server finds them invalid.
+    """Requests with the credentials of one identity that has logged in. They are renewed once when a server finds them invalid. Threads may share it.
 
     :raises InputError: when the project id cannot stand in a path.
     """
@@ -470,15 +472,21 @@ class Session:
     def __init__(self, http: HttpClient, who: Identity) -> None:
         self._http = http
         self._who = who
+        self._lock = threading.Lock()
+        self._renewals = 0
+        self._refused: HuaweiCloudError | None = None
         self.project_id = check_project_id(who.project_id or "")
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> Answer:
         """As :meth:`HttpClient.request`."""
+        renewals = self._renewals
+        if self._refused:
+            raise self._copy(self._refused)
         try:
             return self._http.request(method, url, auth=self._who, **kwargs)
         except ApiError as error:
             # It was refused, so nothing was done: to send it again is safe for every method.
-            if not (error.http_status == 401 or error.error_code in TOKEN_REFUSED) or not self._renew():
+            if not (error.http_status == 401 or error.error_code in TOKEN_REFUSED) or not self._renew(renewals):
                 raise
         return self._http.request(method, url, auth=self._who, **kwargs)
 
@@ -486,9 +494,25 @@ class Session:
         """As :meth:`HttpClient.clean`."""
         return self._http.clean(value)
 
-    def _renew(self) -> bool:
-        try:
-            return self._who.renew(self._http)
-        except HuaweiCloudError as error:
-            error.maybe_accepted = False  # The login may have been, but what it was for was refused.
-            raise
+    def _renew(self, renewals: int) -> bool:
+        """Renew the credentials, unless another thread has done so since a request was begun that saw so many renewals."""
+        with self._lock:
+            if self._refused:
+                raise self._copy(self._refused)
+            if self._renewals != renewals:
+                return True
+            try:
+                renewed = self._who.renew(self._http)
+            except HuaweiCloudError as error:
+                error.maybe_accepted = False  # The login may have been, but what it was for was refused.
+                self._refused = self._copy(error)  # Another login that is refused could lock the user.
+                raise
+            self._renewals += renewed
+            return renewed
+
+    @staticmethod
+    def _copy(error: HuaweiCloudError) -> HuaweiCloudError:
+        """The same error for another request, to which advice is added apart."""
+        again = copy(error)
+        again.advice = list(error.advice)
+        return again

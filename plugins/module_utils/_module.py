@@ -12,6 +12,7 @@ This is the only place that calls C(fail_json).
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 import typing as t
 from contextlib import contextmanager
@@ -27,7 +28,15 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     HuaweiCloudError,
     InputError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import WAYS, Credentials, PasswordIdentity, Session, identity, service_endpoint
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
+    WAYS,
+    Credentials,
+    Identity,
+    PasswordIdentity,
+    Session,
+    identity,
+    service_endpoint,
+)
 
 # Of the collection; a test compares it with galaxy.yml.
 VERSION = "1.0.0"
@@ -78,6 +87,68 @@ SHARED_OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
+def given_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Those of the options that a user gave, by their names.
+
+    An empty value counts as unset, for fallbacks, defaults and required options alike, so it has to go before they are looked at. Ansible looks at the
+    environment before it looks at aliases, and then takes the two for a contradiction, so they have to go as well.
+    """
+    given = {name: value for name, value in params.items() if name.startswith("_ansible") or value not in ("", None)}
+    for option, spec in SHARED_OPTIONS.items():
+        for alias in spec.get("aliases", ()):
+            if alias in given:
+                given.setdefault(option, given.pop(alias))
+    return given
+
+
+def check_range(params: t.Mapping[str, t.Any], option: str, minimum: int, maximum: int) -> None:
+    """Check a number.
+
+    :raises InputError: when it is out of range.
+    """
+    value = params[option]
+    if isinstance(value, bool) or not minimum <= value <= maximum:
+        raise InputError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
+
+
+def http_client(params: t.Mapping[str, t.Any], secrets: set[str], ansible_version: str, connections: int = 1) -> HttpClient:
+    """The transport that the shared options ask for.
+
+    :raises InputError: when one of them is wrong.
+    """
+    check_range(params, "timeout", 1, 3600)
+    check_range(params, "max_retries", 0, 100)
+    return HttpClient(
+        validate_certs=params["validate_certs"],
+        ca_cert=params["ca_cert"],
+        timeout=params["timeout"],
+        max_retries=params["max_retries"],
+        connections=connections,
+        user_agent=f"huaweicloud.drs/{VERSION} ansible-core/{ansible_version}",
+        secrets=secrets,
+    )
+
+
+def who_is(params: t.Mapping[str, t.Any], auth_method: str, given: t.Collection[str]) -> Identity:
+    """The way in that the shared options ask for. Those in I(given) are not from the environment."""
+    return identity(Credentials(**{field.name: params[field.name] for field in fields(Credentials)}), auth_method, given)
+
+
+def open_drs(params: t.Mapping[str, t.Any], given: t.Collection[str], secrets: set[str], ansible_version: str, connections: int = 1) -> DrsClient:
+    """Log in, and return DRS in the project that the options name. All shared options are checked before anything is sent.
+
+    :arg given: the names of those options that are not from the environment.
+    :arg secrets: what is masked. What a layer below gets in exchange for one goes in as well.
+    :arg connections: how many threads will use it at the same time, at most.
+    :raises HuaweiCloudError: when an option is wrong or missing, or the login fails.
+    """
+    endpoint = service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
+    who = who_is(params, params["auth_method"], given)
+    http = http_client(params, secrets, ansible_version, connections)
+    who.authenticate(http)
+    return DrsClient(Session(http, who), endpoint, params["language"])
+
+
 class DrsModule(AnsibleModule):  # type: ignore[misc]
     """An C(AnsibleModule) with the shared options, added to those of I(argument_spec). I(rules) are its C(mutually_exclusive) and so on."""
 
@@ -89,24 +160,13 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
 
     def _load_params(self) -> None:
-        # An empty value counts as unset, for fallbacks, defaults and required options alike, so it has to go before they are looked at.
         super()._load_params()
-        self.params = {name: value for name, value in self.params.items() if name.startswith("_ansible") or value not in ("", None)}
-        # Ansible looks at the environment before it looks at aliases, and then takes the two for a contradiction.
-        for option, spec in SHARED_OPTIONS.items():
-            for alias in spec.get("aliases", ()):
-                if alias in self.params:
-                    self.params.setdefault(option, self.params.pop(alias))
+        self.params = given_options(self.params)
         self._from_task = frozenset(self.params)
 
     def check_range(self, option: str, minimum: int, maximum: int) -> None:
-        """Check a number.
-
-        :raises InputError: when it is out of range.
-        """
-        value = self.params[option]
-        if isinstance(value, bool) or not minimum <= value <= maximum:
-            raise InputError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
+        """As :func:`check_range`."""
+        check_range(self.params, option, minimum, maximum)
 
     def check_wait(self) -> None:
         """Check the options I(wait_timeout) and I(wait_sleep).
@@ -116,17 +176,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self.check_range("wait_timeout", 1, 86400)
         self.check_range("wait_sleep", 1, 3600)
 
-    def connect(self) -> DrsClient:
-        """Log in, and return DRS in the project that the options name. All shared options are checked before anything is sent.
-
-        :raises HuaweiCloudError: when an option is wrong or missing, or the login fails.
-        """
-        endpoint = service_endpoint("drs", self.params["region"], "endpoint", self.params["endpoint"])
-        who = identity(self._credentials(), self.params["auth_method"], self._from_task)
-        # Ansible masks these in all that a module returns. What a layer below gets in exchange for them goes in as well.
-        http = self._http_client(self.no_log_values)
-        who.authenticate(http)
-        return DrsClient(Session(http, who), endpoint, self.params["language"])
+    def connect(self, connections: int = 1) -> DrsClient:
+        """As :func:`open_drs`. Ansible masks the secrets in all that a module returns."""
+        return open_drs(self.params, self._from_task, self.no_log_values, self.ansible_version, connections)
 
     def log_in(self) -> PasswordIdentity:
         """Log in with user name and password, to hand the token out: so it is the one secret that is not masked in the result.
@@ -135,30 +187,21 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """
         if self.params["auth_method"] not in ("auto", "password"):
             raise InputError(f"auth_method {self.params['auth_method']} makes no token. One is only made of username, password and domain_name.")
-        who = identity(self._credentials(), "password", self._from_task)
-        who.authenticate(self._http_client(set(self.no_log_values)))
+        who = who_is(self.params, "password", self._from_task)
+        who.authenticate(http_client(self.params, set(self.no_log_values), self.ansible_version))
         return t.cast(PasswordIdentity, who)
-
-    def _credentials(self) -> Credentials:
-        return Credentials(**{field.name: self.params[field.name] for field in fields(Credentials)})
-
-    def _http_client(self, secrets: set[str]) -> HttpClient:
-        self.check_range("timeout", 1, 3600)
-        self.check_range("max_retries", 0, 100)
-        return HttpClient(
-            validate_certs=self.params["validate_certs"],
-            ca_cert=self.params["ca_cert"],
-            timeout=self.params["timeout"],
-            max_retries=self.params["max_retries"],
-            user_agent=f"huaweicloud.drs/{VERSION} ansible-core/{self.ansible_version}",
-            secrets=secrets,
-        )
 
     @contextmanager
     def failing_with(self, result: dict[str, t.Any]) -> t.Iterator[None]:
-        """Turn an exception into a failed task that still returns I(result), so that no id is lost that was obtained before."""
+        """Turn an exception into a failed task that still returns I(result), so that no id is lost that was obtained before.
+
+        To be told to end, by C(SIGTERM) or at the keyboard, counts as one.
+        """
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             yield
+        except KeyboardInterrupt:
+            self.fail_json(msg="The task was interrupted. What was asked of DRS until then goes on.", **result)
         except HuaweiCloudError as error:
             facts = {name: getattr(error, name) for name in ("http_status", "error_code", "error_msg", "request_id")}
             self.fail_json(msg=str(error), **{**result, **{name: value for name, value in facts.items() if value is not None}})

@@ -191,7 +191,7 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, check_job_id, parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, READ_LATER, check_job_id, no_position, parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
@@ -227,15 +227,13 @@ def main() -> None:
             try:
                 found = drs.wait_for_position(job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"])
             except HuaweiCloudError as error:
-                error.advise("The query goes on in DRS. Read its result with the module huaweicloud.drs.drs_db_position_info, job_id and id as query_id.")
+                error.advise(READ_LATER)
                 raise
             result["status"] = found.status
             if found.position:
                 result["position"] = found.position
         if result["status"] == FAILED:
-            raise HuaweiCloudError(
-                f"DRS could not find a position of job {job_id} at {reset_position_time}. Check that the source still keeps the binlog of that time."
-            )
+            raise no_position(job_id, reset_position_time)
     module.exit_json(**result)
 
 

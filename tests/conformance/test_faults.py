@@ -47,7 +47,7 @@ from rawserver import (
 )
 from simulator.client import Simulator
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _drs, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
@@ -552,7 +552,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (_http, _drs):
+    for module in (_http, _drs, _batch):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

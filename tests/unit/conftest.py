@@ -21,7 +21,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _drs, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
@@ -52,7 +52,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    for module in (_http, _drs):
+    for module in (_http, _drs, _batch):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

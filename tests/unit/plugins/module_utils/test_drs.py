@@ -633,6 +633,18 @@ class TestConstants:
 class TestJobs:
     FACTS = {"name": "job-0", "status": "INCRE_TRANSFER_STARTED", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS", "parent_id": None}
 
+    @pytest.fixture(autouse=True)
+    def _ends(self, monkeypatch):
+        """A list that is asked for without end fails its test, and does not hang it."""
+        request, calls = DrsClient._request, []
+
+        def counted(*args, **kwargs):
+            calls.append(args)
+            assert len(calls) < 3000
+            return request(*args, **kwargs)
+
+        monkeypatch.setattr(DrsClient, "_request", counted)
+
     def test_request(self, cloud, drs):
         add_jobs(cloud, listed())
         assert drs.list_jobs() == [{"id": job_id(0), **self.FACTS}]
@@ -1086,15 +1098,18 @@ class TestChanges:
         assert "may have accepted" not in str(caught.value)
         assert len(cloud.calls) == 3
 
-    @pytest.mark.parametrize("status, code", [(400, "DRS.M00304"), (400, "DRS.10000010"), (400, "DRS.M01503"), (401, "APIGW.0301"), (403, "DRS.M00102")])
-    def test_refused(self, cloud, change, status, code):
+    # Who is told that requests come too often was refused, and may send this one again.
+    @pytest.mark.parametrize(
+        "status, code, times", [(400, "DRS.M00304", 1), (400, "DRS.10000010", 1), (400, "DRS.M01503", 5), (401, "APIGW.0301", 1), (403, "DRS.M00102", 1)]
+    )
+    def test_refused(self, cloud, change, status, code, times):
         url, method, call, _add = change
         cloud.add(method, url, status=status, json={"error_code": code, "error_msg": "No."})
         with pytest.raises(ApiError) as caught:
             call(client(max_retries=4))
         assert str(caught.value).endswith(ADVICE[code])
         assert (caught.value.error_code, caught.value.maybe_accepted) == (code, False)
-        assert len(cloud.calls) == 1
+        assert len(cloud.calls) == times
 
     def test_connection_refused(self, change, refusing_url):
         with pytest.raises(NoAnswerError) as caught:
@@ -1310,3 +1325,54 @@ class TestAdvice:
         error = explained(cloud, code, status)
         assert "It went wrong" in str(error)
         assert error.advice == []
+
+
+class TestTags:
+    URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+
+    def pages(self, cloud, *pages, **more):
+        for page in pages:
+            resources = [{"resource_id": job_id(number), "tags": [{"key": "number", "value": str(number)}]} for number in page]
+            cloud.post(self.URL, json={"resources": resources, **more})
+
+    def test_request(self, cloud):
+        self.pages(cloud, [1], total_count=1)
+        assert client().list_tags() == {job_id(1): {"number": "1"}}
+        assert cloud.calls[0].request.url == f"{self.URL}?limit=1000&offset=0"
+        assert bodies(cloud) == [{}]
+
+    @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])
+    def test_pages(self, cloud, last, total):
+        self.pages(cloud, [1, 2], [3, 4], [5], *last, **total)
+        assert sorted(client().list_tags()) == [job_id(number) for number in (1, 2, 3, 4, 5)]
+        assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
+
+    def test_server_that_ignores_the_offset(self, cloud):
+        self.pages(cloud, [1, 2], [1, 2])
+        assert len(client().list_tags()) == 2
+
+    @pytest.mark.parametrize("body", [{"resources": []}, {"resources": None}, {}, {"resources": [], "total_count": 9}])
+    def test_none(self, cloud, body):
+        cloud.post(self.URL, json=body)
+        assert client().list_tags() == {}
+
+    def test_odd_resources(self, cloud):
+        odd = [3, {"tags": []}, {"resource_id": "a", "tags": None}, {"resource_id": "b", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}]}]
+        cloud.post(self.URL, json={"resources": odd, "total_count": 4})
+        assert client().list_tags() == {"a": {}, "b": {"k": "", "l": "2"}}
+
+    def test_no_list(self, cloud):
+        cloud.post(self.URL, json={"resources": {"a": 1}})
+        with pytest.raises(BadAnswerError, match="no list of resources"):
+            client().list_tags()
+
+    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
+    def test_unpublished(self, cloud, code):
+        cloud.post(self.URL, status=404, json={"error_code": code})
+        assert client().list_tags() is None
+
+    @pytest.mark.parametrize("status, code", [(404, "APIGW.0302"), (404, None), (403, "APIGW.0101"), (403, "DRS.M00102")])
+    def test_other_errors(self, cloud, status, code):
+        cloud.post(self.URL, status=status, json={"error_code": code})
+        with pytest.raises(ApiError):
+            client().list_tags()

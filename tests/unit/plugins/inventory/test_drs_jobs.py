@@ -1,0 +1,501 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import pytest
+import requests
+import yaml
+from ansible import constants as C
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing import vault
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.doc_fragments import constructed, inventory_cache
+from ansible.utils.display import Display
+from urllib3.exceptions import ProtocolError
+
+from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
+from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
+from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import InventoryModule
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    DRS,
+    LOGIN_URL,
+    NEW_TOKEN,
+    PASSWORD,
+    PROJECT_ID,
+    REGION,
+    TOKEN,
+    add_login,
+    check_nothing_shown,
+    shown,
+)
+
+# The imports above tell the whole process, from ansible-core 2.19 on, that it is no module's. The tests of modules need the opposite, so this is
+# only so while a test runs that is in this file.
+try:
+    from ansible.module_utils import _internal
+    from ansible.module_utils._internal._json import _profiles
+except ImportError:  # before ansible-core 2.19
+    CONTROLLER = {}
+else:
+    _TARGET = {"is_controller": False, "import_controller_module": lambda name: None, "get_controller_serialize_map": lambda: {}}
+    CONTROLLER = {name: getattr(_internal, name) for name in _TARGET}
+    for _name, _value in _TARGET.items():
+        setattr(_internal, _name, _value)
+
+NAME = "huaweicloud.drs.drs_jobs"
+JOBS_URL = f"{DRS}/v5/{PROJECT_ID}/jobs"
+TAGS_URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+WITH_TOKEN = {"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID}
+LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "account_name": "example-account"}
+VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
+LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
+
+
+def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
+    return {"id": f"id-{number}", "name": name, "status": status, "engine_type": engine_type, "task_type": "FULL_INCR_TRANS", **more}
+
+
+JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", engine_type="mysql-to-mysql")]
+TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
+
+
+def add_jobs(cloud, jobs=JOBS, tags=TAGS):
+    cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
+    resources = [{"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]} for job_id, pairs in tags.items()]
+    cloud.post(TAGS_URL, json={"resources": resources, "total_count": len(resources)})
+
+
+@pytest.fixture(autouse=True)
+def _controller(monkeypatch):
+    with monkeypatch.context() as patch:
+        for name, value in CONTROLLER.items():
+            patch.setattr(_internal, name, value)
+        yield
+    if CONTROLLER:
+        # What it found out about its process is not true for the next test.
+        _profiles._string_encoding_check_enabled.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _options():
+    """What the loader of plugins tells the configuration: the plugin's options with those of its fragments."""
+    options = {}
+    fragments = (constructed.ModuleDocFragment, inventory_cache.ModuleDocFragment, ModuleDocFragment)
+    for text in [*(fragment.DOCUMENTATION for fragment in fragments), drs_jobs.DOCUMENTATION]:
+        options.update(yaml.safe_load(text)["options"])
+    C.config.initialize_plugin_configuration_definitions("inventory", NAME, options)
+
+
+@pytest.fixture
+def parse(tmp_path):
+    """Write the file of an inventory, and return the inventory that comes of it."""
+
+    def parse(options, cache=True, name="drs_jobs.yml"):
+        path = tmp_path / name
+        path.write_text(json.dumps({"plugin": NAME, **options}))
+        plugin = InventoryModule()
+        plugin._load_name = plugin._original_path = NAME
+        plugin.ansible_name = NAME
+        plugin._redirected_names = [NAME]
+        inventory = InventoryData()
+        assert plugin.verify_file(str(path))
+        loader = DataLoader()
+        loader.set_vault_secrets(VAULT)
+        plugin.parse(inventory, loader, str(path), cache)
+        if hasattr(plugin, "_cache"):  # as the manager of inventories does it
+            plugin.update_cache_if_changed()
+        inventory.reconcile_inventory()
+        return inventory
+
+    return parse
+
+
+def variables(inventory, host):
+    own = inventory.get_host(host).get_vars()
+    return {name: value for name, value in own.items() if name.startswith(("drs_", "ansible_")) or name == "shard"}
+
+
+def members(inventory, group):
+    return sorted(host.name for host in inventory.groups[group].get_hosts())
+
+
+def failure(parse, *args, **kwargs):
+    """The error of an inventory, which shows no secret."""
+    with pytest.raises(AnsibleParserError) as caught:
+        parse(*args, **kwargs)
+    check_nothing_shown(shown(caught.value))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, good",
+    [
+        ("drs_jobs.yml", True),
+        ("drs_jobs.yaml", True),
+        ("shards.drs_jobs.yml", True),
+        ("drs_jobs.json", False),
+        ("drs_jobs", False),
+        ("jobs.yml", False),
+        ("drs_jobs.yml.orig", False),
+    ],
+)
+def test_verify_file(tmp_path, name, good):
+    path = tmp_path / name
+    assert not InventoryModule().verify_file(str(path))  # It is not there.
+    path.write_text("")
+    assert InventoryModule().verify_file(str(path)) is good
+
+
+class TestHosts:
+    def test_all(self, cloud, parse):
+        add_jobs(cloud)
+        inventory = parse(WITH_TOKEN)
+        assert sorted(inventory.hosts) == ["other", "shard1", "shard2"]
+        assert variables(inventory, "shard2") == {
+            "drs_job_id": "id-2",
+            "drs_job_name": "shard2",
+            "drs_job_status": "PAUSING",
+            "drs_engine_type": "mysql-to-dws",
+            "drs_task_type": "FULL_INCR_TRANS",
+            "drs_parent_id": None,
+            "drs_tags": {"shard": "b", "empty": ""},
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+        }
+        assert variables(inventory, "other")["drs_tags"] == {}
+        assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
+
+    def test_none(self, cloud, parse):
+        add_jobs(cloud, [], {})
+        assert not parse(WITH_TOKEN).hosts
+
+    def test_names(self, cloud, parse):
+        """Those that several jobs have get the id, and those without one are called by it."""
+        add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
+        assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
+
+    @pytest.mark.parametrize("name", ["a b", "a\n", "{{ 1 }}", *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split()])
+    def test_name_that_means_something_else(self, cloud, parse, name):
+        """The id is the name of the host."""
+        add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
+        inventory = parse(WITH_TOKEN)
+        assert sorted(inventory.hosts) == ["a-B_1.c", "all2", "id-1"]
+        assert variables(inventory, "id-1")["drs_job_name"] == name
+
+    def test_names_do_not_depend_on_filters(self, cloud, parse):
+        add_jobs(cloud, [job(1, "same"), job(2, "same", status="PAUSING")])
+        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == ["same_id-2"]
+
+    def test_children(self, cloud, parse):
+        add_jobs(cloud, [job(1, "parent", children=[job(2, "child")])])
+        inventory = parse(WITH_TOKEN)
+        assert variables(inventory, "child")["drs_parent_id"] == "id-1"
+        assert variables(inventory, "parent")["drs_parent_id"] is None
+
+    @pytest.mark.parametrize(
+        "options, hosts",
+        [
+            ({"engine_type": "mysql-to-dws"}, ["shard1", "shard2"]),
+            ({"engine_type": ["mysql-to-dws", "mysql-to-mysql"]}, ["other", "shard1", "shard2"]),
+            ({"status": "PAUSING"}, ["shard2"]),
+            ({"status": ["INCRE_TRANSFER_STARTED", "PAUSING"], "engine_type": "mysql-to-mysql"}, ["other"]),
+            ({"status": []}, ["other", "shard1", "shard2"]),
+            ({"status": "DELETED"}, []),
+            ({"status": "PAUSING,INCRE_TRANSFER_FAILED"}, ["shard2"]),
+            ({"status": "{{ 'PAUS' ~ 'ING' }}"}, ["shard2"]),
+            ({"status": ["{{ 'PAUS' ~ 'ING' }}", "DELETED"]}, ["shard2"]),
+            ({"engine_type": "{{ 'mysql-to-mysql' }}"}, ["other"]),
+            ({"status": "", "engine_type": None}, ["other", "shard1", "shard2"]),
+            ({"status": "{{ lookup('env', 'HW_NOT_SET') }}"}, ["other", "shard1", "shard2"]),
+        ],
+    )
+    def test_filters(self, cloud, parse, options, hosts):
+        add_jobs(cloud)
+        assert sorted(parse({**WITH_TOKEN, **options}).hosts) == hosts
+
+
+class TestConstructed:
+    def test_compose(self, cloud, parse):
+        add_jobs(cloud)
+        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}})
+        assert [variables(inventory, host)["shard"] for host in ("shard1", "shard2", "other")] == ["a", "b", "none"]
+        assert variables(inventory, "shard1")["ansible_connection"] == "ssh"
+
+    def test_groups(self, cloud, parse):
+        add_jobs(cloud)
+        groups = {"paused": "drs_job_status == 'PAUSING'", "of_a": "shard == 'a'"}
+        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard"}, "groups": groups})
+        assert members(inventory, "paused") == ["shard2"]
+        # A condition may use what is composed.
+        assert members(inventory, "of_a") == ["shard1"]
+
+    def test_keyed_groups(self, cloud, parse):
+        add_jobs(cloud)
+        inventory = parse({**WITH_TOKEN, "keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]})
+        assert {name: members(inventory, name) for name in inventory.groups if name.startswith("shard_")} == {
+            "shard_a": ["shard1"],
+            "shard_b": ["shard2"],
+            "shard_none": ["other"],
+        }
+
+    def test_names_of_groups(self, cloud, parse):
+        """No template and no path gets into them from a tag."""
+        add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
+        keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}})
+        assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
+
+    def test_templates_from_the_cloud(self, cloud, parse):
+        """They are not run, which ansible-core before 2.19 would do with others."""
+        name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
+        add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
+        compose = {"shard": "drs_tags.shard", "drs_name": "drs_job_name", "drs_keys": "drs_tags | list", "drs_both": "drs_job_name ~ drs_tags.shard"}
+        inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
+        found = variables(inventory, "id-1")
+        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (tag, name, ["shard", tag], name + tag)
+        assert members(inventory, "same") == ["id-1"]
+
+    WRONG = [{"compose": {"x": "drs_tags.absent"}}, {"groups": {"x": "drs_tags.absent == 'a'"}}, {"keyed_groups": [{"key": "drs_tags.absent"}]}]
+
+    @pytest.mark.parametrize("options", WRONG)
+    def test_strict(self, cloud, parse, options):
+        add_jobs(cloud)
+        assert re.match(f"{NAME}: .*shard1", failure(parse, {**WITH_TOKEN, **options, "strict": True}))
+
+    @pytest.mark.parametrize("options", WRONG)
+    def test_not_strict(self, cloud, parse, options):
+        add_jobs(cloud)
+        assert len(parse({**WITH_TOKEN, **options}).hosts) == 3
+
+
+class TestCache:
+    @pytest.fixture
+    def cached(self, tmp_path):
+        return {**WITH_TOKEN, "cache": True, "cache_plugin": "jsonfile", "cache_connection": str(tmp_path / "cache"), "cache_timeout": 300}
+
+    def test_second_time_nothing_is_sent(self, cloud, parse, cached):
+        add_jobs(cloud)
+        first = parse(cached)
+        second = parse(cached)
+        assert len(cloud.calls) == 2
+        assert sorted(second.hosts) == sorted(first.hosts)
+        for host in first.hosts:
+            assert variables(second, host) == variables(first, host)
+
+    def test_other_filters(self, cloud, parse, cached):
+        """All jobs are in the cache."""
+        add_jobs(cloud)
+        assert sorted(parse({**cached, "status": "PAUSING"}).hosts) == ["shard2"]
+        assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
+        assert len(cloud.calls) == 2
+
+    @pytest.mark.parametrize("name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME"])
+    def test_somewhere_else(self, cloud, parse, cached, monkeypatch, name):
+        """The jobs of another project are not those that were asked for."""
+        add_jobs(cloud)
+        parse(cached)
+        monkeypatch.setenv(name, DRS)
+        parse(cached)
+        assert len(cloud.calls) == 4
+
+    def test_other_credentials(self, cloud, parse, cached):
+        add_jobs(cloud)
+        parse(cached)
+        parse({**cached, "auth_token": NEW_TOKEN})
+        assert len(cloud.calls) == 2
+
+    def test_no_jobs(self, cloud, parse, cached):
+        add_jobs(cloud, [], {})
+        assert not parse(cached).hosts
+        assert not parse(cached).hosts
+        assert len(cloud.calls) == 2
+
+    def test_renewed(self, cloud, parse, cached):
+        add_jobs(cloud)
+        parse(cached)
+        add_jobs(cloud, [job(9, "new")], {})
+        assert sorted(parse(cached, cache=False).hosts) == ["new"]
+        assert sorted(parse(cached).hosts) == ["new"]
+        assert len(cloud.calls) == 4
+
+    def test_no_secret_in_it(self, cloud, parse, cached, tmp_path):
+        add_jobs(cloud)
+        parse(cached)
+        files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+        assert files
+        check_nothing_shown(*(path.read_text() for path in files))
+
+    def test_off(self, cloud, parse):
+        for _number in range(2):
+            add_jobs(cloud)
+            parse(WITH_TOKEN)
+        assert len(cloud.calls) == 4
+
+
+class TestOptions:
+    def test_login(self, cloud, parse):
+        add_login(cloud)
+        add_jobs(cloud)
+        assert len(parse(LOGIN).hosts) == 3
+        assert cloud.calls[0].request.url.startswith(LOGIN_URL)
+        assert cloud.calls[1].request.headers["X-Auth-Token"] == TOKEN
+        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {"name": "example-account"}
+
+    def test_environment(self, cloud, parse, monkeypatch):
+        for name, value in {"REGION_NAME": REGION, "USER_NAME": "operator", "USER_PASSWORD": PASSWORD, "DOMAIN_NAME": "example-account"}.items():
+            monkeypatch.setenv(f"HW_{name}", value)
+        add_login(cloud)
+        add_jobs(cloud)
+        assert len(parse({}).hosts) == 3
+
+    def test_file_wins(self, cloud, parse, monkeypatch):
+        for name, value in {"REGION_NAME": "x", "AUTH_TOKEN": "other", "PROJECT_ID": "other"}.items():
+            monkeypatch.setenv(f"HW_{name}", value)
+        add_jobs(cloud)
+        parse(WITH_TOKEN)
+        assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
+
+    @pytest.mark.parametrize(
+        "environment, in_file, verified",
+        [("", {}, True), ("false", {}, False), ("false", {"validate_certs": True}, True), (None, {"validate_certs": False}, False)],
+    )
+    def test_validate_certs(self, cloud, parse, monkeypatch, environment, in_file, verified):
+        if environment is not None:
+            monkeypatch.setenv("HW_VALIDATE_CERTS", environment)
+        add_jobs(cloud)
+        parse({**WITH_TOKEN, **in_file})
+        assert [call.request.req_kwargs["verify"] for call in cloud.calls] == [verified] * 2
+
+    @pytest.mark.parametrize("name", ["HW_TIMEOUT", "HW_MAX_RETRIES", "HW_AUTH_METHOD", "HW_CA_CERT", "HW_DRS_ENDPOINT", "HW_USER_NAME"])
+    def test_empty_variable_is_unset(self, cloud, parse, monkeypatch, name):
+        monkeypatch.setenv(name, "")
+        add_jobs(cloud)
+        assert len(parse(WITH_TOKEN).hosts) == 3
+
+    def test_empty_option_is_unset(self, cloud, parse, monkeypatch):
+        monkeypatch.setenv("HW_REGION_NAME", REGION)
+        add_jobs(cloud)
+        empty = {"region": "", "password": "", "timeout": "", "auth_method": None, "language": "{{ '' }}", "ca_cert": "{{ lookup('env', 'HW_NOT_SET') }}"}
+        assert len(parse({**WITH_TOKEN, **empty, "cache": "", "strict": None, "compose": ""}).hosts) == 3
+
+    def test_templates(self, cloud, parse, monkeypatch):
+        monkeypatch.setenv("MY_TOKEN", TOKEN)
+        monkeypatch.setenv("MY_REGION", REGION)
+        add_jobs(cloud)
+        typed = {"timeout": "{{ 5 }}", "max_retries": "{{ '1' }}", "auth_method": "{{ 'token' }}", "language": "{{ 'zh-' }}cn", "validate_certs": "{{ false }}"}
+        looked_up = {"auth_token": "{{ lookup('env', 'MY_TOKEN') }}", "region": "{{ lookup('env', 'MY_REGION') }}"}
+        assert len(parse({**WITH_TOKEN, **looked_up, **typed}).hosts) == 3
+        request = cloud.calls[0].request
+        assert request.headers["X-Auth-Token"] == TOKEN
+        assert request.headers["X-Language"] == "zh-cn"
+        assert request.req_kwargs["verify"] is False
+
+    @pytest.fixture
+    def _opened(self, monkeypatch):
+        """The vault, as the command line opens it from ansible-core 2.19 on."""
+        if hasattr(vault, "VaultSecretsContext"):
+            monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(VAULT))
+
+    @pytest.mark.usefixtures("_opened")
+    @pytest.mark.parametrize("password", [PASSWORD, "{{ 1 + 1 }}"])
+    def test_vault(self, cloud, parse, password):
+        """What it has encrypted is no template."""
+        add_login(cloud)
+        add_jobs(cloud)
+        assert len(parse({**LOGIN, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}).hosts) == 3
+        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["password"] == password
+
+    @pytest.mark.usefixtures("_opened")
+    def test_other_vault(self, cloud, parse):
+        encrypted = vault.VaultLib([("default", vault.VaultSecret(b"of-another-vault"))]).encrypt(PASSWORD).decode()
+        assert "Option password cannot be read" in failure(parse, {**LOGIN, "password": {"__ansible_vault": encrypted}})
+
+    @pytest.mark.parametrize(
+        "options, named",
+        [
+            ({"region": "x"}, "region"),
+            ({"endpoint": "http://drs.example.com"}, "endpoint"),
+            ({"project_id": ""}, "project_id"),
+            ({"auth_token": f"{TOKEN}\n"}, "auth_token"),
+            ({"auth_token": "", "auth_method": "token"}, "auth_token"),
+            ({"auth_token": "", "username": "operator"}, "password"),
+            ({"auth_method": "password", "password": PASSWORD}, "username"),
+            ({"timeout": 0}, "timeout"),
+            ({"max_retries": 101}, "max_retries"),
+            ({"ca_cert": "/absent"}, "ca_cert"),
+            ({"plugin": "other"}, "plugin"),
+            ({"timeout": "long"}, "timeout"),
+            ({"auth_method": "{{ 'magic' }}"}, "auth_method"),
+            ({"language": "de"}, "language"),
+            ({"validate_certs": "perhaps"}, "validate_certs"),
+            ({"status": "RUNNING"}, "status"),
+            ({"status": ["PAUSING", ""]}, "status"),
+            ({"engine_type": {"a": "b"}}, "engine_type"),
+            ({"compose": 3}, "compose"),
+            ({"stauts": "PAUSING"}, "no option stauts"),
+            ({"a": 1, "b": 2}, "no option a or b"),
+            ({"password": "{{ absent }}"}, "Option password"),
+            ({"account_name": "{{ "}, "Option account_name"),
+        ],
+    )
+    def test_wrong(self, cloud, parse, options, named):
+        said = failure(parse, {**WITH_TOKEN, **options})
+        assert said.startswith(f"{NAME}: ")
+        assert named in said
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize("name, value", [("HW_TIMEOUT", "long"), ("HW_AUTH_METHOD", "magic"), ("HW_VALIDATE_CERTS", "perhaps")])
+    def test_wrong_in_the_environment(self, cloud, parse, monkeypatch, name, value):
+        monkeypatch.setenv(name, value)
+        assert name[3:].lower() in failure(parse, WITH_TOKEN)
+        assert len(cloud.calls) == 0
+
+
+class TestErrors:
+    def test_login_refused(self, cloud, parse):
+        cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"{PASSWORD} is wrong."}})
+        message = failure(parse, LOGIN)
+        assert "******** is wrong" in message
+        assert NAME in message
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize(
+        "fault, said",
+        [
+            ({"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}}, "no permission for ********"),
+            ({"status": 404, "json": {"error_code": "APIGW.0101"}}, "not published"),
+            ({"body": LOST}, "no complete answer"),
+            ({"body": f"<html>{TOKEN}"}, "not JSON"),
+            ({"json": {}}, "no list of jobs"),
+        ],
+    )
+    def test_of_the_jobs(self, cloud, parse, fault, said):
+        cloud.get(JOBS_URL, **fault)
+        assert said in failure(parse, {**WITH_TOKEN, "max_retries": 0})
+
+    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
+    def test_tags_are_not_published(self, cloud, parse, monkeypatch, code):
+        said = []
+        monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
+        cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
+        cloud.post(TAGS_URL, status=404, json={"error_code": code})
+        inventory = parse(WITH_TOKEN)
+        assert [variables(inventory, host)["drs_tags"] for host in inventory.hosts] == [{}] * 3
+        assert [NAME in message and "tags" in message for message in said] == [True]
+
+    @pytest.mark.parametrize("fault", [{"status": 403, "json": {"error_msg": TOKEN}}, {"body": LOST}, {"json": {"resources": "odd"}}])
+    def test_of_the_tags(self, cloud, parse, fault):
+        cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
+        cloud.post(TAGS_URL, **fault)
+        assert NAME in failure(parse, {**WITH_TOKEN, "max_retries": 0})
+
+    def test_requests_is_missing(self, parse, monkeypatch):
+        monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")
+        assert "Python library requests" in failure(parse, WITH_TOKEN)

@@ -1,0 +1,649 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many jobs at one time: module_utils/_batch.py, and the sharing of one session by threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ReadTimeoutError
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import READ_LATER, DrsClient, check_job_ids, is_passing, no_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    DRS,
+    JOB_ID,
+    LOGIN_URL,
+    NEW_TOKEN,
+    PASSWORD,
+    PROJECT_ID,
+    REGION,
+    TIME,
+    TOKEN,
+    add_login,
+    check_nothing_shown,
+)
+
+TAGS_URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
+NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
+
+
+def job(number):
+    return f"c7debc9c-8e09-4a5d-8dd6-{number:08d}jb20"
+
+
+def url(number, what="collect-db-position"):
+    return f"{DRS}/v5/{PROJECT_ID}/jobs/{job(number)}{what and '/'}{what}"
+
+
+def add_collect(cloud, number, **body):
+    cloud.post(url(number), status=202, json={"id": f"query-{number}", "status": "pending", **body}, headers={"X-Request-Id": f"request-{number}"})
+
+
+def add_result(cloud, number, status="success"):
+    cloud.get(url(number, "db-position"), json={"status": status, "position": f"mysql-bin.000001:{number}"})
+
+
+def connect(max_retries=0, **options):
+    http = HttpClient(timeout=10, max_retries=max_retries, connections=10)
+    who = identity(Credentials(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **options))
+    who.authenticate(http)
+    return DrsClient(Session(http, who), DRS)
+
+
+def batch(count, concurrency=3, **kwargs):
+    return PositionBatch(connect(**kwargs), [job(number) for number in range(count)], TIME, concurrency)
+
+
+def started(number, **more):
+    return {"job_id": job(number), "outcome": "pending", "status": "pending", "id": f"query-{number}", "request_id": f"request-{number}", **more}
+
+
+def found(number):
+    return started(number, outcome="success", status="success", position=f"mysql-bin.000001:{number}")
+
+
+def failed(number):
+    return started(number, outcome="failed", status="failed", msg=str(no_position(job(number), TIME)))
+
+
+def sent(cloud, method="POST"):
+    """How often a request was sent for each job, by its number."""
+    return Counter(
+        int(call.request.url.partition("/jobs/")[2][24:32]) for call in cloud.calls if call.request.method == method and "/jobs/" in call.request.url
+    )
+
+
+class TestJobIds:
+    def test_good(self):
+        values = [job(3), job(1), job(2)]
+        assert check_job_ids(values) == values
+
+    def test_none(self):
+        with pytest.raises(InputError, match="job_ids is empty"):
+            check_job_ids([])
+
+    def test_twice(self):
+        with pytest.raises(InputError) as caught:
+            check_job_ids([job(2), job(1), job(3), job(1), job(2), job(1)])
+        assert f"{job(1)}, {job(2)}." in str(caught.value)
+        assert job(3) not in str(caught.value)
+
+    @pytest.mark.parametrize("wrong", ["", JOB_ID[:-1], f"{JOB_ID}\n", f"{JOB_ID[:-3]}/..", "ä" * 36])
+    def test_form(self, wrong):
+        with pytest.raises(InputError, match="36 letters"):
+            check_job_ids([job(1), wrong])
+
+
+class TestTags:
+    def test_pages(self, cloud):
+        pages = [
+            [{"resource_id": job(0), "tags": [{"key": "shard", "value": "1"}, {"key": "empty", "value": ""}, {"key": "none"}]}, {"resource_id": job(1)}],
+            [{"resource_id": job(2), "tags": None}, {"tags": []}, "odd", {"resource_id": 3}],
+        ]
+        for page in pages:
+            cloud.post(TAGS_URL, json={"resources": page, "total_count": 6})
+        assert connect().list_tags() == {job(0): {"shard": "1", "empty": "", "none": ""}, job(1): {}, job(2): {}}
+        assert [call.request.params for call in cloud.calls] == [{"limit": "1000", "offset": offset} for offset in ("0", "2")]
+        assert [json.loads(call.request.body) for call in cloud.calls] == [{}, {}]
+
+    @pytest.mark.parametrize("total", [None, 99, "2"])
+    def test_no_total(self, cloud, total):
+        """It ends with a page that brings nothing new."""
+        for _page in range(2):
+            cloud.post(TAGS_URL, json={"resources": [{"resource_id": job(0), "tags": ["odd"]}], "total_count": total})
+        assert connect().list_tags() == {job(0): {}}
+
+    @pytest.mark.parametrize("body", [{}, {"resources": None}, {"resources": [], "total_count": 0}])
+    def test_none(self, cloud, body):
+        cloud.post(TAGS_URL, json=body)
+        assert connect().list_tags() == {}
+
+    def test_bad_answer(self, cloud):
+        cloud.post(TAGS_URL, json={"resources": {"a": 1}})
+        with pytest.raises(BadAnswerError, match="no list of resources"):
+            connect().list_tags()
+
+
+@pytest.mark.parametrize(
+    "error, before, after",
+    [
+        (ApiError("x", http_status=429), True, True),
+        (ApiError("x", http_status=503), True, True),
+        (ApiError("x", http_status=400, error_code="DRS.M01503"), True, True),
+        (ApiError("x", http_status=400, error_code="DRS.M01504"), False, False),
+        (ApiError("x", http_status=500), False, False),
+        (NoAnswerError("x"), False, True),
+        (BadAnswerError("x"), False, False),
+        (HuaweiCloudError("x"), False, False),
+    ],
+)
+def test_is_passing(clock, error, before, after):
+    assert is_passing(error, clock.monotonic() + 100) is before
+    assert is_passing(error, clock.monotonic() - 1) is after
+
+
+# An answer, the outcome of the job that got it, and what its message holds.
+FAULTS = [
+    ({"status": 400, "json": {"error_code": "DRS.10000010", "error_msg": "no job"}}, "refused", "DRS.10000010"),
+    ({"status": 400, "json": {"error_code": "DRS.M01504", "error_msg": "busy"}}, "refused", "Another operation"),
+    ({"status": 403, "json": {"error_code": "APIGW.0302"}}, "refused", "permission"),
+    ({"status": 401, "json": {"error_code": "APIGW.0301"}}, "refused", "Log in again"),
+    ({"status": 404, "json": {"error_code": "APIGW.0101"}}, "refused", "not published"),
+    ({"status": 429}, "refused", "429"),
+    ({"status": 500}, "unknown", "may have accepted"),
+    ({"status": 504, "json": {"error_code": "APIGW.0201"}}, "unknown", "may have accepted"),
+    ({"body": LOST}, "unknown", "may have accepted"),
+    ({"body": requests.ReadTimeout(ReadTimeoutError(None, "/", "Read timed out."))}, "unknown", "may have accepted"),
+    ({"status": 202, "body": "<html>"}, "unknown", "may have accepted"),
+    ({"status": 202, "json": [1]}, "unknown", "may have accepted"),
+    ({"status": 202, "json": {"status": "pending"}}, "unknown", "without an id"),
+    ({"status": 202, "json": {"id": "a b", "status": "pending"}}, "unknown", "unusable id"),
+]
+
+
+class TestCollect:
+    @pytest.mark.parametrize("count", [1, 2, 25])
+    @pytest.mark.parametrize("concurrency", [1, 4, 100])
+    def test_all(self, cloud, count, concurrency):
+        for number in range(count):
+            add_collect(cloud, number)
+        work = batch(count, concurrency)
+        assert work.counts == {"unsent": count}
+        work.collect()
+        assert work.positions == [started(number) for number in range(count)]
+        assert work.counts == {"pending": count}
+        work.check_outcome()
+        assert sent(cloud) == Counter(range(count))
+        assert {call.request.body for call in cloud.calls} == {json.dumps({"reset_position_time": TIME}).encode()}
+
+    def test_order_is_that_of_the_ids(self, cloud):
+        """Whatever the order of the answers: the first comes last."""
+        last = threading.Event()
+
+        def first(request):
+            assert last.wait(10)
+            return 202, {}, json.dumps({"id": "query-0", "status": "pending"})
+
+        def second(request):
+            last.set()
+            return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
+
+        cloud.add_callback("POST", url(0), first)
+        cloud.add_callback("POST", url(1), second)
+        work = batch(2, 2)
+        work.collect()
+        assert [position["id"] for position in work.positions] == ["query-0", "query-1"]
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_no_more_at_a_time(self, cloud, concurrency):
+        lock, level, levels, together = threading.Lock(), [], [], threading.Barrier(concurrency)
+
+        def answer(request):
+            with lock:
+                level.append(1)
+                levels.append(len(level))
+            together.wait(10)
+            with lock:
+                level.pop()
+            return 202, {}, json.dumps({"id": "q", "status": "pending"})
+
+        for number in range(9):
+            cloud.add_callback("POST", url(number), answer)
+        batch(9, concurrency).collect()
+        assert max(levels) == concurrency
+
+    @pytest.mark.parametrize("fault, outcome, said", FAULTS)
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    @pytest.mark.parametrize("at", [0, 2, 4])
+    def test_one_fault(self, cloud, fault, outcome, said, concurrency, at):
+        for number in range(5):
+            if number == at:
+                cloud.post(url(number), **fault)
+            else:
+                add_collect(cloud, number)
+        work = batch(5, concurrency)
+        work.collect()
+        odd = work.positions[at]
+        assert [position for position in work.positions if position is not odd] == [started(number) for number in range(5) if number != at]
+        assert (odd["job_id"], odd["outcome"]) == (job(at), outcome)
+        assert said in odd["msg"]
+        assert not {"id", "status", "position"} & set(odd)
+        assert None not in odd.values()
+        assert work.counts == {"pending": 4, outcome: 1}
+        assert sent(cloud) == Counter(range(5))
+        with pytest.raises(HuaweiCloudError, match=f"^1 of 5 jobs failed. {outcome}.*: {job(at)}. ") as caught:
+            work.check_outcome()
+        assert not any(job(number) in str(caught.value) for number in range(5) if number != at)
+
+    @pytest.mark.parametrize("max_retries", [1, 4])
+    def test_lost_answers_are_not_tried_again(self, cloud, max_retries):
+        for number in range(3):
+            cloud.post(url(number), **({"status": 500} if number == 1 else {"body": LOST}))
+        work = batch(3, max_retries=max_retries)
+        work.collect()
+        assert work.counts == {"unknown": 3}
+        assert sent(cloud) == Counter(range(3))
+
+    @pytest.mark.parametrize("status", ["odd", None, 1])
+    def test_id_is_kept_with_a_bad_status(self, cloud, status):
+        add_collect(cloud, 0)
+        add_collect(cloud, 1, status=status)
+        work = batch(2)
+        work.collect()
+        assert work.positions[0] == started(0)
+        assert (work.positions[1]["id"], work.positions[1]["outcome"]) == ("query-1", "pending")
+        assert "status that its API does not have" in work.positions[1]["msg"]
+        with pytest.raises(HuaweiCloudError, match=f"1 of 2 jobs failed. pending: {job(1)}"):
+            work.check_outcome()
+
+    def test_failed_query(self, cloud):
+        add_collect(cloud, 0, status="failed")
+        work = batch(1)
+        work.collect()
+        assert work.positions == [failed(0)]
+        with pytest.raises(HuaweiCloudError, match=f"1 of 1 jobs failed. failed: {job(0)}"):
+            work.check_outcome()
+
+    def test_message_names_all_that_failed(self, cloud):
+        for number in range(3):
+            cloud.post(url(number), status=400, json={"error_code": "DRS.10000010", "error_msg": "no job"})
+        cloud.post(url(3), status=500)
+        add_collect(cloud, 4)
+        work = batch(5)
+        work.collect()
+        with pytest.raises(HuaweiCloudError) as caught:
+            work.check_outcome()
+        assert str(caught.value) == (
+            f"4 of 5 jobs failed. refused (DRS.10000010 no job): {job(0)}, {job(1)}, {job(2)}; unknown: {job(3)}. What became of each job is in positions."
+        )
+
+    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (400, "DRS.M01503"), (503, None)])
+    def test_too_fast(self, cloud, clock, status, code):
+        for number in range(6):
+            cloud.post(url(number), status=status, json={"error_code": code}, headers={"Retry-After": "3"})
+            add_collect(cloud, number)
+        work = batch(6, max_retries=1)
+        work.collect()
+        assert work.positions == [started(number) for number in range(6)]
+        assert sent(cloud) == Counter(list(range(6)) * 2)
+        assert clock.pauses.count(3) == 6
+
+    def test_no_connection_stops_the_rest(self, cloud):
+        add_collect(cloud, 0)
+        cloud.post(url(1), body=NO_CONNECTION)
+        work = batch(5, 1, max_retries=2)
+        work.collect()
+        assert work.positions[0] == started(0)
+        assert "no connection" in work.positions[1]["msg"]
+        assert "id" not in work.positions[1]
+        assert work.positions[1]["outcome"] == "unsent"
+        assert work.positions[2:] == [{"job_id": job(number), "outcome": "unsent"} for number in (2, 3, 4)]
+        assert sent(cloud) == Counter({0: 1, 1: 3})
+        with pytest.raises(HuaweiCloudError, match=f"4 of 5 jobs failed. unsent: {job(1)}, {job(2)}, {job(3)}, {job(4)}"):
+            work.check_outcome()
+
+    def test_no_connection_does_not_stop_what_is_under_way(self, cloud, monkeypatch):
+        under_way, workers = threading.Event(), {}
+        original = DrsClient.collect_position_async
+
+        def collect(self, job_id, time):
+            workers[job_id] = threading.current_thread()
+            return original(self, job_id, time)
+
+        def answer(request):
+            under_way.set()
+            assert has_begun.wait(10)
+            workers[job(1)].join(10)
+            return 202, {"X-Request-Id": "request-0"}, json.dumps({"id": "query-0", "status": "pending"})
+
+        def fault(request):
+            has_begun.set()
+            assert under_way.wait(10)
+            raise NO_CONNECTION
+
+        has_begun = threading.Event()
+        monkeypatch.setattr(DrsClient, "collect_position_async", collect)
+        cloud.add_callback("POST", url(0), answer)
+        cloud.add_callback("POST", url(1), fault)
+        work = batch(4, 2)
+        work.collect()
+        assert work.positions[0] == started(0)
+        assert work.counts == {"pending": 1, "unsent": 3}
+
+    def test_fault_of_ours(self, cloud, monkeypatch):
+        """It is raised, and nothing more is sent."""
+        add_collect(cloud, 0)
+        work = batch(4, 1)
+        original = DrsClient.collect_position_async
+
+        def collect(self, job_id, time):
+            if job_id == job(1):
+                raise ZeroDivisionError
+            return original(self, job_id, time)
+
+        monkeypatch.setattr(DrsClient, "collect_position_async", collect)
+        with pytest.raises(ZeroDivisionError):
+            work.collect()
+        assert work.positions[0] == started(0)
+        assert work.counts == {"pending": 1, "unknown": 1, "unsent": 2}
+
+    def test_no_thread_is_left(self, cloud):
+        before = set(threading.enumerate())
+        for number in range(5):
+            add_collect(cloud, number)
+        batch(5).collect()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+class TestCheck:
+    def add_job(self, cloud, number, engine_type="mysql-to-dws"):
+        cloud.get(url(number, ""), json={"job": {"base_info": {"engine_type": engine_type}}})
+
+    def test_all(self, cloud):
+        for number in range(5):
+            self.add_job(cloud, number)
+        work = batch(5)
+        work.check()
+        assert work.positions == [{"job_id": job(number), "outcome": "collectable"} for number in range(5)]
+        work.check_outcome()
+        assert {call.request.method for call in cloud.calls} == {"GET"}
+
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_faults(self, cloud, concurrency):
+        self.add_job(cloud, 0)
+        self.add_job(cloud, 1, "mysql-to-mysql")
+        cloud.get(url(2, ""), status=404, json={"error_code": "DRS.M00289", "error_msg": "absent"})
+        cloud.get(url(3, ""), status=404, json={"error_code": "APIG.0101", "error_msg": "unpublished"})
+        cloud.get(url(4, ""), json={})
+        self.add_job(cloud, 5)
+        work = batch(6, concurrency)
+        work.check()
+        assert [position["outcome"] for position in work.positions] == ["collectable", "refused", "refused", "unchecked", "refused", "collectable"]
+        assert "mysql-to-mysql" in work.positions[1]["msg"]
+        assert (work.positions[2]["http_status"], work.positions[2]["error_code"], work.positions[2]["error_msg"]) == (404, "DRS.M00289", "absent")
+        with pytest.raises(HuaweiCloudError, match="3 of 6"):
+            work.check_outcome()
+
+    @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
+    def test_no_connection(self, cloud, fault):
+        """Two in a row mean that there is none."""
+        self.add_job(cloud, 0)
+        for number in (1, 2):
+            cloud.get(url(number, ""), body=fault)
+        work = batch(5, 1)
+        work.check()
+        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "unknown", "unsent", "unsent"]
+        assert all(position["msg"] for position in work.positions[1:3])
+        assert len(cloud.calls) == 3
+        with pytest.raises(HuaweiCloudError, match=f"4 of 5 jobs failed. unknown: {job(1)}, {job(2)}; unsent: {job(3)}, {job(4)}"):
+            work.check_outcome()
+
+    @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
+    def test_lost_answers_now_and_then(self, cloud, fault):
+        for number in range(5):
+            if number % 2:
+                cloud.get(url(number, ""), body=fault)
+            else:
+                self.add_job(cloud, number)
+        work = batch(5, 1)
+        work.check()
+        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "collectable", "unknown", "collectable"]
+
+
+class TestWait:
+    def collected(self, cloud, count, concurrency=3, **kwargs):
+        for number in range(count):
+            add_collect(cloud, number)
+        work = batch(count, concurrency, **kwargs)
+        work.collect()
+        return work
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_rounds(self, cloud, clock, concurrency):
+        """Only those that are not there yet are read again."""
+        work = self.collected(cloud, 4, concurrency)
+        for number in range(4):
+            for _round in range(number):
+                add_result(cloud, number, "pending")
+            add_result(cloud, number)
+        work.wait(300, 7)
+        assert work.positions == [found(number) for number in range(4)]
+        assert clock.pauses == [7, 7, 7]
+        assert sent(cloud, "GET") == Counter({0: 1, 1: 2, 2: 3, 3: 4})
+        assert sent(cloud) == Counter(range(4))
+        work.check_outcome()
+
+    def test_time_over(self, cloud, clock):
+        work = self.collected(cloud, 3)
+        add_result(cloud, 1)
+        for number in (0, 2):
+            add_result(cloud, number, "pending")
+        work.wait(10, 4)
+        late = {number: f"The query query-{number} had no result within 10 seconds. {READ_LATER}" for number in (0, 2)}
+        assert work.positions == [started(0, msg=late[0]), found(1), started(2, msg=late[2])]
+        assert work.counts == {"pending": 2, "success": 1}
+        assert sum(clock.pauses) == pytest.approx(10, abs=1)
+        with pytest.raises(HuaweiCloudError, match=f"2 of 3 jobs failed. pending: {job(0)}, {job(2)}"):
+            work.check_outcome()
+
+    def test_time_over_within_a_round(self, cloud, clock):
+        """Those that are left are not read any more."""
+        work = self.collected(cloud, 3, 1)
+
+        def slow(request):
+            clock.pauses.append(20)
+            return 200, {}, json.dumps({"status": "pending"})
+
+        cloud.add_callback("GET", url(0, "db-position"), slow)
+        work.wait(10, 4)
+        assert sent(cloud, "GET") == Counter({0: 1})
+        assert all("had no result within 10 seconds" in position["msg"] for position in work.positions)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 400, "json": {"error_code": "DRS.10030014", "error_msg": "gone"}},
+            {"status": 500},
+            {"body": "<html>"},
+            {"json": {"status": "odd"}},
+            {"json": {"status": "success"}},
+            {"body": LOST},
+            {"body": NO_CONNECTION},
+        ],
+    )
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    def test_one_error(self, cloud, fault, concurrency):
+        work = self.collected(cloud, 4, concurrency)
+        cloud.get(url(1, "db-position"), **fault)
+        for number in (0, 2, 3):
+            add_result(cloud, number)
+        work.wait(300, 2)
+        assert [work.positions[number] for number in (0, 2, 3)] == [found(number) for number in (0, 2, 3)]
+        odd = work.positions[1]
+        assert (odd["outcome"], odd["status"], odd["id"]) == ("pending", "pending", "query-1")
+        assert odd["msg"]
+        assert sent(cloud, "GET") == Counter(range(4))
+        assert sent(cloud) == Counter(range(4))
+
+    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (400, "DRS.M01503"), (503, None)])
+    def test_too_fast(self, cloud, status, code):
+        work = self.collected(cloud, 3)
+        for number in range(3):
+            cloud.get(url(number, "db-position"), status=status, json={"error_code": code})
+            add_result(cloud, number)
+        work.wait(300, 2)
+        assert work.positions == [found(number) for number in range(3)]
+
+    def test_too_fast_until_the_end(self, cloud):
+        work = self.collected(cloud, 2)
+        for number in range(2):
+            cloud.get(url(number, "db-position"), status=429)
+        work.wait(30, 2)
+        assert [(position["id"], position["outcome"]) for position in work.positions] == [("query-0", "pending"), ("query-1", "pending")]
+        assert all("had no result within 30 seconds" in position["msg"] for position in work.positions)
+
+    def test_failed(self, cloud):
+        work = self.collected(cloud, 2)
+        add_result(cloud, 0)
+        add_result(cloud, 1, "failed")
+        work.wait(300, 2)
+        assert work.positions == [found(0), failed(1)]
+        with pytest.raises(HuaweiCloudError, match=f"^1 of 2 jobs failed. failed: {job(1)}. "):
+            work.check_outcome()
+
+    def test_position_is_not_there_yet(self, cloud):
+        """Whatever the status is: an answer that starts a query has no position."""
+        add_collect(cloud, 0, status="success")
+        work = batch(1)
+        work.collect()
+        assert work.positions == [started(0, status="success")]
+        work.check_outcome()
+        add_result(cloud, 0)
+        work.wait(300, 2)
+        assert work.positions == [found(0)]
+
+    def test_only_those_that_were_started(self, cloud):
+        add_collect(cloud, 0)
+        cloud.post(url(1), status=400)
+        cloud.post(url(2), status=500)
+        add_collect(cloud, 3, status="failed")
+        add_collect(cloud, 4, status="odd")
+        work = batch(5)
+        work.collect()
+        add_result(cloud, 0)
+        work.wait(300, 2)
+        assert sent(cloud, "GET") == Counter({0: 1})
+        assert work.counts == {"success": 1, "refused": 1, "unknown": 1, "failed": 1, "pending": 1}
+
+    def test_nothing(self, cloud, clock):
+        cloud.post(url(0), status=400)
+        work = batch(1)
+        work.collect()
+        work.wait(300, 2)
+        assert clock.pauses == []
+
+
+class TestOneSession:
+    """The token is refused in several threads at the same time."""
+
+    COUNT = 6
+
+    def refuse_together(self, cloud, status=401):
+        """The first answers come when all requests are there."""
+        together = threading.Barrier(self.COUNT)
+        tokens = []
+
+        def answer(request):
+            token = request.headers["X-Auth-Token"]
+            tokens.append(token)
+            if token == TOKEN:
+                together.wait(10)
+                return status, {}, json.dumps({"error_code": "APIGW.0301", "error_msg": "The token is not valid."})
+            number = int(request.url.partition("/jobs/")[2][24:32])
+            return 202, {"X-Request-Id": f"request-{number}"}, json.dumps({"id": f"query-{number}", "status": "pending"})
+
+        for number in range(self.COUNT):
+            cloud.add_callback("POST", url(number), answer)
+        return tokens
+
+    @staticmethod
+    def logins(cloud):
+        return sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_renewed_once(self, cloud, status):
+        tokens = self.refuse_together(cloud, status)
+        add_login(cloud, NEW_TOKEN)
+        work = batch(self.COUNT, self.COUNT, **USER)
+        work.collect()
+        assert work.positions == [started(number) for number in range(self.COUNT)]
+        assert self.logins(cloud) == 1
+        assert Counter(tokens) == {TOKEN: self.COUNT, NEW_TOKEN: self.COUNT}
+
+    def test_renewal_refused(self, cloud):
+        """Another login could lock the user."""
+        tokens = self.refuse_together(cloud)
+        cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
+        work = batch(self.COUNT, self.COUNT, max_retries=4, **USER)
+        work.collect()
+        assert self.logins(cloud) == 1
+        assert tokens == [TOKEN] * self.COUNT
+        assert work.counts == {"refused": self.COUNT}
+        (message,) = {position["msg"] for position in work.positions}
+        assert message.count("This was the login of user operator") == 1
+        assert message.count("lock the user for 15 minutes") == 1
+        assert {position["error_msg"] for position in work.positions} == {"Wrong: ********"}
+        check_nothing_shown(json.dumps(work.positions))
+        # Whoever comes later gets the same, without another try.
+        before = len(cloud.calls)
+        work.collect()
+        assert {position["msg"] for position in work.positions} == {message}
+        assert len(cloud.calls) == before
+
+    def test_advice_is_of_each_request(self, cloud):
+        """What a layer adds to the error of one request is not in that of the others."""
+        cloud.post(url(0), status=401, json={"error_code": "APIGW.0301"})
+        cloud.post(LOGIN_URL, status=401)
+        drs = connect(**USER)
+        errors = []
+        for number in range(3):
+            with pytest.raises(ApiError) as caught:
+                drs.collect_position_async(job(number), TIME)
+            caught.value.advise(f"Advice {number}.")
+            errors.append(caught.value)
+        assert [[f"Advice {number}." in str(error) for number in range(3)] for error in errors] == [
+            [True, False, False],
+            [False, True, False],
+            [False, False, True],
+        ]
+
+    def test_login_lost(self, cloud):
+        """What was refused before was not accepted, so nothing is unknown, and without a connection the rest is not sent."""
+        cloud.post(url(0), status=401, json={"error_code": "APIGW.0301"})
+        cloud.post(LOGIN_URL, body=LOST)
+        work = batch(3, 1, **USER)
+        work.collect()
+        assert work.counts == {"unsent": 3}
+        assert "DRS may have accepted" not in work.positions[0]["msg"]
+        assert self.logins(cloud) == 1
+
+    def test_token_alone(self, cloud):
+        """There is nothing to renew it with, so each gets what DRS said."""
+        tokens = self.refuse_together(cloud)
+        work = batch(self.COUNT, self.COUNT)
+        work.collect()
+        assert {position["error_code"] for position in work.positions} == {"APIGW.0301"}
+        assert tokens == [TOKEN] * self.COUNT

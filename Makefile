@@ -8,7 +8,7 @@ help:
 	@echo 'make demo    collect a database position and reset a job, with a simulated cloud on this machine'
 	@echo 'make test    run every check; some of them with ARGS="-s coverage conformance"'
 	@echo 'make bench   measure what a task and a batch cost, and write tests/output/bench.md'
-	@echo 'make clean   remove what the two have made'
+	@echo 'make clean   remove what these have made'
 
 demo: .venv/demo/.ready
 	.venv/demo/bin/python tests/demo/demo.py
@@ -20,7 +20,7 @@ bench: .venv/user/.ready .venv/bench/.ready
 	.venv/bench/bin/python tests/bench/bench.py .venv/user/bin
 
 clean:
-	rm -rf .nox .venv
+	rm -rf .nox .venv tests/output
 
 .venv/demo/.ready: tests/demo/requirements.txt tests/simulator/requirements.txt meta/ee-requirements.txt
 	python3 -m venv --clear .venv/demo

@@ -50,7 +50,9 @@ notes:
   - O(engine_type), O(status) and the options for the login and the connection may be templates, for example
     C({{ lookup('ansible.builtin.env', 'SECRET') }}). No variables are defined there. Keep no secret in the file itself, unless Ansible Vault has encrypted it.
   - The cache has all jobs of the project, with their tags, so O(engine_type) and O(status) can change without a new request. It is not used for another
-    inventory file, region, endpoint, project or account.
+    inventory file, region, endpoint, project, user or access key. With a profile or an agency, it is only used if O(project_id) is set.
+  - A host of another inventory that has the name of a job becomes one with it, with C(ansible_connection=local). Use this inventory by itself, or see to
+    it that the names differ.
   - If an inventory cannot be read, Ansible only warns and goes on without its hosts, or with some of them if O(strict) was the reason. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make it fail. Other plugins may then complain about the same file; the reason is where this plugin's name
     is.
@@ -118,13 +120,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         super().parse(inventory, loader, path, cache)
         try:
             self._read_config_data(path)
-            # One file may be for several projects, by the environment.
-            key = self.get_cache_key(str([path, *(self.params[name] for name in ("region", "endpoint", "project_id", "project_name", "domain_name"))]))
-            use_cache = self.get_option("cache") and cache
-            jobs = self._cache.get(key) if use_cache else None
+            # One file may be for several projects, by the environment. Ansible keeps a hash of this.
+            names = ("region", "endpoint", "project_id", "project_name", "domain_name", "username", "access_key")
+            key = self.get_cache_key(str([path, *(self.params[name] for name in names)]))
+            cached = self.get_option("cache")
+            if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
+                cached = False
+                self.display.warning(f"{self.NAME}: The cache is not used, because a profile or an agency does not tell the account. Set project_id.")
+            jobs = self._cache.get(key) if cached and cache else None
             if jobs is None:
                 jobs = self._read_jobs()
-                if self.get_option("cache"):
+                if cached:
                     self._cache[key] = jobs
             self._add_hosts(jobs)
         except (AnsibleError, HuaweiCloudError) as error:

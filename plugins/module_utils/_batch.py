@@ -20,6 +20,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import Huawe
 # is missing, or nothing was sent.
 COLLECTABLE, UNCHECKED, REFUSED, UNKNOWN, UNSENT = "collectable", "unchecked", "refused", "unknown", "unsent"
 _GOOD = (SUCCESS, PENDING, COLLECTABLE, UNCHECKED)
+# How many jobs in a row without an answer, or with too many requests, mean that it is the same for all.
+HOPELESS = 3
 
 
 class PositionBatch:
@@ -47,36 +49,29 @@ class PositionBatch:
     def check(self) -> None:
         """Make sure that the jobs are there, and that their positions can be collected."""
 
-        silent: list[str] = []
-
-        def check(position: dict[str, t.Any]) -> bool:
+        def check(position: dict[str, t.Any]) -> int:
             try:
                 position["outcome"] = COLLECTABLE if self._drs.check_collectable(position["job_id"]) else UNCHECKED
-            except NoAnswerError as error:
-                self._note(position, error, UNKNOWN)
-                # The answer that is lost may be that of one job. Two in a row mean that there is no connection.
-                silent.append(position["job_id"])
-                return len(silent) < 2
             except HuaweiCloudError as error:
-                self._note(position, error, REFUSED)
-            silent.clear()
-            return True
+                silent = isinstance(error, NoAnswerError)
+                return self._note(position, error, UNSENT if silent and error.credentials_refused else UNKNOWN if silent else REFUSED)
+            return 0
 
         self._each(self.positions, check)
 
     def collect(self) -> None:
         """Ask for all positions."""
 
-        def collect(position: dict[str, t.Any]) -> bool:
+        def collect(position: dict[str, t.Any]) -> int:
             try:
                 query = self._drs.collect_position_async(position["job_id"], self._time)
                 position.update(id=query.id, request_id=query.request_id, outcome=PENDING)
                 self._set_status(position, self._drs.check_status(query.status))
             except HuaweiCloudError as error:
                 unsent = isinstance(error, NoAnswerError) and not error.maybe_accepted
-                outcome = UNKNOWN if error.maybe_accepted else UNSENT if unsent else REFUSED
-                return self._note(position, error, PENDING if "id" in position else outcome)
-            return True
+                outcome = PENDING if "id" in position else UNKNOWN if error.maybe_accepted else UNSENT if unsent else REFUSED
+                return max(self._note(position, error, outcome), HOPELESS if unsent else 0)
+            return 0
 
         # Until there is an answer, nobody knows.
         self._each(self.positions, collect, outcome=UNKNOWN)
@@ -88,30 +83,40 @@ class PositionBatch:
         :arg sleep: seconds between two looks at those that are not there yet.
         """
         deadline = time.monotonic() + timeout
+        # What went wrong at the last look, by the id of the query.
+        troubles: dict[str, HuaweiCloudError] = {}
 
-        def read(position: dict[str, t.Any]) -> bool:
-            if time.monotonic() < deadline:
-                try:
-                    result = self._drs.show_position_result(position["job_id"], position["id"], deadline)
-                    if result.position:
-                        position.update(outcome=SUCCESS, position=result.position)
-                    self._set_status(position, result.status)
-                except HuaweiCloudError as error:
-                    if not is_passing(error, deadline):
-                        error.advise(READ_LATER)
-                        return self._note(position, error, PENDING)
-            return True
+        def read(position: dict[str, t.Any]) -> int:
+            if time.monotonic() >= deadline:
+                return 0
+            troubles.pop(position["id"], None)
+            try:
+                result = self._drs.show_position_result(position["job_id"], position["id"], deadline)
+                if result.position:
+                    position.update(outcome=SUCCESS, position=result.position)
+                self._set_status(position, result.status)
+            except HuaweiCloudError as error:
+                # A connection that is gone may come back.
+                if is_passing(error, deadline) or isinstance(error, NoAnswerError):
+                    troubles[position["id"]] = error
+                    return self._weight(error)
+                error.advise(READ_LATER)
+                return self._note(position, error, PENDING)
+            return 0
 
         while True:
             pending = [position for position in self.positions if position["outcome"] == PENDING and "msg" not in position]
-            remaining = deadline - time.monotonic()
-            if not pending or remaining <= 0:
+            # After the credentials were refused, nothing is sent.
+            refused = next((error for error in troubles.values() if error.credentials_refused), None)
+            if not pending or refused or time.monotonic() >= deadline:
                 break
             self._each(pending, read)
             if any(position["outcome"] == PENDING and "msg" not in position for position in pending):
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:
-            position["msg"] = f"The query {position['id']} had no result within {timeout:g} seconds. {READ_LATER}"
+            trouble = troubles.get(position["id"], refused)
+            late = "" if refused else f"The query {position['id']} had no result within {timeout:g} seconds. "
+            position["msg"] = f"{late}{f'{trouble} ' if trouble else ''}{READ_LATER}"
 
     def check_outcome(self) -> None:
         """Make sure that nothing failed.
@@ -134,45 +139,62 @@ class PositionBatch:
         if status == FAILED:
             self._note(position, no_position(position["job_id"], self._time), FAILED)
 
-    def _note(self, position: dict[str, t.Any], error: HuaweiCloudError, outcome: str) -> bool:
-        """Add an error to a position, and return whether it makes sense to go on with the others."""
+    def _note(self, position: dict[str, t.Any], error: HuaweiCloudError, outcome: str) -> int:
+        """Add an error to a position, and return its weight."""
         facts = {name: getattr(error, name) for name in ("http_status", "error_code", "error_msg", "request_id")}
         position.update(outcome=outcome, msg=str(error), **{name: value for name, value in facts.items() if value is not None})
-        # Without a connection, it would take each of the others as long to find out.
-        return not isinstance(error, NoAnswerError) or error.maybe_accepted
+        return self._weight(error)
 
-    def _each(self, positions: list[dict[str, t.Any]], work: t.Callable[[dict[str, t.Any]], bool], **meanwhile: str) -> None:
-        """Call a function with each position, in threads, until it says that it makes no sense to go on.
+    @staticmethod
+    def _weight(error: HuaweiCloudError) -> int:
+        """How much an error says about the jobs that come after: nothing, or something, or all."""
+        silent = isinstance(error, NoAnswerError)
+        if silent and error.credentials_refused:
+            return HOPELESS
+        return int(silent or error.credentials_refused or error.http_status in (502, 504) or is_passing(error, 0))
 
+    def _each(self, positions: list[dict[str, t.Any]], work: t.Callable[[dict[str, t.Any]], int], **meanwhile: str) -> None:
+        """Call a function with each position, in threads, until it makes no sense to go on.
+
+        The first one goes alone: if the credentials are wrong, several requests at a time could lock them.
+
+        :arg work: returns what L(_weight) says, or 0. As soon as this comes to ``HOPELESS`` without a 0 in between, the rest is left as it is.
         :arg meanwhile: what a position says from when it is begun.
         """
         waiting = deque(positions)
         # Nothing is begun once this function was interrupted, and what was begun says so.
-        beginning = threading.Lock()
+        lock = threading.Lock()
+        weights = 0
         faults: list[BaseException] = []
 
-        def run() -> None:
+        def run(most: int) -> None:
+            nonlocal weights
             try:
-                while True:
-                    with beginning:
+                for _number in range(most):
+                    with lock:
                         if not waiting:
                             break
                         position = waiting.popleft()
                         position.update(meanwhile)
-                    if not work(position):
-                        waiting.clear()
+                    weight = work(position)
+                    with lock:
+                        weights = weights + weight if weight else 0
+                        if weights >= HOPELESS:
+                            waiting.clear()
             except BaseException as fault:  # pylint: disable=broad-exception-caught
-                waiting.clear()
+                with lock:
+                    waiting.clear()
                 faults.append(fault)
 
-        threads = [threading.Thread(target=run, daemon=True) for number in range(min(self._concurrency, len(positions)))]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            for count, most in ((1, 1), (min(self._concurrency, len(positions) - 1), len(positions))):
+                threads = [threading.Thread(target=run, args=(most,), daemon=True) for _number in range(count)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
         finally:
-            with beginning:
+            with lock:
                 waiting.clear()
         if faults:
             raise faults[0]

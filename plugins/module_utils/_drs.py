@@ -553,10 +553,10 @@ class DrsClient:
         try:
             return self._session.request(method, url, headers=self._headers, too_frequent=TOO_FREQUENT, **kwargs)
         except HuaweiCloudError as error:
-            if error.maybe_accepted:
-                error.advise(MAYBE_ACCEPTED)
             code = _gateway_code(error)
-            error.advise(ADVICE_0201.get(error.http_status or 0) if code == "APIGW.0201" else ADVICE.get(code))
+            advice = ADVICE_0201.get(error.http_status or 0) if code == "APIGW.0201" else ADVICE.get(code)
+            # That it can be tried again is not said of what may have been done.
+            error.advise(MAYBE_ACCEPTED if error.maybe_accepted else advice)
             raise
 
     def _bad_answer(self, answer: Answer, what: str, maybe_accepted: bool = False) -> BadAnswerError:

@@ -77,6 +77,8 @@ class HuaweiCloudError(Exception):
         self.error_msg = error_msg
         self.request_id = request_id
         self.maybe_accepted = maybe_accepted
+        # Whether the server, or a layer in its place, says that the credentials are not valid.
+        self.credentials_refused = False
         self.advice: list[str] = []
 
     def advise(self, advice: str | None) -> None:
@@ -312,7 +314,8 @@ class HttpClient:
                 response, content = self._exchange(request, deadline)
             except (OSError, HTTPError) as error:  # the exceptions of requests are OSErrors
                 failure = error
-            too_fast = response is not None and (response.status_code in (429, 503) or (response.status_code >= 400 and _error_code(content) == too_frequent))
+            status = 0 if response is None else response.status_code
+            too_fast = status in (429, 503) or bool(status >= 400 and too_frequent and _error_code(content) == too_frequent)
             if response is not None and not too_fast and not retries.is_retry(method, response.status_code):
                 break
             try:
@@ -462,8 +465,9 @@ class HttpClient:
     def clean(self, value: t.Any) -> str:
         """Text that came from elsewhere, fit to be shown: one line, no secret, at most the 512 characters that DRS documents."""
         text = "" if value is None else str(value)[:200000]
-        # The longest first, since one secret may be a part of another.
-        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
+        # The longest first, since one secret may be a part of another. Other threads may add some meanwhile.
+        secrets = sorted(filter(None, tuple(self.secrets)), key=len, reverse=True)
+        for secret in secrets:
             text = text.replace(secret, MASK)
             if len(secret) > 32:  # a token that the server itself cut short
                 text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
@@ -471,9 +475,7 @@ class HttpClient:
         readings = {text}
         for _depth in range(3):  # JSON in a URL in HTML, say
             readings |= {read(reading) for reading in readings for read in (html.unescape, unquote, unquote_plus, _unescape_json)}
-        if any(secret and secret in reading for secret in self.secrets for reading in readings) or any(
-            re.search(r"(?i)\bsignature=\w", reading) for reading in readings
-        ):
+        if any(secret in reading for secret in secrets for reading in readings) or any(re.search(r"(?i)\bsignature=\w", reading) for reading in readings):
             return "(not shown, because it holds a secret)"
         return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:512]
 

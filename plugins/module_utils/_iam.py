@@ -28,6 +28,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     HttpClient,
     HuaweiCloudError,
     InputError,
+    NoAnswerError,
     check_endpoint,
     in_time,
 )
@@ -474,21 +475,46 @@ class Session:
         self._who = who
         self._lock = threading.Lock()
         self._renewals = 0
+        self._accepted = False
         self._refused: HuaweiCloudError | None = None
         self.project_id = check_project_id(who.project_id or "")
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> Answer:
-        """As :meth:`HttpClient.request`."""
+        """As :meth:`HttpClient.request`. Nothing is sent any more once the credentials are refused for good: some refusals lock a user or a key."""
         renewals = self._renewals
         if self._refused:
-            raise self._copy(self._refused)
+            unsent = NoAnswerError(f"{method} {url} was not sent, because the credentials have been refused. {self._refused}")
+            unsent.credentials_refused = True
+            raise unsent
         try:
-            return self._http.request(method, url, auth=self._who, **kwargs)
+            return self._send(method, url, **kwargs)
         except ApiError as error:
             # It was refused, so nothing was done: to send it again is safe for every method.
-            if not (error.http_status == 401 or error.error_code in TOKEN_REFUSED) or not self._renew(renewals):
+            if not error.credentials_refused:
                 raise
-        return self._http.request(method, url, auth=self._who, **kwargs)
+            if not self._renew(renewals):
+                self._give_up(error)
+                raise
+        try:
+            return self._send(method, url, **kwargs)
+        except ApiError as error:
+            if error.credentials_refused:
+                self._give_up(error)
+            raise
+
+    def _send(self, method: str, url: str, **kwargs: t.Any) -> Answer:
+        try:
+            answer = self._http.request(method, url, auth=self._who, **kwargs)
+        except ApiError as error:
+            error.credentials_refused = error.http_status == 401 or error.error_code in TOKEN_REFUSED
+            raise
+        self._accepted = True
+        return answer
+
+    def _give_up(self, error: HuaweiCloudError) -> None:
+        """Send nothing any more, unless the credentials have been good for something: then a refusal is of one request."""
+        if not self._accepted:
+            self._refused = self._copy(error)
 
     def clean(self, value: t.Any) -> str:
         """As :meth:`HttpClient.clean`."""
@@ -505,6 +531,7 @@ class Session:
                 renewed = self._who.renew(self._http)
             except HuaweiCloudError as error:
                 error.maybe_accepted = False  # The login may have been, but what it was for was refused.
+                error.credentials_refused = True
                 self._refused = self._copy(error)  # Another login that is refused could lock the user.
                 raise
             self._renewals += renewed

@@ -197,7 +197,15 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
         To be told to end, by C(SIGTERM) or at the keyboard, counts as one.
         """
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+        def interrupted(*_args: t.Any) -> None:
+            # Another signal must not keep the result from being written.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            raise KeyboardInterrupt
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, interrupted)
         try:
             yield
         except KeyboardInterrupt:

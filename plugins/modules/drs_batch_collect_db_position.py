@@ -15,8 +15,8 @@ description:
   - For each job it does what M(huaweicloud.drs.drs_collect_db_position) does. One that fails does not keep the others from being asked. At the end the
     task fails if any has failed, and returns what became of each.
   - If DRS or its gateway says that requests come too fast, all of them slow down.
-  - If there is no connection, even after O(max_retries) tries, those that have not been sent are not sent. In check mode, this is so once two jobs in a
-    row got no answer.
+  - If there is no connection, even after O(max_retries) tries, the rest is not sent. Neither is it after three jobs in a row without an answer, with too
+    many requests, or with credentials that are refused.
   - This is the call C(POST /v5/{project_id}/jobs/{job_id}/collect-db-position), described on the API page "Collecting Database Position Information".
     DRS offers it for synchronization from MySQL to GaussDB(DWS) only, and in certain regions only.
 author:
@@ -107,7 +107,7 @@ EXAMPLES = r"""
     reset_position_time: "2023-09-19T07:00:00Z"
     concurrency: 2
   register: collected
-  failed_when: collected.positions | default([]) | selectattr('outcome', 'in', ['pending', 'success', 'collectable']) | length == 0
+  failed_when: collected.positions | default([]) | selectattr('outcome', 'in', ['pending', 'success', 'collectable', 'unchecked']) | length == 0
 """
 
 RETURN = r"""
@@ -124,7 +124,7 @@ positions:
     outcome:
       description:
         - If the query was started, V(success) if its position is there, V(failed), or V(pending). Otherwise V(refused); V(unknown) if the answer was lost,
-          so that DRS may have started a query; or V(unsent) if there was no connection, or the task was interrupted before.
+          so that DRS may have started a query; or V(unsent) if there was no connection, the credentials were refused, or the batch was stopped before.
         - In check mode V(collectable), V(refused), V(unknown) if no answer came, V(unsent), or V(unchecked) if the region does not offer to read a job.
       type: str
       returned: always

@@ -97,7 +97,7 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
             wrong.append(f"the field {name} is a {element}")
         elif element == "boolean":
             wrong += [f"the field {name} is a boolean with {key}" for key in ("choices", "multiline", "format", "secret") if key in field]
-        if "default" in field and type(field["default"]) is not {"string": str, "boolean": bool}.get(element):
+        if "default" in field and not isinstance(field["default"], {"string": str, "boolean": bool}.get(element, ())):
             wrong.append(f"the default of {name} is not a {element}")
     wrong += [f"{name} is required and is no field" for name in inputs.get("required", []) if name not in names]
     # awx/main/fields.py, CredentialTypeInjectorField

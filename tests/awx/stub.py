@@ -25,7 +25,10 @@ PAGE = 2  # so that lists have several pages
 
 # What can be created: its type, its fields with their defaults, what it refers to, and what makes it unique.
 TEXT: dict[str, Any] = {"name": "", "description": ""}
-ASKS = dict.fromkeys(["ask_variables_on_launch", "ask_job_type_on_launch", "ask_credential_on_launch", "ask_inventory_on_launch", "survey_enabled"], False)
+ASKS = dict.fromkeys(
+    ["ask_variables_on_launch", "ask_job_type_on_launch", "ask_tags_on_launch", "ask_credential_on_launch", "ask_inventory_on_launch", "survey_enabled"],
+    False,
+)
 MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] = {
     "organizations": ("organization", TEXT, {}, ("name",)),
     "credential_types": ("credential_type", {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False}, {}, ("name", "kind")),

@@ -66,7 +66,8 @@ JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", en
 TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
 
 
-def add_jobs(cloud, jobs=JOBS, tags=TAGS):
+def add_jobs(cloud, jobs=None, tags=None):
+    jobs, tags = JOBS if jobs is None else jobs, TAGS if tags is None else tags
     cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
     resources = [{"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]} for job_id, pairs in tags.items()]
     cloud.post(TAGS_URL, json={"resources": resources, "total_count": len(resources)})
@@ -296,7 +297,7 @@ class TestCache:
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
         assert len(cloud.calls) == 2
 
-    @pytest.mark.parametrize("name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME"])
+    @pytest.mark.parametrize("name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"])
     def test_somewhere_else(self, cloud, parse, cached, monkeypatch, name):
         """The jobs of another project are not those that were asked for."""
         add_jobs(cloud)
@@ -310,6 +311,20 @@ class TestCache:
         parse(cached)
         parse({**cached, "auth_token": NEW_TOKEN})
         assert len(cloud.calls) == 2
+
+    def test_unknown_account(self, cloud, parse, cached, tmp_path, monkeypatch):
+        """What a profile says is only known later, and another profile may be of another account."""
+        profile = tmp_path / "credentials"
+        profile.write_text(f"[basic]\nak = AK\nsk = SK\nproject_id = {PROJECT_ID}\n", encoding="utf-8")
+        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(profile))
+        given = {**{name: value for name, value in cached.items() if name not in WITH_TOKEN}, "region": REGION, "auth_method": "profile"}
+        said = []
+        monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
+        add_jobs(cloud)
+        for _time in range(2):
+            parse(given)
+        assert len(cloud.calls) == 4
+        assert "The cache is not used, because a profile or an agency does not tell the account" in said[0]
 
     def test_no_jobs(self, cloud, parse, cached):
         add_jobs(cloud, [], {})

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 
@@ -188,22 +189,23 @@ class TestCollect:
         assert {call.request.body for call in cloud.calls} == {json.dumps({"reset_position_time": TIME}).encode()}
 
     def test_order_is_that_of_the_ids(self, cloud):
-        """Whatever the order of the answers: the first comes last."""
+        """Whatever the order of the answers: the second comes last. The first goes alone."""
         last = threading.Event()
 
         def first(request):
             assert last.wait(10)
-            return 202, {}, json.dumps({"id": "query-0", "status": "pending"})
+            return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
 
         def second(request):
             last.set()
-            return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
+            return 202, {}, json.dumps({"id": "query-2", "status": "pending"})
 
-        cloud.add_callback("POST", url(0), first)
-        cloud.add_callback("POST", url(1), second)
-        work = batch(2, 2)
+        add_collect(cloud, 0)
+        cloud.add_callback("POST", url(1), first)
+        cloud.add_callback("POST", url(2), second)
+        work = batch(3, 2)
         work.collect()
-        assert [position["id"] for position in work.positions] == ["query-0", "query-1"]
+        assert [position["id"] for position in work.positions] == ["query-0", "query-1", "query-2"]
 
     @pytest.mark.parametrize("concurrency", [1, 3])
     def test_no_more_at_a_time(self, cloud, concurrency):
@@ -218,9 +220,10 @@ class TestCollect:
                 level.pop()
             return 202, {}, json.dumps({"id": "q", "status": "pending"})
 
-        for number in range(9):
+        add_collect(cloud, 0)
+        for number in range(1, 10):
             cloud.add_callback("POST", url(number), answer)
-        batch(9, concurrency).collect()
+        batch(10, concurrency).collect()
         assert max(levels) == concurrency
 
     @pytest.mark.parametrize("fault, outcome, said", FAULTS)
@@ -235,6 +238,12 @@ class TestCollect:
         work = batch(5, concurrency)
         work.collect()
         odd = work.positions[at]
+        if at == 0 and odd.get("error_code") == "APIGW.0301":
+            # Credentials that were never good are not tried again.
+            cloud.assert_all_requests_are_fired = False
+            assert [position["outcome"] for position in work.positions] == ["refused", *["unsent"] * 4]
+            assert sent(cloud) == {0: 1}
+            return
         assert [position for position in work.positions if position is not odd] == [started(number) for number in range(5) if number != at]
         assert (odd["job_id"], odd["outcome"]) == (job(at), outcome)
         assert said in odd["msg"]
@@ -324,8 +333,8 @@ class TestCollect:
         def answer(request):
             under_way.set()
             assert has_begun.wait(10)
-            workers[job(1)].join(10)
-            return 202, {"X-Request-Id": "request-0"}, json.dumps({"id": "query-0", "status": "pending"})
+            workers[job(2)].join(10)
+            return 202, {"X-Request-Id": "request-1"}, json.dumps({"id": "query-1", "status": "pending"})
 
         def fault(request):
             has_begun.set()
@@ -334,12 +343,61 @@ class TestCollect:
 
         has_begun = threading.Event()
         monkeypatch.setattr(DrsClient, "collect_position_async", collect)
-        cloud.add_callback("POST", url(0), answer)
-        cloud.add_callback("POST", url(1), fault)
-        work = batch(4, 2)
+        add_collect(cloud, 0)
+        cloud.add_callback("POST", url(1), answer)
+        cloud.add_callback("POST", url(2), fault)
+        work = batch(5, 2)
         work.collect()
-        assert work.positions[0] == started(0)
-        assert work.counts == {"pending": 1, "unsent": 3}
+        assert work.positions[:2] == [started(0), started(1)]
+        assert work.counts == {"pending": 2, "unsent": 3}
+
+    @pytest.mark.parametrize(
+        "fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 429}, "refused"), ({"status": 503}, "refused")]
+    )
+    def test_three_in_a_row_stop_the_rest(self, cloud, fault, outcome):
+        """Otherwise a cloud that is silent, or that throttles everything, would hold the task for hours."""
+        add_collect(cloud, 0)
+        for number in range(1, 6):
+            cloud.post(url(number), **fault)
+        cloud.assert_all_requests_are_fired = False
+        work = batch(9, 1, max_retries=1)
+        work.collect()
+        assert [position["outcome"] for position in work.positions] == ["pending", *[outcome] * 3, *["unsent"] * 5]
+        assert set(sent(cloud)) == {0, 1, 2, 3}
+
+    def test_lost_answers_now_and_then(self, cloud):
+        for number in range(8):
+            if number % 3:
+                cloud.post(url(number), body=LOST)
+            else:
+                add_collect(cloud, number)
+        work = batch(8, 1)
+        work.collect()
+        assert work.counts == {"pending": 3, "unknown": 5}
+
+    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (403, "APIGW.0307"), (401, "DRS.M00100")])
+    @pytest.mark.parametrize("given", [{}, USER])
+    def test_credentials_that_are_never_good(self, cloud, given, status, code):
+        """A few refusals lock a user or a key."""
+        for number in range(6):
+            cloud.post(url(number), status=status, json={"error_code": code})
+        add_login(cloud, NEW_TOKEN)
+        cloud.assert_all_requests_are_fired = False
+        work = batch(6, 6, max_retries=4, **given)
+        work.collect()
+        assert work.counts == {"refused": 1, "unsent": 5}
+        assert sent(cloud) == {0: 2 if given else 1}
+        with pytest.raises(HuaweiCloudError, match=f"refused .{code}.: {job(0)}; unsent: {job(1)}, "):
+            work.check_outcome()
+
+    def test_credentials_that_are_withdrawn(self, cloud):
+        add_collect(cloud, 0)
+        for number in range(1, 9):
+            cloud.post(url(number), status=401, json={"error_code": "APIGW.0301"})
+        cloud.assert_all_requests_are_fired = False
+        work = batch(9, 1)
+        work.collect()
+        assert work.counts == {"pending": 1, "refused": 3, "unsent": 5}
 
     def test_fault_of_ours(self, cloud, monkeypatch):
         """It is raised, and nothing more is sent."""
@@ -399,17 +457,24 @@ class TestCheck:
 
     @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
     def test_no_connection(self, cloud, fault):
-        """Two in a row mean that there is none."""
+        """Three in a row mean that there is none."""
         self.add_job(cloud, 0)
-        for number in (1, 2):
+        for number in (1, 2, 3):
             cloud.get(url(number, ""), body=fault)
-        work = batch(5, 1)
+        work = batch(6, 1)
         work.check()
-        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "unknown", "unsent", "unsent"]
-        assert all(position["msg"] for position in work.positions[1:3])
-        assert len(cloud.calls) == 3
-        with pytest.raises(HuaweiCloudError, match=f"4 of 5 jobs failed. unknown: {job(1)}, {job(2)}; unsent: {job(3)}, {job(4)}"):
+        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "unknown", "unknown", "unsent", "unsent"]
+        assert all(position["msg"] for position in work.positions[1:4])
+        assert len(cloud.calls) == 4
+        with pytest.raises(HuaweiCloudError, match=f"5 of 6 jobs failed. unknown: {job(1)}, {job(2)}, {job(3)}; unsent: {job(4)}, {job(5)}"):
             work.check_outcome()
+
+    def test_credentials_that_are_never_good(self, cloud):
+        cloud.get(url(0, ""), status=401, json={"error_code": "APIGW.0301"})
+        work = batch(6, 6)
+        work.check()
+        assert work.counts == {"refused": 1, "unsent": 5}
+        assert len(cloud.calls) == 1
 
     @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
     def test_lost_answers_now_and_then(self, cloud, fault):
@@ -480,8 +545,6 @@ class TestWait:
             {"body": "<html>"},
             {"json": {"status": "odd"}},
             {"json": {"status": "success"}},
-            {"body": LOST},
-            {"body": NO_CONNECTION},
         ],
     )
     @pytest.mark.parametrize("concurrency", [1, 3])
@@ -497,6 +560,40 @@ class TestWait:
         assert odd["msg"]
         assert sent(cloud, "GET") == Counter(range(4))
         assert sent(cloud) == Counter(range(4))
+
+    @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
+    def test_connection_comes_back(self, cloud, clock, fault):
+        work = self.collected(cloud, 5)
+        for number in range(5):
+            for _look in range(5):
+                cloud.get(url(number, "db-position"), body=fault)
+            add_result(cloud, number)
+        work.wait(300, 2)
+        assert work.positions == [found(number) for number in range(5)]
+        work.check_outcome()
+
+    def test_connection_stays_away(self, cloud):
+        work = self.collected(cloud, 2)
+        for number in range(2):
+            cloud.get(url(number, "db-position"), body=NO_CONNECTION)
+        work.wait(30, 2)
+        for position in work.positions:
+            assert (position["outcome"], "id" in position) == ("pending", True)
+            assert re.fullmatch(f"The query {position['id']} had no result within 30 seconds. GET .*: no connection: .* {READ_LATER}", position["msg"])
+
+    def test_credentials_are_withdrawn(self, cloud, clock):
+        """What was started is named, and nothing is waited for."""
+        cloud.assert_all_requests_are_fired = False
+        work = self.collected(cloud, 3, **USER)
+        for number in range(3):
+            cloud.get(url(number, "db-position"), status=401, json={"error_code": "APIGW.0301"})
+        cloud.post(LOGIN_URL, status=401)
+        work.wait(300, 2)
+        assert [(position["outcome"], position["id"]) for position in work.positions] == [("pending", f"query-{number}") for number in range(3)]
+        assert all(position["msg"].endswith(READ_LATER) for position in work.positions)
+        assert all("was not sent, because the credentials have been refused" in position["msg"] for position in work.positions[1:])
+        assert clock.pauses in ([], [2])
+        assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
 
     @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (400, "DRS.M01503"), (503, None)])
     def test_too_fast(self, cloud, status, code):
@@ -562,7 +659,7 @@ class TestOneSession:
     COUNT = 6
 
     def refuse_together(self, cloud, status=401):
-        """The first answers come when all requests are there."""
+        """The first goes alone, and is accepted. The answers to the next ones come when all of them are there."""
         together = threading.Barrier(self.COUNT)
         tokens = []
 
@@ -575,7 +672,8 @@ class TestOneSession:
             number = int(request.url.partition("/jobs/")[2][24:32])
             return 202, {"X-Request-Id": f"request-{number}"}, json.dumps({"id": f"query-{number}", "status": "pending"})
 
-        for number in range(self.COUNT):
+        add_collect(cloud, 0)
+        for number in range(1, self.COUNT + 1):
             cloud.add_callback("POST", url(number), answer)
         return tokens
 
@@ -587,9 +685,9 @@ class TestOneSession:
     def test_renewed_once(self, cloud, status):
         tokens = self.refuse_together(cloud, status)
         add_login(cloud, NEW_TOKEN)
-        work = batch(self.COUNT, self.COUNT, **USER)
+        work = batch(self.COUNT + 1, self.COUNT, **USER)
         work.collect()
-        assert work.positions == [started(number) for number in range(self.COUNT)]
+        assert work.positions == [started(number) for number in range(self.COUNT + 1)]
         assert self.logins(cloud) == 1
         assert Counter(tokens) == {TOKEN: self.COUNT, NEW_TOKEN: self.COUNT}
 
@@ -597,20 +695,20 @@ class TestOneSession:
         """Another login could lock the user."""
         tokens = self.refuse_together(cloud)
         cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
-        work = batch(self.COUNT, self.COUNT, max_retries=4, **USER)
+        work = batch(self.COUNT + 1, self.COUNT, max_retries=4, **USER)
         work.collect()
         assert self.logins(cloud) == 1
         assert tokens == [TOKEN] * self.COUNT
-        assert work.counts == {"refused": self.COUNT}
-        (message,) = {position["msg"] for position in work.positions}
+        assert work.counts == {"pending": 1, "refused": self.COUNT}
+        (message,) = {position["msg"] for position in work.positions[1:]}
         assert message.count("This was the login of user operator") == 1
         assert message.count("lock the user for 15 minutes") == 1
-        assert {position["error_msg"] for position in work.positions} == {"Wrong: ********"}
+        assert {position["error_msg"] for position in work.positions[1:]} == {"Wrong: ********"}
         check_nothing_shown(json.dumps(work.positions))
-        # Whoever comes later gets the same, without another try.
+        # Whoever comes later is told so, without another try.
         before = len(cloud.calls)
         work.collect()
-        assert {position["msg"] for position in work.positions} == {message}
+        assert message in work.positions[0]["msg"]
         assert len(cloud.calls) == before
 
     def test_advice_is_of_each_request(self, cloud):
@@ -620,7 +718,7 @@ class TestOneSession:
         drs = connect(**USER)
         errors = []
         for number in range(3):
-            with pytest.raises(ApiError) as caught:
+            with pytest.raises(HuaweiCloudError) as caught:
                 drs.collect_position_async(job(number), TIME)
             caught.value.advise(f"Advice {number}.")
             errors.append(caught.value)
@@ -643,7 +741,7 @@ class TestOneSession:
     def test_token_alone(self, cloud):
         """There is nothing to renew it with, so each gets what DRS said."""
         tokens = self.refuse_together(cloud)
-        work = batch(self.COUNT, self.COUNT)
+        work = batch(self.COUNT + 1, self.COUNT)
         work.collect()
-        assert {position["error_code"] for position in work.positions} == {"APIGW.0301"}
+        assert {position["error_code"] for position in work.positions[1:]} == {"APIGW.0301"}
         assert tokens == [TOKEN] * self.COUNT

@@ -412,9 +412,11 @@ class TestCollect:
         assert "may have accepted" not in str(caught.value)
 
     @pytest.mark.parametrize("status", [500, 502, 504])
-    def test_server_error(self, cloud, status):
-        cloud.post(COLLECT_URL, status=status)
-        with pytest.raises(ApiError, match="DRS may have accepted"):
+    @pytest.mark.parametrize("code", ["", "APIGW.0201"])
+    def test_server_error(self, cloud, status, code):
+        """It is not said that it can be tried again."""
+        cloud.post(COLLECT_URL, status=status, json={"error_code": code, "error_msg": "Backend timeout."})
+        with pytest.raises(ApiError, match="DRS may have accepted the request.* before you run this task again[.]$"):
             client(max_retries=4).collect_position_async(JOB_ID, TIME)
         assert len(cloud.calls) == 1
 

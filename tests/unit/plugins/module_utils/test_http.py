@@ -194,6 +194,13 @@ class TestRetries:
             assert isinstance(error, NoAnswerError)
             assert "0.1 seconds" in str(error)
 
+    def test_no_code_is_not_too_fast(self, clock):
+        """An IAM that sends an empty code has refused a login, and sending it again could lock the user."""
+        with responses.RequestsMock() as cloud:
+            cloud.post(URL, status=401, json={"error": {"code": "", "message": "Wrong."}})
+            failure("POST")
+            assert (len(cloud.calls), clock.pauses) == (1, [])
+
     @pytest.mark.parametrize("method", ["GET", "POST"])
     def test_lost_then_found(self, serve, method):
         server = serve(loopback.reset_after_request, loopback.answer(b'{"id": "1"}'))

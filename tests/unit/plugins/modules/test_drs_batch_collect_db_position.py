@@ -235,12 +235,13 @@ class TestCheckMode:
 
     def test_no_connection(self, cloud, module):
         """Not all of them are tried in vain."""
-        for number in (0, 1):
+        ids = [*IDS, IDS[0][:-1] + "x"]
+        for number in range(3):
             cloud.get(url(number, ""), body=NO_CONNECTION)
-        message, result = failed(module, {**ARGS, "concurrency": 1, "max_retries": 0}, check_mode=True)
-        assert result["counts"] == {"unknown": 2, "unsent": 1}
-        assert f"unsent: {IDS[2]}" in message
-        assert len(cloud.calls) == 2
+        message, result = failed(module, {**ARGS, "job_ids": ids, "concurrency": 1, "max_retries": 0}, check_mode=True)
+        assert result["counts"] == {"unknown": 3, "unsent": 1}
+        assert f"unsent: {ids[3]}" in message
+        assert len(cloud.calls) == 3
 
     def test_unfit(self, cloud, module):
         add_job(cloud, 0)
@@ -318,6 +319,8 @@ class TestInterrupted:
         }
         assert "was interrupted" in message
         assert len(cloud.calls) == 2
+        # Another one while the result is written would lose it.
+        assert {signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
 
     def test_while_waiting(self, cloud, module, clock, monkeypatch):
         def sleep(seconds):

@@ -96,10 +96,10 @@ class PositionBatch:
                     position.update(outcome=SUCCESS, position=result.position)
                 self._set_status(position, result.status)
             except HuaweiCloudError as error:
-                # A connection that is gone may come back.
+                # A connection that is gone may come back. The others are read all the same, so that none has to wait for those before it.
                 if is_passing(error, deadline) or isinstance(error, NoAnswerError):
                     troubles[position["id"]] = error
-                    return self._weight(error)
+                    return HOPELESS if error.credentials_refused else 0
                 error.advise(READ_LATER)
                 return self._note(position, error, PENDING)
             return 0

@@ -572,6 +572,16 @@ class TestWait:
         assert work.positions == [found(number) for number in range(5)]
         work.check_outcome()
 
+    def test_lost_answers_keep_nobody_waiting(self, cloud):
+        work = self.collected(cloud, 5, 1)
+        for number in range(3):
+            cloud.get(url(number, "db-position"), body=LOST)
+        for number in (3, 4):
+            add_result(cloud, number)
+        work.wait(30, 2)
+        assert work.positions[3:] == [found(3), found(4)]
+        assert work.counts == {"pending": 3, "success": 2}
+
     def test_connection_stays_away(self, cloud):
         work = self.collected(cloud, 2)
         for number in range(2):

@@ -158,7 +158,7 @@ class PositionBatch:
 
         The first one goes alone: if the credentials are wrong, several requests at a time could lock them.
 
-        :arg work: returns what L(_weight) says, or 0. As soon as this comes to ``HOPELESS`` without a 0 in between, the rest is left as it is.
+        :arg work: returns what :meth:`_weight` says, or 0. As soon as this comes to ``HOPELESS`` without a 0 in between, the rest is left as it is.
         :arg meanwhile: what a position says from when it is begun.
         """
         waiting = deque(positions)

@@ -6,31 +6,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from simulator.client import Simulator, simulator
+from simulator.fixtures import running, sim
+
+__all__ = ["running", "sim", "tarball"]
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Simulator]:
-    with simulator() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A simulator in its start state, which must not have broken its own contract when the test is over."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    running.reset()
-    yield running
-    assert "SIMULATOR.BUG" not in running.stderr
 
 
 @pytest.fixture(scope="session")

@@ -5,26 +5,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from simulator.client import Simulator, simulator
+from simulator.fixtures import running, sim
 
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Simulator]:
-    with simulator() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A simulator in its start state, which must not have broken its own contract when the test is over."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    running.reset()
-    yield running
-    assert "SIMULATOR.BUG" not in running.stderr
+__all__ = ["running", "sim"]

@@ -84,6 +84,7 @@ def play(sim: Simulator, options: dict[str, str], phases: dict[str, list[dict[st
     """All modules in some phases. The options come from a file, as they would from a vault."""
     given = {option: "{{ given." + option + " }}" for option in options}
     collect = {**given, "job_id": "{{ item }}", "reset_position_time": "2023-09-19T07:00:00Z", "wait": True, "max_retries": 0}
+    many = {**given, "job_ids": [JOB, UNKNOWN_JOB], "reset_position_time": "2023-09-19T07:00:00Z", "wait": True, "max_retries": 0}
     read = {**given, "job_id": JOB, "query_id": "0eacda0b-9422-4535-8b62-537d1833638b", "max_retries": 0}
     look = {**given, "job_id": JOB, "include": ["actions", "progress"], "max_retries": 0}
     tell = {**given, "job_id": JOB, "wait": True, "max_retries": 0}
@@ -94,6 +95,7 @@ def play(sim: Simulator, options: dict[str, str], phases: dict[str, list[dict[st
         tasks += [
             {"name": phase, "ansible.builtin.uri": control},
             {"name": "Collect", "huaweicloud.drs.drs_collect_db_position": collect, "loop": [JOB, UNKNOWN_JOB] if phase == "as usual" else [JOB]},
+            {"name": "Collect many", "huaweicloud.drs.drs_batch_collect_db_position": many},
             {"name": "Read", "huaweicloud.drs.drs_db_position_info": read},
             {"name": "Log in", "huaweicloud.drs.iam_token": {**given, "max_retries": 0}, "no_log": True},
             {"name": "Look", "huaweicloud.drs.drs_job_info": look},
@@ -223,6 +225,6 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, way: str) -> N
         assert "mysql-bin.000277:805" in said
         assert "DRS.10000010" in said
         assert "********" in said or "holds a secret" in said
-    assert len(results) >= 7 * len(phases)
+    assert len(results) >= 8 * len(phases)
     # The call that ends a job.
     assert [request["path"] for request in sim.requests() if request["path"].endswith("/stop")] == []

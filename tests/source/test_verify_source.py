@@ -22,7 +22,10 @@ from mysql_mimic.results import AllowedResult
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from simulator.client import Simulator, simulator  # noqa: E402
+from simulator.client import Simulator  # noqa: E402
+from simulator.fixtures import running, sim  # noqa: E402
+
+__all__ = ["running", "sim"]
 
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 PASSWORD = "Source-Passw0rd!"
@@ -62,12 +65,6 @@ def port() -> Iterator[int]:
     thread.join()
     server.close()
     loop.close()
-
-
-@pytest.fixture(scope="module")
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
 
 
 def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: str) -> tuple[int, str]:

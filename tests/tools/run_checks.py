@@ -37,15 +37,15 @@ for number in (signal.SIGINT, signal.SIGTERM):
 watchdog = threading.Timer(LIMIT, os.killpg, (nox.pid, signal.SIGKILL))
 watchdog.daemon = True
 watchdog.start()
-running = {}
+running = set()
 skipped = []
 notes = []
 for line in nox.stdout or ():
     print(line, end="", flush=True)
     if started := re.match(r"Starting session (\S+)\.\.\.$", line):
-        running[started[1]] = True
+        running.add(started[1])
     if ended := re.match(r"=+ \S+ (\S+): .* =+$", line):
-        running.pop(ended[1], None)
+        running.discard(ended[1])
     # antsibull-nox says so about a check that does not apply, too: then there are no files for it.
     if line.startswith("nox > Skip") and "(no files to process)" not in line:
         skipped.append(line.strip())
@@ -54,7 +54,7 @@ for line in nox.stdout or ():
 code = nox.wait()
 watchdog.cancel()
 if code == -signal.SIGKILL:
-    print(f"This took longer than {LIMIT} seconds. Still running were: {', '.join(running) or 'none'}")
+    print(f"This took longer than {LIMIT} seconds. Still running were: {', '.join(sorted(running)) or 'none'}")
 
 sessions = json.loads(REPORT.read_text(encoding="utf-8"))["sessions"] if REPORT.exists() else []
 passed = [session["signatures"][0] for session in sessions if session["result"] == "success"]

@@ -94,8 +94,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import JOB_STATUSES
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR, HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, list_tags
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, given_options, open_drs
 
 # Those that modules have as well. Here, they may be templates.
@@ -167,7 +167,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             raise AnsibleParserError("The Python library requests is missing.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
         drs = open_drs(self.params, self.given, secrets, ansible_version)
-        jobs, tags = drs.list_jobs(), drs.list_tags()
+        jobs, tags = list_jobs(drs), list_tags(drs)
         if tags is None:
             self.display.warning(f"{self.NAME}: This region does not publish the call that reads tags, so drs_tags is empty.")
         return [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]

@@ -13,8 +13,8 @@ import time
 import typing as t
 from collections import Counter, deque
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, PENDING, READ_LATER, SUCCESS, DrsClient, is_passing, no_position
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError, NoAnswerError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, PENDING, READ_LATER, SUCCESS, DrsClient, check_job_id, is_passing, no_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError, InputError, NoAnswerError
 
 # What has become of a job, beside the status of its query: it can be asked for, or the region does not tell whether; it was refused, an answer
 # is missing, or nothing was sent.
@@ -22,6 +22,19 @@ COLLECTABLE, UNCHECKED, REFUSED, UNKNOWN, UNSENT = "collectable", "unchecked", "
 _GOOD = (SUCCESS, PENDING, COLLECTABLE, UNCHECKED)
 # How many jobs in a row without an answer, or with too many requests, mean that it is the same for all.
 HOPELESS = 3
+
+
+def check_job_ids(values: list[str]) -> list[str]:
+    """Return the ids if each has the form of one, and none is there twice.
+
+    :raises InputError: when it is not so.
+    """
+    if not values:
+        raise InputError("job_ids is empty.")
+    twice = sorted(job_id for job_id, count in Counter(map(check_job_id, values)).items() if count > 1)
+    if twice:
+        raise InputError(f"job_ids must hold each job once: {', '.join(twice)}.")
+    return values
 
 
 class PositionBatch:

@@ -11,7 +11,6 @@ It knows HTTP, JSON and the shapes in which Huawei Cloud's services write errors
 
 from __future__ import annotations
 
-import html
 import ipaddress
 import json
 import os
@@ -23,7 +22,6 @@ import time
 import traceback
 import typing as t
 from base64 import b64encode
-from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
@@ -106,8 +104,7 @@ class BadAnswerError(HuaweiCloudError):
     """The server answered, but not with what its API promises."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """A successful answer: HTTP status, headers (names in any case), the JSON object of the body (empty if there was none)."""
 
     status: int
@@ -457,7 +454,7 @@ class HttpClient:
         text = content.decode("utf-8", "replace")
         title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
         if title:
-            text = html.unescape(title[1])
+            text = _unescape_html(title[1])
         elif re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
             text = "an HTML page without a title"
         return self.clean(text)
@@ -473,11 +470,18 @@ class HttpClient:
                 text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
         text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
         readings = {text}
-        for _depth in range(3):  # JSON in a URL in HTML, say
-            readings |= {read(reading) for reading in readings for read in (html.unescape, unquote, unquote_plus, _unescape_json)}
+        # Without one of these characters nothing is encoded. JSON in a URL in HTML would be in three ways.
+        for _depth in range(0 if set("&%+\\").isdisjoint(text) else 3):
+            readings |= {read(reading) for reading in readings for read in (_unescape_html, unquote, unquote_plus, _unescape_json)}
         if any(secret in reading for secret in secrets for reading in readings) or any(re.search(r"(?i)\bsignature=\w", reading) for reading in readings):
             return "(not shown, because it holds a secret)"
         return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:512]
+
+
+def _unescape_html(text: str) -> str:
+    from html import unescape  # Few answers need it, and its import takes its time.
+
+    return unescape(text)
 
 
 def _unescape_json(text: str) -> str:

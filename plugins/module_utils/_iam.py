@@ -17,7 +17,6 @@ import sys
 import threading
 import typing as t
 from copy import copy
-from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,8 +51,7 @@ EVERY_WAY = (
 )
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(t.NamedTuple):
     """What the user gave, or the environment in their place. See the options of the same names."""
 
     region: str | None = None
@@ -427,13 +425,12 @@ def identity(given: Credentials, auth_method: str = "auto", from_task: t.Collect
         them belongs to a way in, and none of them is completed from the environment, whose secret is that of another user or key.
     :raises InputError: when nothing is complete, or something cannot be right.
     """
-
-    for field in fields(given):
-        if not _is_text(getattr(given, field.name) or ""):
-            raise InputError(f"{field.name} is not valid UTF-8.")
+    for name, value in given._asdict().items():
+        if not _is_text(value or ""):
+            raise InputError(f"{name} is not valid UTF-8.")
     for options in (("project_id", "project_name"), *(way.OPTIONS for way in WAYS.values())):
         if set(options).intersection(from_task):
-            given = replace(given, **{option: None for option in options if option not in from_task})
+            given = given._replace(**{option: None for option in options if option not in from_task})
 
     if auth_method != "auto":
         chosen = WAYS[auth_method](given)

@@ -11,12 +11,12 @@ This is the only place that calls C(fail_json).
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
 import typing as t
 from contextlib import contextmanager
-from dataclasses import fields
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
@@ -131,7 +131,7 @@ def http_client(params: t.Mapping[str, t.Any], secrets: set[str], ansible_versio
 
 def who_is(params: t.Mapping[str, t.Any], auth_method: str, given: t.Collection[str]) -> Identity:
     """The way in that the shared options ask for. Those in I(given) are not from the environment."""
-    return identity(Credentials(**{field.name: params[field.name] for field in fields(Credentials)}), auth_method, given)
+    return identity(Credentials(**{name: params[name] for name in Credentials._fields}), auth_method, given)
 
 
 def open_drs(params: t.Mapping[str, t.Any], given: t.Collection[str], secrets: set[str], ansible_version: str, connections: int = 1) -> DrsClient:
@@ -155,6 +155,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     params: dict[str, t.Any]
 
     def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> None:
+        # What has been imported stays to the end. The collector need not look at it any more, which it would do last when Python ends.
+        gc.freeze()
         super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)

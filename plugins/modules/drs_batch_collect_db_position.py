@@ -210,8 +210,8 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_ids, parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch, check_job_ids
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 

@@ -143,8 +143,16 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import ACTIONS, check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    ACTIONS,
+    check_allowed,
+    execute_job_action,
+    job_action_request,
+    show_job,
+    wait_for_action,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -165,18 +173,18 @@ def main() -> None:
         module.check_wait()
         result.update(job_id=job_id, action=action)
         drs = module.connect()
-        before = drs.show_job(job_id)["status"]
+        before = show_job(drs, job_id)["status"]
         result.update(status_before=before, status=before, request_id=None)
 
-        if before not in ACTIONS[action].done and drs.check_allowed(job_id, action):
+        if before not in ACTIONS[action].done and check_allowed(drs, job_id, action):
             if module.check_mode:
-                result["request"] = drs.job_action_request(job_id, action)
+                result["request"] = job_action_request(drs, job_id, action)
             else:
-                result["request_id"] = drs.execute_job_action(job_id, action)
+                result["request_id"] = execute_job_action(drs, job_id, action)
             result["changed"] = True
         if wait:
             try:
-                result["status"] = drs.wait_for_action(job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"])
+                result["status"] = wait_for_action(drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"])
             except HuaweiCloudError as error:
                 error.advise(f"Look at the job before you tell it to {action} again.")
                 raise

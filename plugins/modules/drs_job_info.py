@@ -193,7 +193,8 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import JOB_STATUSES, check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, show_actions, show_job, show_progress
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -212,14 +213,14 @@ def main() -> None:
     with module.failing_with(result):
         job_id = check_job_id(params["job_id"]) if params["job_id"] else None
         drs = module.connect()
-        jobs: list[dict[str, t.Any]] = [drs.show_job(job_id)] if job_id else drs.list_jobs(params["name"])
+        jobs: list[dict[str, t.Any]] = [show_job(drs, job_id)] if job_id else list_jobs(drs, params["name"])
         if params["name"] and len(jobs) > 1:
             module.warn(f"{len(jobs)} jobs have the name {params['name']}.")
         for key in ("engine_type", "status"):
             jobs = [job for job in jobs if not params[key] or job[key] in params[key]]
         for job in jobs:
             for part in params["include"] or ():
-                job[part] = {"actions": drs.show_actions, "progress": drs.show_progress}[part](job["id"])
+                job[part] = {"actions": show_actions, "progress": show_progress}[part](drs, job["id"])
     module.exit_json(jobs=jobs, **result)
 
 

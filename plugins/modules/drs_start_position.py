@@ -144,7 +144,15 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_gtid_set, check_job_id, check_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    check_gtid_set,
+    check_position,
+    show_actions,
+    show_job,
+    start_position_request,
+    update_start_position,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -159,12 +167,12 @@ def main() -> None:
         result.update(job_id=job_id, **target)
         drs = module.connect()
         if module.check_mode:
-            job = {**drs.show_job(job_id), "actions": drs.show_actions(job_id)}
+            job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
                 module.warn(f"Job {job_id} is of task type {job['task_type'][:50]!r}. DRS offers to set the position of INCR_TRANS jobs only.")
-            result.update(request_id=None, job=job, request=drs.start_position_request(job_id, position, gtid_set))
+            result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))
         else:
-            result["request_id"] = drs.update_start_position(job_id, position, gtid_set)
+            result["request_id"] = update_start_position(drs, job_id, position, gtid_set)
     module.exit_json(changed=True, diff={"before": {}, "after": target}, **result)
 
 

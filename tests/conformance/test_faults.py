@@ -51,6 +51,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _dr
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import execute_job_action, list_jobs, show_actions, update_start_position
 
 PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
@@ -604,10 +605,10 @@ def test_fault(request: pytest.FixtureRequest, clock: Clock, row: Row, call: str
             "read": lambda: drs.show_position_result(JOB, target.query).position,
             "login": lambda: who.authenticate(http) or who.project_id,
             # A request id, if the answer has one.
-            "action": lambda: drs.execute_job_action(JOB, "retry") or REQUEST_ID,
-            "start": lambda: drs.update_start_position(JOB, POSITION) or REQUEST_ID,
-            "jobs": lambda: [job["id"] for job in drs.list_jobs()],
-            "actions": lambda: drs.show_actions(JOB)["available_actions"],
+            "action": lambda: execute_job_action(drs, JOB, "retry") or REQUEST_ID,
+            "start": lambda: update_start_position(drs, JOB, POSITION) or REQUEST_ID,
+            "jobs": lambda: [job["id"] for job in list_jobs(drs)],
+            "actions": lambda: show_actions(drs, JOB)["available_actions"],
         }
         if target.warm_up:
             target.warm_up(calls["read" if call in CHANGING else call])

@@ -19,6 +19,10 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity
+
 COLLECTION = pathlib.Path(__file__).parents[2]
 REGION = "eu-west-101"
 IAM = "https://iam.eu-west-101.myhuaweicloud.eu"
@@ -215,3 +219,8 @@ def execute(path, name):
     module = types.ModuleType(name)
     exec(_compiled(pathlib.Path(path)), module.__dict__)
     return module
+
+
+def client(endpoint=DRS, language="en-us", max_retries=0):
+    http = HttpClient(timeout=10, max_retries=max_retries, secrets={TOKEN})
+    return DrsClient(Session(http, TokenIdentity(Credentials(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)

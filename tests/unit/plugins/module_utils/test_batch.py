@@ -15,8 +15,8 @@ import pytest
 import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ReadTimeoutError
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import READ_LATER, DrsClient, check_job_ids, is_passing, no_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch, check_job_ids
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import READ_LATER, DrsClient, is_passing, no_position
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
@@ -104,36 +104,6 @@ class TestJobIds:
     def test_form(self, wrong):
         with pytest.raises(InputError, match="36 letters"):
             check_job_ids([job(1), wrong])
-
-
-class TestTags:
-    def test_pages(self, cloud):
-        pages = [
-            [{"resource_id": job(0), "tags": [{"key": "shard", "value": "1"}, {"key": "empty", "value": ""}, {"key": "none"}]}, {"resource_id": job(1)}],
-            [{"resource_id": job(2), "tags": None}, {"tags": []}, "odd", {"resource_id": 3}],
-        ]
-        for page in pages:
-            cloud.post(TAGS_URL, json={"resources": page, "total_count": 6})
-        assert connect().list_tags() == {job(0): {"shard": "1", "empty": "", "none": ""}, job(1): {}, job(2): {}}
-        assert [call.request.params for call in cloud.calls] == [{"limit": "1000", "offset": offset} for offset in ("0", "2")]
-        assert [json.loads(call.request.body) for call in cloud.calls] == [{}, {}]
-
-    @pytest.mark.parametrize("total", [None, 99, "2"])
-    def test_no_total(self, cloud, total):
-        """It ends with a page that brings nothing new."""
-        for _page in range(2):
-            cloud.post(TAGS_URL, json={"resources": [{"resource_id": job(0), "tags": ["odd"]}], "total_count": total})
-        assert connect().list_tags() == {job(0): {}}
-
-    @pytest.mark.parametrize("body", [{}, {"resources": None}, {"resources": [], "total_count": 0}])
-    def test_none(self, cloud, body):
-        cloud.post(TAGS_URL, json=body)
-        assert connect().list_tags() == {}
-
-    def test_bad_answer(self, cloud):
-        cloud.post(TAGS_URL, json={"resources": {"a": 1}})
-        with pytest.raises(BadAnswerError, match="no list of resources"):
-            connect().list_tags()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 import sys
-from dataclasses import fields
 from urllib.parse import urlsplit
 
 import pytest
@@ -355,7 +354,7 @@ class TestTaskBeforeEnvironment:
         with pytest.raises(InputError, match="project_id"):
             choose({"project_name": "mine"}, TOKEN_OF_MINE)
 
-    @pytest.mark.parametrize("name", [field.name for field in fields(Credentials)])
+    @pytest.mark.parametrize("name", Credentials._fields)
     @pytest.mark.parametrize("auth_method", ["auto", "password"])
     def test_bytes_that_are_no_text(self, name, auth_method):
         """So they come out of the environment."""

@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECT_URL,
+    COLLECTION,
     JOB_ID,
     JOB_URL,
     LOGIN_URL,
@@ -69,6 +75,18 @@ class TestDocumentation:
             "wait_timeout": 300,
             "wait_sleep": 2,
         }
+
+
+def test_imports():
+    """What a task imports is compiled each time, so the module takes no more of the collection than its call needs, and no SDK."""
+    name = "ansible_collections.huaweicloud.drs.plugins.modules.drs_collect_db_position"
+    code = f"import json, sys, {name}; print(json.dumps([name for name in sys.modules if 'huaweicloud' in name]))"
+    path = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    found = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True)
+    assert {found.rpartition(".")[2] for found in json.loads(found.stdout)} == {
+        *("huaweicloud", "drs", "plugins", "modules", "drs_collect_db_position"),
+        *("module_utils", "_module", "_drs", "_iam", "_http"),
+    }
 
 
 class TestPlain:

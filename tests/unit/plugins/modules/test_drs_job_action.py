@@ -8,7 +8,7 @@ import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import BROKEN, JOB_STATUSES
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import BROKEN, JOB_STATUSES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
     ACTIONS_URL,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import JOB_STATUSES
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTIONS_URL,
     JOB_ID,

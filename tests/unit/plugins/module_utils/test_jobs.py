@@ -1,0 +1,889 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import ADVICE, DrsClient, StillPendingError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HuaweiCloudError, InputError, NoAnswerError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    ACTIONS,
+    BROKEN,
+    JOB_STATUSES,
+    PAGE,
+    RUNNING,
+    check_allowed,
+    check_gtid_set,
+    check_position,
+    execute_job_action,
+    job_action_request,
+    list_jobs,
+    list_tags,
+    show_actions,
+    show_job,
+    show_progress,
+    start_position_request,
+    update_start_position,
+    wait_for_action,
+)
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACTION_URL,
+    ACTIONS_URL,
+    DRS,
+    JOB_ID,
+    JOB_URL,
+    JOBS_URL,
+    POSITION,
+    PROJECT_ID,
+    REQUEST_ID,
+    START_URL,
+    TOKEN,
+    add_action,
+    add_actions,
+    add_jobs,
+    add_start,
+    add_status,
+    bodies,
+    client,
+    job_id,
+    listed,
+    sent,
+)
+
+UUID = "4350aee0-56b5-11ee-8c99-0242ac120002"
+
+
+@pytest.fixture
+def drs():
+    return client()
+
+
+class TestValues:
+    def test_bad_job_id(self, drs, cloud):
+        for call in (
+            partial(show_job, drs),
+            partial(show_progress, drs),
+            partial(show_actions, drs),
+            lambda job_id: check_allowed(drs, job_id, "pause"),
+            lambda job_id: execute_job_action(drs, job_id, "pause"),
+            lambda job_id: wait_for_action(drs, job_id, "pause", None, 10, 1),
+            lambda job_id: update_start_position(drs, job_id, POSITION),
+        ):
+            with pytest.raises(InputError, match="job_id"):
+                call(f"{JOB_ID[:-3]}/..")
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize(
+        "value",
+        [POSITION, "x.000:0", "a.b.c.00000000000000000000:00000000000000000000"]
+        + [f"{'x' * 60}.{'1' * 20}:{'2' * 18}", f"{'x' * 60}.123:{'2' * 20}", "\u00f6!$%()*+,-;=?@[]^_`{|}~#.123:4"],
+    )
+    def test_position(self, value):
+        assert check_position(value) == value
+
+    @pytest.mark.parametrize(
+        "value",
+        ["", "mysql-bin.000277", "mysql-bin:805", ".000277:805", "mysql-bin.000277:", "mysql-bin.:805", "mysql-bin000277:805", "000277:805"]
+        + ["mysql-bin.77:805", f"mysql-bin.{'7' * 21}:805", f"mysql-bin.000277:{'8' * 21}", f"{'x' * 61}.000277:805", f"{'x' * 60}.{'1' * 20}:{'2' * 19}"]
+        + [f"mysql{char}bin.000277:805" for char in "<>&:\"\\'/ \n\t\x00\x1b\x7f\u00a0\u2028\u3000\ud800"]
+        + [f"{POSITION}\n", f" {POSITION}", f"{POSITION} ", f"{POSITION},", "mysql-bin.000277:-805", "mysql-bin.000277:8e5", "mysql-bin.000277:805.0"]
+        + ["mysql-bin.00027\N{ARABIC-INDIC DIGIT TWO}:805", "mysql-bin.000277:80\N{FULLWIDTH DIGIT FIVE}", "x" * 9999],
+    )
+    def test_bad_position(self, value):
+        with pytest.raises(InputError, match="^position .*mysql-bin.000277:805") as caught:
+            check_position(value)
+        assert str(caught.value).isprintable()
+        # An escape may stand for each of the characters that are shown.
+        assert len(str(caught.value)) < 200 + 128 * 6
+
+    digits = st.text("0123456789", max_size=22)
+    nearly = st.tuples(st.text(st.characters() | st.sampled_from("ab.-_:<>&'/ "), max_size=62), digits, digits).map("{0[0]}.{0[1]}:{0[2]}".format)
+
+    @given(st.text() | nearly)
+    def test_any_position(self, value):
+        stem, colon, offset = value.rpartition(":")
+        name, dot, number = stem.rpartition(".")
+        good = (
+            colon + dot == ":."
+            and (1 <= len(name) <= 60 and 3 <= len(number) <= 20 and 1 <= len(offset) <= 20 and len(value) <= 100)
+            and set(number + offset) <= set("0123456789")
+            and not set(name) & set("<>&:\"\\'/")
+            and all(char.isprintable() and not char.isspace() for char in name)
+        )
+        try:
+            assert check_position(value) == value
+            assert good
+        except InputError as error:
+            assert not good
+            assert str(error).isprintable()
+
+    @pytest.mark.parametrize(
+        "value, sent",
+        [
+            (f"{UUID}:1-77", f"{UUID}:1-77"),
+            (f"{UUID}:1-77,\n{UUID}:1-3:7\r\n", f"{UUID}:1-77,{UUID}:1-3:7"),
+            (f"\t{UUID} : 1 -\u00a077\n", f"{UUID}:1-77"),
+            ("x", "x"),
+            ("x" * 2048, "x" * 2048),
+            (" \n".join("x" * 2048), "x" * 2048),
+        ],
+    )
+    def test_gtid_set(self, value, sent):
+        assert check_gtid_set(value) == sent
+
+    @pytest.mark.parametrize(
+        "value", ["", " ", "\n", "x" * 2049, "x" * 99999] + [f"{UUID}:1{char}" for char in "<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"]
+    )
+    def test_bad_gtid_set(self, value):
+        with pytest.raises(InputError, match="^gtid_set .*2048") as caught:
+            check_gtid_set(value)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+        assert f"has {len(value.strip())} " in str(caught.value)
+
+    @given(st.text() | st.text(st.characters(min_codepoint=9, max_codepoint=127)) | st.text("0123456789abcdef-:, \n", max_size=3000))
+    def test_any_gtid_set(self, value):
+        line = "".join(char for char in value if not char.isspace())
+        good = 1 <= len(line) <= 2048 and set(line) <= set(map(chr, range(33, 127))) - set("<>&\"\\'/")
+        try:
+            assert check_gtid_set(value) == line
+            assert good
+        except InputError as error:
+            assert not good
+            assert str(error).isprintable()
+
+
+class TestConstants:
+    """What the pages of the API say, written a second time."""
+
+    def test_statuses(self):
+        assert len(JOB_STATUSES) == len(set(JOB_STATUSES)) == 29
+        assert RUNNING == {"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"}
+        assert RUNNING | BROKEN < set(JOB_STATUSES)
+        assert BROKEN == {
+            "CREATE_FAILED",
+            "START_JOB_FAILED",
+            "FULL_TRANSFER_FAILED",
+            "INCRE_TRANSFER_FAILED",
+            "RELEASE_RESOURCE_STARTED",
+            "RELEASE_RESOURCE_FAILED",
+            "RELEASE_RESOURCE_COMPLETE",
+            "REBUILD_NODE_FAILED",
+            "CHANGE_JOB_FAILED",
+            "CHILD_TRANSFER_FAILED",
+            "NODE_UPGRADE_FAILED",
+            "DELETED",
+        }
+
+    def test_actions(self):
+        assert {name: (action.sent, action.listed) for name, action in ACTIONS.items()} == {
+            "start": ("start", "START"),
+            "pause": ("stop", "PAUSE"),
+            "retry": ("restart", "RETRY"),
+            "reset": ("reset", "RESET"),
+        }
+
+    def test_where_actions_lead(self):
+        for name, action in ACTIONS.items():
+            assert action.leads_to == ({"PAUSING"} if name == "pause" else RUNNING)
+            assert action.done == {"pause": {"PAUSING"}, "reset": set()}.get(name, RUNNING | {"STARTJOBING"})
+            assert not action.leads_to & BROKEN
+
+
+class TestJobs:
+    FACTS = {"name": "job-0", "status": "INCRE_TRANSFER_STARTED", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS", "parent_id": None}
+
+    @pytest.fixture(autouse=True)
+    def _ends(self, monkeypatch):
+        """A list that is asked for without end fails its test, and does not hang it."""
+        request, calls = DrsClient.request, []
+
+        def counted(*args, **kwargs):
+            calls.append(args)
+            assert len(calls) < 3000
+            return request(*args, **kwargs)
+
+        monkeypatch.setattr(DrsClient, "request", counted)
+
+    def test_request(self, cloud, drs):
+        add_jobs(cloud, listed())
+        assert list_jobs(drs) == [{"id": job_id(0), **self.FACTS}]
+        request = cloud.calls[0].request
+        assert (request.method, request.url) == ("GET", f"{JOBS_URL}?job_type=sync&offset=0&limit={PAGE}")
+        assert request.headers["X-Auth-Token"] == TOKEN
+        assert request.headers["X-Language"] == "en-us"
+
+    def test_name_is_quoted(self, cloud, drs):
+        add_jobs(cloud)
+        assert list_jobs(drs, "a b&c=\u00f6/?#") == []
+        assert cloud.calls[0].request.url.endswith("&name=a%20b%26c%3D%C3%B6%2F%3F%23")
+
+    @pytest.mark.parametrize("name", ["job-1", "job-11", "JOB-1", "job-", "ob-1", "job-1 ", "job-1,job-11"])
+    def test_name_in_full(self, cloud, drs, name):
+        add_jobs(cloud, *(listed(number) for number in range(12)), listed(99, name="job-1"))
+        assert [job["id"] for job in list_jobs(drs, name)] == {"job-1": [job_id(1), job_id(99)], "job-11": [job_id(11)]}.get(name, [])
+
+    def test_name_beyond_the_first_page(self, cloud, drs):
+        add_jobs(cloud, *(listed(number, name=f"job-1-of-{number}") for number in range(60)), listed(99, name="job-1"))
+        assert [job["id"] for job in list_jobs(drs, "job-1")] == [job_id(99)]
+        assert all("&name=job-1" in call.request.url for call in cloud.calls)
+
+    def test_nothing_that_is_not_asked_for(self, cloud, drs):
+        for name in (None, ""):
+            add_jobs(cloud)
+            list_jobs(drs, name)
+        assert [call.request.url.partition("?")[2] for call in cloud.calls] == [f"job_type=sync&offset=0&limit={PAGE}"] * 2
+
+    @pytest.mark.parametrize("page", [1, 7, 50, 1000])
+    @pytest.mark.parametrize("count", [0, 1, 7, 49, 50, 51, 100, 101, 137])
+    def test_pages(self, cloud, drs, page, count):
+        """Whatever DRS hands out at once, nothing is left out, and nothing asked for in vain."""
+        add_jobs(cloud, *map(listed, range(count)), page=page)
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(count)]
+        assert len(cloud.calls) == max(1, -(-count // min(page, 50)))
+
+    @pytest.mark.parametrize("total", [{"total": None, "total_count": None}, {"total": "137"}, {"total": 138}, {"total": 10**30}, {"total": [137]}])
+    @pytest.mark.parametrize("page", [7, 50])
+    def test_total_that_does_not_help(self, cloud, drs, page, total):
+        add_jobs(cloud, *map(listed, range(137)), page=page, **total)
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(137)]
+        # One more, which brings nothing.
+        assert len(cloud.calls) == -(-137 // page) + 1
+
+    def test_without_a_total(self, cloud, drs):
+        cloud.get(JOBS_URL, json={"jobs": [listed(1)]})
+        cloud.get(JOBS_URL, json={"jobs": []})
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(1)]
+        assert len(cloud.calls) == 2
+
+    @pytest.mark.parametrize("total", [-1, 0, 1])
+    def test_total_too_small(self, cloud, drs, total):
+        """What came is not thrown away."""
+        add_jobs(cloud, *map(listed, range(3)), total=total)
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(0), job_id(1), job_id(2)]
+
+    @pytest.mark.parametrize("total", [{}, {"total_count": 10**6}])
+    def test_same_page_for_ever(self, cloud, drs, total):
+        cloud.get(JOBS_URL, json={"jobs": [listed(number) for number in range(50)], **total})
+        assert len(list_jobs(drs)) == 50
+        assert len(cloud.calls) == 2
+
+    def test_seen_twice(self, cloud, drs):
+        """A job that is made between two pages moves the others on."""
+        cloud.get(JOBS_URL, json={"total_count": 4, "jobs": [listed(3), listed(2)]})
+        cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(2, status="PAUSING"), listed(1)]})
+        cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(0)]})
+        assert [(job["id"], job["status"][0]) for job in list_jobs(drs)] == [(job_id(number), "I") for number in (3, 2, 1, 0)]
+        assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "2", "4"]
+
+    def test_twice_in_a_page(self, cloud, drs):
+        add_jobs(cloud, listed(1), listed(1), listed(2))
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(1), job_id(2)]
+
+    def test_children(self, cloud, drs):
+        """Those of each job come behind it. The number that DRS tells is of those that stand by themselves."""
+        parts = [listed(11), listed(12, name=None, children=None)]
+        add_jobs(cloud, listed(1, children=parts), listed(2, children=None), {"id": job_id(3)})
+        assert [(job["id"], job["parent_id"]) for job in list_jobs(drs)] == [
+            (job_id(1), None),
+            (job_id(11), job_id(1)),
+            (job_id(12), job_id(1)),
+            (job_id(2), None),
+            (job_id(3), None),
+        ]
+        assert len(cloud.calls) == 1
+
+    def test_children_count_for_the_pages_by_their_parents(self, cloud, drs):
+        add_jobs(cloud, *(listed(number, children=[listed(100 + number)]) for number in range(60)))
+        assert len(list_jobs(drs)) == 120
+        assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "50"]
+
+    def test_name_of_a_child(self, cloud, drs):
+        add_jobs(cloud, listed(1, name="job-11-and-more", children=[listed(11)]))
+        (job,) = list_jobs(drs, "job-11")
+        assert (job["id"], job["parent_id"]) == (job_id(11), job_id(1))
+
+    @pytest.mark.parametrize("value", [None, "", 5, ["x"], {"x": 1}])
+    def test_odd_facts(self, cloud, drs, value):
+        add_jobs(cloud, listed(0, **dict.fromkeys(["status", "engine_type", "task_type"], value)))
+        assert list_jobs(drs) == [{"id": job_id(0), **dict.fromkeys(self.FACTS), "name": "job-0"}]
+
+    @pytest.mark.parametrize("body", [{"jobs": [], "total_count": 0}, {"jobs": None, "total_count": 0}, {"total_count": 0}, {"jobs": []}])
+    def test_none(self, cloud, drs, body):
+        cloud.get(JOBS_URL, json=body)
+        assert list_jobs(drs) == []
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"jobs": None},
+            {"jobs": None, "total_count": None},
+            {"jobs": None, "total_count": 1},
+            {"jobs": None, "total_count": "0"},
+            {"jobs": {}, "total_count": 0},
+            {"jobs": "", "total_count": 0},
+            {"jobs": 0, "total_count": 0},
+            {"jobs": {"id": JOB_ID}, "total_count": 1},
+            {"job": [{"id": JOB_ID}]},
+        ],
+    )
+    def test_no_list(self, cloud, drs, body):
+        cloud.get(JOBS_URL, json=body, headers={"X-Request-Id": "r1"})
+        with pytest.raises(BadAnswerError, match=r"no list of jobs \(request id r1\)") as caught:
+            list_jobs(drs)
+        assert (caught.value.http_status, caught.value.request_id) == (200, "r1")
+
+    NO_JOBS = [None, "text", 5, True, [], [JOB_ID], {}, {"name": "x"}, {"id": None}, {"id": 5}, {"id": [JOB_ID]}]
+
+    @pytest.mark.parametrize("entry", NO_JOBS)
+    @pytest.mark.parametrize("where", ["first", "last", "child"])
+    def test_entry_without_an_id(self, cloud, drs, where, entry):
+        jobs = {"first": [entry, listed()], "last": [listed(), entry], "child": [listed(0, children=[listed(1), entry])]}[where]
+        cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
+        with pytest.raises(BadAnswerError, match="a job without an id"):
+            list_jobs(drs)
+
+    @pytest.mark.parametrize("children", ["text", 5, True, {"id": JOB_ID}])
+    def test_children_that_are_no_list(self, cloud, drs, children):
+        cloud.get(JOBS_URL, json={"jobs": [listed(0, children=children)], "total_count": 1})
+        with pytest.raises(BadAnswerError, match="job"):
+            list_jobs(drs)
+
+    @pytest.mark.parametrize("children", [None, [], {}, "", 0, False])
+    def test_no_children(self, cloud, drs, children):
+        add_jobs(cloud, listed(0, children=children))
+        assert len(list_jobs(drs)) == 1
+
+    def test_refused_on_a_later_page(self, cloud, drs):
+        """Half of a list would look like all of it."""
+        cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 2})
+        cloud.get(JOBS_URL, status=403, json={"error_code": "DRS.M00102", "error_msg": "No permission."})
+        with pytest.raises(ApiError, match="DRS FullAccess"):
+            list_jobs(drs)
+
+    def test_lost_answer_is_asked_for_again(self, cloud):
+        cloud.get(JOBS_URL, status=502)
+        add_jobs(cloud, listed())
+        assert len(list_jobs(client(max_retries=1))) == 1
+        assert len(cloud.calls) == 2
+
+    entries = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda values: st.lists(values, max_size=3))
+    likely = st.fixed_dictionaries(
+        {"id": st.sampled_from([JOB_ID, job_id(1), "", None])}, optional={"name": entries, "children": st.lists(entries, max_size=2)}
+    )
+    bodies = st.dictionaries(st.sampled_from(["jobs", "total_count"]), st.lists(likely | entries, max_size=4) | entries)
+
+    @given(bodies)
+    def test_any_answer(self, body):
+        with responses.RequestsMock() as cloud:
+            cloud.get(JOBS_URL, json=body)
+            try:
+                jobs = list_jobs(client())
+            except BadAnswerError:
+                return
+            assert len({job["id"] for job in jobs}) == len(jobs)
+            assert all(set(job) == {"id", *self.FACTS} for job in jobs)
+
+
+class TestShowJob:
+    def test_request(self, cloud, drs):
+        add_status(cloud, "PAUSING")
+        assert show_job(drs, JOB_ID) == {
+            "id": JOB_ID,
+            "name": "orders-to-dws",
+            "status": "PAUSING",
+            "engine_type": "mysql-to-dws",
+            "task_type": "INCR_TRANS",
+            "parent_id": None,
+        }
+        assert cloud.calls[0].request.url == f"{JOB_URL}?type=detail"
+
+    def test_part_of_another(self, cloud, drs):
+        cloud.get(JOB_URL, json={"job": {"id": "of no account", "master_job_id": job_id(1), "status": "PAUSING"}})
+        job = show_job(drs, JOB_ID)
+        assert (job["id"], job["parent_id"], job["status"], job["name"]) == (JOB_ID, job_id(1), "PAUSING", None)
+
+    @pytest.mark.parametrize("value", [None, "", [], 5, "text"])
+    def test_odd_base_info(self, cloud, drs, value):
+        cloud.get(JOB_URL, json={"job": {"base_info": value, "status": 5, "master_job_id": ""}})
+        assert show_job(drs, JOB_ID) == {**dict.fromkeys(["name", "status", "engine_type", "task_type", "parent_id"]), "id": JOB_ID}
+
+    @pytest.mark.parametrize("body", [{}, {"job": None}, {"job": []}])
+    def test_no_job(self, cloud, drs, body):
+        cloud.get(JOB_URL, json=body)
+        for read in (partial(show_job, drs), partial(show_progress, drs)):
+            with pytest.raises(BadAnswerError, match="described no job"):
+                read(JOB_ID)
+
+
+class TestProgress:
+    def test_request(self, cloud, drs):
+        cloud.get(JOB_URL, json={"job": {"progress_info": {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": "2", "progress": "100"}}})
+        assert show_progress(drs, JOB_ID) == {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": 2}
+        assert cloud.calls[0].request.url == f"{JOB_URL}?type=progress"
+
+    @pytest.mark.parametrize(
+        "delay, seconds",
+        [("0", 0), (0, 0), (17, 17), ("017", 17), ("9" * 18, 10**18 - 1)]
+        + [(delay, None) for delay in (None, "", "-1", -1, "1.5", 2.0, True, "2s", " 2", "2\n", "9" * 19, [2], {}, "\N{ARABIC-INDIC DIGIT TWO}")],
+    )
+    def test_delay(self, cloud, drs, delay, seconds):
+        cloud.get(JOB_URL, json={"job": {"progress_info": {"incr_trans_delay": delay}}})
+        assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": seconds}
+
+    @pytest.mark.parametrize("job", [{}, {"progress_info": None}, {"progress_info": "100"}, {"progress_info": []}, {"progress_info": {}}])
+    def test_none(self, cloud, drs, job):
+        cloud.get(JOB_URL, json={"job": job})
+        assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": None}
+
+
+class TestAllowed:
+    def test_request(self, cloud, drs):
+        add_actions(cloud, "PAUSE", current_action="START")
+        assert show_actions(drs, JOB_ID) == {"available_actions": ["PAUSE"], "unavailable_actions": ["START", "RETRY", "RESET"], "current_action": "START"}
+        assert (cloud.calls[0].request.method, cloud.calls[0].request.url) == ("GET", ACTIONS_URL)
+
+    @pytest.mark.parametrize("more", [{}, {"unavailable_actions": None, "current_action": None}, {"unavailable_actions": [], "current_action": ""}])
+    def test_none(self, cloud, drs, more):
+        cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": [], **more}})
+        assert show_actions(drs, JOB_ID) == {"available_actions": [], "unavailable_actions": [], "current_action": None}
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"available_actions": ["PAUSE"]}]
+        + [{"job_action": value} for value in (None, [], "PAUSE", ["PAUSE"], {}, {"unavailable_actions": ["PAUSE"]})]
+        + [{"job_action": {"available_actions": value}} for value in (None, "PAUSE", {"PAUSE": True}, 5)],
+    )
+    def test_no_list(self, cloud, drs, body):
+        cloud.get(ACTIONS_URL, json=body)
+        for read in (partial(show_actions, drs), lambda job_id: check_allowed(drs, job_id, "pause")):
+            with pytest.raises(BadAnswerError, match="named no actions that the job allows"):
+                read(JOB_ID)
+
+    @pytest.mark.parametrize("value", [5, True, "PAUSE", {"PAUSE": 1}])
+    def test_odd_list_of_what_is_not_allowed(self, cloud, drs, value):
+        """Nothing depends on it, so it stops nothing."""
+        add_actions(cloud, "PAUSE", unavailable_actions=value)
+        assert show_actions(drs, JOB_ID) == {"available_actions": ["PAUSE"], "unavailable_actions": [], "current_action": None}
+
+    @pytest.mark.parametrize("action, listed_as", [("start", "START"), ("pause", "PAUSE"), ("retry", "RETRY"), ("reset", "RESET")])
+    def test_allowed(self, cloud, drs, action, listed_as):
+        add_actions(cloud, "CREATE", listed_as, "DELETE")
+        assert check_allowed(drs, JOB_ID, action) is True
+        assert sent(cloud) == [("GET", ACTIONS_URL)]
+
+    @pytest.mark.parametrize("action, listed_as", [("start", "START"), ("pause", "PAUSE"), ("retry", "RETRY"), ("reset", "RESET")])
+    @pytest.mark.parametrize("allowed", [False, True])
+    def test_under_way(self, cloud, drs, action, listed_as, allowed):
+        """What the job is doing it need not be told, unless DRS says that it may be."""
+        add_actions(cloud, "DELETE", *([listed_as] if allowed else []), current_action=listed_as)
+        assert check_allowed(drs, JOB_ID, action) is allowed
+
+    @pytest.mark.parametrize("current", ["START", "RESTART", "STOP", "pause", "retry", "PAUSED", None, "", 5, ["RETRY"]])
+    def test_something_else_under_way(self, cloud, drs, current):
+        add_actions(cloud, "PAUSE", current_action=current)
+        with pytest.raises(HuaweiCloudError, match="does not allow retry now.*it allows pause"):
+            check_allowed(drs, JOB_ID, "retry")
+
+    @pytest.mark.parametrize(
+        "available, named",
+        [
+            ([], "none"),
+            (["DELETE", "FREE_RESOURCE"], "none"),
+            (["START"], "start"),
+            (["RETRY", "RESET", "DELETE"], "retry and reset"),
+            (["RESET", "START", "RETRY"], "start and retry and reset"),
+            (["pause", "STOP", "PAUSED", None, 5], "none"),
+        ],
+    )
+    def test_refused(self, cloud, drs, available, named):
+        cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": available, "unavailable_actions": ["PAUSE"]}})
+        with pytest.raises(HuaweiCloudError) as caught:
+            check_allowed(drs, JOB_ID, "pause")
+        assert str(caught.value) == f"Job {JOB_ID} does not allow pause now. Of start, pause, retry and reset it allows {named}."
+
+    def test_current_action(self, cloud, drs):
+        add_actions(cloud, current_action=f"\x1b]0;owned\x07RESTART {TOKEN}")
+        with pytest.raises(HuaweiCloudError, match=r"it allows none. Its current action is ]0;owned RESTART ") as caught:
+            check_allowed(drs, JOB_ID, "pause")
+        assert str(caught.value).isprintable()
+        assert TOKEN[:20] not in str(caught.value)
+
+
+class TestAction:
+    @pytest.mark.parametrize("action, name", [("start", "start"), ("pause", "stop"), ("retry", "restart"), ("reset", "reset")])
+    def test_request(self, cloud, drs, action, name):
+        add_action(cloud)
+        assert execute_job_action(drs, JOB_ID, action) == REQUEST_ID
+        assert sent(cloud) == [("POST", ACTION_URL)]
+        assert bodies(cloud) == [{"job": {"action_name": name}}]
+        assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
+        assert job_action_request(drs, JOB_ID, action) == {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": name}}}
+
+    @pytest.mark.parametrize("action", ["stop", "restart", "terminate", "PAUSE", ""])
+    def test_other_actions(self, cloud, drs, action):
+        with pytest.raises(KeyError):
+            execute_job_action(drs, JOB_ID, action)
+        assert len(cloud.calls) == 0
+
+    @pytest.mark.parametrize("status", [200, 202])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"query_id": "q"},
+            {"query_id": 5, "status": None},
+            {"query_id": "q", "status": "pending"},
+            {"id": JOB_ID, "name": "orders-to-dws", "status": "success"},
+            {"status": "success", "error_code": "", "error_msg": None},
+            # What DRS says of the job that it is about is not looked at.
+            {"id": job_id(1), "status": "success"},
+        ],
+    )
+    def test_accepted(self, cloud, drs, status, body):
+        cloud.post(ACTION_URL, status=status, json=body, headers={"X-Request-Id": "r1"})
+        assert execute_job_action(drs, JOB_ID, "pause") == "r1"
+
+    def test_without_a_request_id(self, cloud, drs):
+        cloud.post(ACTION_URL, status=202, json={"query_id": "q"})
+        assert execute_job_action(drs, JOB_ID, "pause") is None
+
+    @pytest.mark.parametrize("status", [200, 202])
+    @pytest.mark.parametrize("code, advice", [("DRS.M00304", ADVICE["DRS.M00304"]), ("DRS.M01504", ADVICE["DRS.M01504"]), ("DRS.M9", "")])
+    @pytest.mark.parametrize("body", [{}, {"id": JOB_ID, "status": "failed"}, {"id": JOB_ID, "status": "success", "query_id": "q"}])
+    def test_error_code_in_a_success(self, cloud, status, code, advice, body):
+        cloud.post(ACTION_URL, status=status, json={**body, "error_code": code, "error_msg": "It went wrong."}, headers={"X-Request-Id": "r1"})
+        with pytest.raises(ApiError, match="It went wrong") as caught:
+            execute_job_action(client(max_retries=4), JOB_ID, "pause")
+        error = caught.value
+        assert (error.http_status, error.error_code, error.request_id, error.maybe_accepted) == (status, code, "r1", False)
+        assert str(error).endswith(advice)
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize("status", [200, 202])
+    @pytest.mark.parametrize("more", [{}, {"id": JOB_ID, "error_code": None}, {"query_id": "q"}, {"error_code": "", "error_msg": ""}])
+    def test_failed_without_a_reason(self, cloud, status, more):
+        cloud.post(ACTION_URL, status=status, json={"status": "failed", **more}, headers={"X-Request-Id": "r1"})
+        with pytest.raises(BadAnswerError) as caught:
+            execute_job_action(client(max_retries=4), JOB_ID, "retry")
+        error = caught.value
+        assert str(error) == f"DRS answered {status}, with the status failed and no reason, to retry job {JOB_ID} (request id r1)."
+        assert (error.http_status, error.request_id, error.maybe_accepted) == (status, "r1", False)
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize(
+        "message, shown",
+        [
+            ("The pre-check has not passed.", "The pre-check has not passed."),
+            (f"\x1b]0;owned\x07 {TOKEN}", r"]0;owned \*\*\*\*\*\*\*\*"),
+            (["x"], r"\['x'\]"),
+            ("x" * 9999, "x{512}"),
+        ],
+    )
+    def test_failed_with_a_message_alone(self, cloud, drs, message, shown):
+        cloud.post(ACTION_URL, json={"status": "failed", "error_msg": message})
+        with pytest.raises(BadAnswerError, match=f"""failed and the message ['"]{shown}['"], to reset job""") as caught:
+            execute_job_action(drs, JOB_ID, "reset")
+        assert str(caught.value).isprintable()
+        assert caught.value.maybe_accepted is False
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"id": JOB_ID}, {"query_id": ""}, {"query_id": None}]
+        + [{"status": status} for status in ("", None, "SUCCESS", "FAILED", "pending", "odd", 200, True, ["success"], {"status": "success"})],
+    )
+    def test_neither_accepted_nor_refused(self, cloud, body):
+        cloud.post(ACTION_URL, json=body, headers={"X-Request-Id": "r1"})
+        with pytest.raises(BadAnswerError, match="did not say whether it accepted to pause job.*DRS may have accepted") as caught:
+            execute_job_action(client(max_retries=4), JOB_ID, "pause")
+        assert (caught.value.maybe_accepted, caught.value.http_status, caught.value.request_id) == (True, 200, "r1")
+        assert len(cloud.calls) == 1
+
+
+CHANGES = {
+    "action": (ACTION_URL, "POST", lambda drs: execute_job_action(drs, JOB_ID, "pause"), add_action),
+    "start": (START_URL, "PUT", lambda drs: update_start_position(drs, JOB_ID, POSITION), add_start),
+}
+
+
+@pytest.fixture(params=list(CHANGES))
+def change(request):
+    return CHANGES[request.param]
+
+
+class TestChanges:
+    """Nothing that changes a job is sent twice, unless it is sure that it was not carried out."""
+
+    @pytest.mark.parametrize("body", ["[]", "null", "{", "<html>", '"success"'])
+    def test_no_object(self, cloud, change, body):
+        url, method, call, _add = change
+        cloud.add(method, url, body=body)
+        with pytest.raises(BadAnswerError, match="DRS may have accepted") as caught:
+            call(client(max_retries=4))
+        assert caught.value.maybe_accepted
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize("status", [500, 502, 504])
+    def test_server_error(self, cloud, change, status):
+        url, method, call, _add = change
+        cloud.add(method, url, status=status, headers={"Retry-After": "1"})
+        with pytest.raises(ApiError, match="DRS may have accepted") as caught:
+            call(client(max_retries=4))
+        assert caught.value.maybe_accepted
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize("script", [loopback.reset_after_request, loopback.answer(b"{}", length=9)])
+    def test_lost_answer(self, serve, change, script):
+        server = serve(script)
+        with pytest.raises(NoAnswerError, match="DRS may have accepted"):
+            change[2](client(server.url, max_retries=4))
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_refused_for_now(self, cloud, change, clock, status):
+        url, method, call, add = change
+        cloud.add(method, url, status=status, headers={"Retry-After": "9"})
+        add(cloud)
+        assert call(client(max_retries=1)) == REQUEST_ID
+        assert clock.pauses == [9]
+        assert len(cloud.calls) == 2
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_refused_to_the_end(self, cloud, change, status):
+        url, method, call, _add = change
+        cloud.add(method, url, status=status)
+        with pytest.raises(ApiError) as caught:
+            call(client(max_retries=2))
+        assert "may have accepted" not in str(caught.value)
+        assert len(cloud.calls) == 3
+
+    # Who is told that requests come too often was refused, and may send this one again.
+    @pytest.mark.parametrize(
+        "status, code, times", [(400, "DRS.M00304", 1), (400, "DRS.10000010", 1), (400, "DRS.M01503", 5), (401, "APIGW.0301", 1), (403, "DRS.M00102", 1)]
+    )
+    def test_refused(self, cloud, change, status, code, times):
+        url, method, call, _add = change
+        cloud.add(method, url, status=status, json={"error_code": code, "error_msg": "No."})
+        with pytest.raises(ApiError) as caught:
+            call(client(max_retries=4))
+        assert str(caught.value).endswith(ADVICE[code])
+        assert (caught.value.error_code, caught.value.maybe_accepted) == (code, False)
+        assert len(cloud.calls) == times
+
+    def test_connection_refused(self, change, refusing_url):
+        with pytest.raises(NoAnswerError) as caught:
+            change[2](client(refusing_url))
+        assert "may have accepted" not in str(caught.value)
+
+    def test_language(self, cloud, change):
+        _url, _method, call, add = change
+        add(cloud)
+        call(client(language="zh-cn"))
+        assert cloud.calls[0].request.headers["X-Language"] == "zh-cn"
+
+
+class TestStartPosition:
+    @pytest.mark.parametrize("gtid_set", [None, "", "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"])
+    def test_request(self, cloud, drs, gtid_set):
+        add_start(cloud)
+        assert update_start_position(drs, JOB_ID, POSITION, gtid_set) == REQUEST_ID
+        body = {"file_and_position": POSITION, **({"gtid_set": gtid_set} if gtid_set else {})}
+        assert sent(cloud) == [("PUT", START_URL)]
+        assert bodies(cloud, "PUT") == [body]
+        assert cloud.calls[0].request.headers["Content-Type"] == "application/json"
+        assert start_position_request(drs, JOB_ID, POSITION, gtid_set) == {"method": "PUT", "url": START_URL, "body": body}
+
+    @pytest.mark.parametrize("status, body", [(200, ""), (200, "{}"), (200, '{"id": 5}'), (202, ""), (204, "")])
+    def test_success(self, cloud, drs, status, body):
+        cloud.put(START_URL, status=status, body=body)
+        assert update_start_position(drs, JOB_ID, POSITION) is None
+
+    def test_error_code_in_a_success(self, cloud, drs):
+        cloud.put(START_URL, json={"error_code": "DRS.M01504", "error_msg": "Another operation is running."})
+        with pytest.raises(ApiError, match="Another operation") as caught:
+            update_start_position(drs, JOB_ID, POSITION)
+        assert ADVICE["DRS.M01504"] in str(caught.value)
+
+
+class TestWaitForAction:
+    @pytest.mark.parametrize("before", ["PAUSING", None])
+    @pytest.mark.parametrize("status", ["FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"])
+    @pytest.mark.parametrize("action", ["start", "retry", "reset"])
+    def test_until_it_runs(self, cloud, drs, clock, action, status, before):
+        add_status(cloud, "PAUSING", "STARTJOBING", status)
+        assert wait_for_action(drs, JOB_ID, action, before, 300, 2) == status
+        assert clock.pauses == [2, 2]
+        assert {call.request.url for call in cloud.calls} == {f"{JOB_URL}?type=detail"}
+
+    def test_until_it_is_paused(self, cloud, drs, clock):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "odd", None, "PAUSING")
+        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 7) == "PAUSING"
+        assert clock.pauses == [7, 7, 7, 7]
+
+    @pytest.mark.parametrize("action, status", [("pause", "PAUSING"), ("start", "INCRE_TRANSFER_STARTED")])
+    def test_at_once(self, cloud, drs, clock, action, status):
+        add_status(cloud, status)
+        assert wait_for_action(drs, JOB_ID, action, status, 300, 2) == status
+        assert clock.pauses == []
+
+    @pytest.mark.parametrize("status", sorted(set(JOB_STATUSES) - BROKEN - RUNNING))
+    def test_statuses_that_pass(self, cloud, drs, status):
+        add_status(cloud, status, "FULL_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", status, 300, 2) == "FULL_TRANSFER_STARTED"
+
+    @pytest.mark.parametrize("action, before", [("pause", "INCRE_TRANSFER_STARTED"), ("start", "WAITING_FOR_START"), ("retry", None)])
+    @pytest.mark.parametrize("status", sorted(BROKEN))
+    def test_broken(self, cloud, drs, clock, action, before, status):
+        add_status(cloud, before, status)
+        with pytest.raises(HuaweiCloudError) as caught:
+            wait_for_action(drs, JOB_ID, action, before, 300, 2)
+        for part in (f"After {action}", JOB_ID, f"is in status {status}"):
+            assert part in str(caught.value)
+        assert not isinstance(caught.value, StillPendingError)
+        assert clock.pauses == [2]
+
+    @pytest.mark.parametrize("before", sorted(BROKEN))
+    def test_broken_before(self, cloud, drs, before):
+        """It may take some time until a failure of old is gone."""
+        add_status(cloud, before, before, "STARTJOBING", "INCRE_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", before, 300, 2) == "INCRE_TRANSFER_STARTED"
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize("between", ["STARTJOBING", "odd", None])
+    def test_broken_again(self, cloud, drs, between):
+        add_status(cloud, "INCRE_TRANSFER_FAILED", between, "INCRE_TRANSFER_FAILED")
+        with pytest.raises(HuaweiCloudError, match="is in status INCRE_TRANSFER_FAILED"):
+            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 300, 2)
+
+    def test_broken_otherwise_than_before(self, cloud, drs, clock):
+        add_status(cloud, "START_JOB_FAILED")
+        with pytest.raises(HuaweiCloudError, match="is in status START_JOB_FAILED"):
+            wait_for_action(drs, JOB_ID, "reset", "INCRE_TRANSFER_FAILED", 300, 2)
+        assert clock.pauses == []
+
+    def test_broken_to_the_end(self, cloud, drs):
+        add_status(cloud, "INCRE_TRANSFER_FAILED")
+        with pytest.raises(StillPendingError, match="still in status INCRE_TRANSFER_FAILED after 10 seconds"):
+            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 10, 4)
+
+    def test_time_over(self, cloud, drs, clock):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")
+        with pytest.raises(StillPendingError) as caught:
+            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
+        assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
+        assert clock.pauses == [4, 4, pytest.approx(2, abs=1)]
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize("status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")])
+    def test_time_over_in_an_odd_status(self, cloud, drs, status, readable):
+        add_status(cloud, status)
+        with pytest.raises(StillPendingError, match=rf"in status {readable} after 1 ") as caught:
+            wait_for_action(drs, JOB_ID, "pause", None, 1, 1)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 700
+
+    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (503, "APIGW.0613"), (400, "DRS.M01503")])
+    def test_busy_for_a_while(self, cloud, drs, clock, status, code):
+        for _answer in range(2):
+            cloud.get(JOB_URL, status=status, json={"error_code": code})
+        add_status(cloud, "PAUSING")
+        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2) == "PAUSING"
+        assert clock.pauses == [2, 2]
+
+    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (503, "APIGW.0613"), (400, "DRS.M01503")])
+    @pytest.mark.parametrize("before", ["INCRE_TRANSFER_STARTED", None])
+    def test_busy_to_the_end(self, cloud, drs, before, status, code):
+        """No status was read since, so the one that is told is that of before."""
+        cloud.get(JOB_URL, status=status, json={"error_code": code})
+        with pytest.raises(StillPendingError, match=f"still in status {before or ''} after 10 seconds"):
+            wait_for_action(drs, JOB_ID, "pause", before, 10, 4)
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_retries_end_with_the_time(self, cloud, clock, status):
+        cloud.get(JOB_URL, status=status, headers={"Retry-After": "60"})
+        with pytest.raises(StillPendingError):
+            wait_for_action(client(max_retries=99), JOB_ID, "pause", None, 150, 40)
+        assert clock.pauses == [60, 60, pytest.approx(30, abs=1)]
+
+    @pytest.mark.parametrize("status, code", [(400, "DRS.10000010"), (403, "DRS.M00102"), (500, None)])
+    def test_other_error(self, cloud, drs, status, code):
+        add_status(cloud, "INCRE_TRANSFER_STARTED")
+        cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "It went wrong."})
+        with pytest.raises(ApiError, match="It went wrong"):
+            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
+
+    def test_no_job(self, cloud, drs):
+        cloud.get(JOB_URL, json={})
+        with pytest.raises(BadAnswerError):
+            wait_for_action(drs, JOB_ID, "pause", None, 300, 2)
+
+    def test_no_answer(self, refusing_url, clock):
+        with pytest.raises(NoAnswerError):
+            wait_for_action(client(refusing_url), JOB_ID, "pause", None, 300, 2)
+        assert clock.pauses == []
+
+    def test_no_answer_when_the_time_is_over(self, refusing_url):
+        with pytest.raises(StillPendingError, match="INCRE_TRANSFER_STARTED"):
+            wait_for_action(client(refusing_url), JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 0, 2)
+
+
+class TestTags:
+    URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+
+    def pages(self, cloud, *pages, **more):
+        for page in pages:
+            resources = [{"resource_id": job_id(number), "tags": [{"key": "number", "value": str(number)}]} for number in page]
+            cloud.post(self.URL, json={"resources": resources, **more})
+
+    def test_request(self, cloud):
+        self.pages(cloud, [1], total_count=1)
+        assert list_tags(client()) == {job_id(1): {"number": "1"}}
+        assert cloud.calls[0].request.url == f"{self.URL}?limit=1000&offset=0"
+        assert bodies(cloud) == [{}]
+
+    @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])
+    def test_pages(self, cloud, last, total):
+        self.pages(cloud, [1, 2], [3, 4], [5], *last, **total)
+        assert sorted(list_tags(client())) == [job_id(number) for number in (1, 2, 3, 4, 5)]
+        assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
+
+    def test_server_that_ignores_the_offset(self, cloud):
+        self.pages(cloud, [1, 2], [1, 2])
+        assert len(list_tags(client())) == 2
+
+    @pytest.mark.parametrize("body", [{"resources": []}, {"resources": None}, {}, {"resources": [], "total_count": 9}])
+    def test_none(self, cloud, body):
+        cloud.post(self.URL, json=body)
+        assert list_tags(client()) == {}
+
+    def test_odd_resources(self, cloud):
+        odd = [3, "odd", {"tags": []}, {"resource_id": 3}, {"resource_id": "a", "tags": None}, {"resource_id": "b"}]
+        odd.append({"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]})
+        cloud.post(self.URL, json={"resources": odd, "total_count": 7})
+        assert list_tags(client()) == {"a": {}, "b": {}, "c": {"k": "", "l": "2", "m": ""}}
+
+    def test_no_list(self, cloud):
+        cloud.post(self.URL, json={"resources": {"a": 1}})
+        with pytest.raises(BadAnswerError, match="no list of resources"):
+            list_tags(client())
+
+    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
+    def test_unpublished(self, cloud, code):
+        cloud.post(self.URL, status=404, json={"error_code": code})
+        assert list_tags(client()) is None
+
+    @pytest.mark.parametrize("status, code", [(404, "APIGW.0302"), (404, None), (403, "APIGW.0101"), (403, "DRS.M00102")])
+    def test_other_errors(self, cloud, status, code):
+        cloud.post(self.URL, status=status, json={"error_code": code})
+        with pytest.raises(ApiError):
+            list_tags(client())

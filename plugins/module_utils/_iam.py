@@ -6,19 +6,16 @@
 
 """Identity and Access Management: who we are. One class for each way in, each of which puts its credentials on a request.
 
-It knows IAM and the regions of Huawei Cloud, whose projects IAM keeps. It knows no other service and no Ansible.
+It knows IAM and the regions of Huawei Cloud, whose projects IAM keeps. It knows no other service and no Ansible. The ways in with an access key are in
+C(_keys.py).
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import threading
 import typing as t
 from copy import copy
-from types import SimpleNamespace
-from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     Answer,
@@ -29,7 +26,6 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     InputError,
     NoAnswerError,
     check_endpoint,
-    in_time,
 )
 
 if t.TYPE_CHECKING:
@@ -41,8 +37,6 @@ REGIONS_WITHOUT_IAM = frozenset({"af-north-1", "ap-southeast-5", "cn-north-11", 
 REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
 # The codes for a token that is not, or no longer, valid. DRS sends its own with HTTP 403.
 TOKEN_REFUSED = frozenset({"APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307", "DRS.M00100"})
-# Seconds for the metadata service of an ECS host, which is one hop away or not there at all.
-METADATA_TIMEOUT = 3.0
 
 EVERY_WAY = (
     "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name (the account name);"
@@ -65,6 +59,17 @@ class Credentials(t.NamedTuple):
     username: str | None = None
     password: str | None = None
     domain_name: str | None = None
+
+
+# The ways in, in the order in which C(auto) tries them, which is that of Huawei Cloud's Terraform provider; and the options that make up each. They are
+# taken all from the task or all from the environment, never mixed.
+WAYS: dict[str, tuple[str, ...]] = {
+    "token": ("auth_token",),
+    "aksk": ("access_key", "secret_key", "security_token"),
+    "password": ("username", "password"),
+    "profile": (),
+    "agency": (),
+}
 
 
 class IncompleteError(InputError):
@@ -110,9 +115,6 @@ class Identity:
 
     :arg given: see :class:`Credentials`.
     """
-
-    # The options that make up this way in. They are taken all from the task or all from the environment, never mixed.
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, given: Credentials) -> None:
         self.given = given
@@ -167,8 +169,6 @@ class PasswordIdentity(Identity):
 
     https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html (Obtaining a User Token Through Password Authentication)
     """
-
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ("username", "password")
 
     token = ""
     expires_at: str | None = None
@@ -235,8 +235,6 @@ class TokenIdentity(Identity):
     If there is a password beside it, it replaces a token that turns out to be invalid.
     """
 
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ("auth_token",)
-
     def __init__(self, given: Credentials) -> None:
         super().__init__(given)
         self.token = given.auth_token or ""
@@ -264,159 +262,6 @@ class TokenIdentity(Identity):
     __call__ = PasswordIdentity.__call__
 
 
-class AccessKeyIdentity(Identity):
-    """An access key, permanent or temporary. Requests are signed by the official SDK's own signer.
-
-    https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html (Signing Algorithm)
-    """
-
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ("access_key", "secret_key", "security_token")
-
-    def __init__(self, given: Credentials) -> None:
-        super().__init__(given)
-        self.access_key, self.secret_key, self.security_token = given.access_key, given.secret_key, given.security_token
-
-    def validate(self) -> None:
-        super().validate()
-        self._require(access_key=self.access_key, secret_key=self.secret_key)
-        self._check_keys()
-        _sdk()
-        if not self.project_id:
-            self._project()
-            iam_endpoint(self.given.region, self.given.iam_endpoint)
-
-    def _check_keys(self) -> None:
-        for option in AccessKeyIdentity.OPTIONS:
-            if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
-                raise InputError(f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again.")
-
-    def authenticate(self, http: HttpClient) -> None:
-        self._check_keys()
-        http.secrets.update(secret for secret in (self.access_key, self.secret_key, self.security_token) if secret)
-        if not self.project_id:
-            self.project_id = self._find_project(http)
-
-    def _find_project(self, http: HttpClient) -> str:
-        """The id of the project, by its name.
-
-        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (Querying Project Information), which needs a permission; and
-        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html (Listing the Projects Accessible to an IAM User), which needs none.
-        """
-        endpoint = iam_endpoint(self.given.region, self.given.iam_endpoint)
-        name = self._project()[1]
-        try:
-            answer = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
-        except ApiError as error:
-            if error.http_status != 403:
-                raise
-            answer = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
-        projects = answer.body.get("projects")
-        if not isinstance(projects, list):
-            raise BadAnswerError(f"The answer of {endpoint} holds no list of projects.", request_id=answer.request_id)
-        ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
-        if len(ids) != 1 or not isinstance(ids[0], str):
-            found = f"{len(ids)} projects" if ids else "no project"
-            raise HuaweiCloudError(f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name.")
-        try:
-            return check_project_id(ids[0])
-        except InputError:
-            raise BadAnswerError(f"The project that {endpoint} found has no usable id.", request_id=answer.request_id) from None
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        sdk = _sdk()
-        url = urlsplit(str(request.url))
-        signed = sdk.SdkRequest(
-            method=request.method,
-            schema=url.scheme,
-            host=url.netloc,
-            resource_path=url.path,
-            query_params=parse_qsl(url.query, keep_blank_values=True),
-            header_params={"Content-Type": request.headers["Content-Type"]},
-            body=request.body or b"",
-        )
-        keys = sdk.BasicCredentials(self.access_key, self.secret_key, self.project_id).with_security_token(self.security_token)
-        request.headers.update(keys.sign_request(signed).header_params)
-        return request
-
-
-class ProfileIdentity(AccessKeyIdentity):
-    """The access key in the file of the official SDK, C(~/.huaweicloud/credentials) or C(HUAWEICLOUD_SDK_CREDENTIALS_FILE)."""
-
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
-
-    def validate(self) -> None:
-        try:
-            found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
-        except Exception as error:  # pylint: disable=broad-exception-caught
-            # The SDK lets the exceptions of its parsers through. They quote the file.
-            reason = str(error) if isinstance(error, InputError) or type(error).__name__ == "ApiValueError" else type(error).__name__
-            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser("~/.huaweicloud/credentials")
-            kind = IncompleteError if isinstance(error, InputError) or not os.path.exists(path) else InputError
-            raise kind(f"There is no profile to be used: {reason}") from None
-        if not found.ak:
-            raise InputError("The profile names an identity provider in place of an access key. Get temporary keys from it, and use these.")
-        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
-        self.project_id = self.project_id or found.project_id
-        super().validate()
-
-
-class AgencyIdentity(AccessKeyIdentity):
-    """The temporary access key that an ECS host with an agency gets from its metadata service."""
-
-    OPTIONS: t.ClassVar[tuple[str, ...]] = ()
-
-    def validate(self) -> None:
-        try:
-            _sdk()
-        except InputError as error:
-            raise IncompleteError(str(error)) from None
-        # The key is not known yet. All else can be checked.
-        self.access_key = self.secret_key = "unknown"
-        if not (self.project_id or self.given.project_name or self.given.region):
-            raise IncompleteError("One of project_id, project_name and region must be set, to say which project is meant.")
-        super().validate()
-
-    def authenticate(self, http: HttpClient) -> None:
-        try:
-            found = in_time(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
-        except Exception as error:  # pylint: disable=broad-exception-caught
-            # What the SDK lets through may quote the answer.
-            raise HuaweiCloudError(f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {EVERY_WAY}") from None
-        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
-        super().authenticate(http)
-
-
-def _sdk() -> t.Any:
-    """The parts of the official SDK that access keys need. It is optional, and its import is slow.
-
-    :raises InputError: when it is not installed.
-    """
-    try:
-        from huaweicloudsdkcore.auth.credentials import BasicCredentials
-        from huaweicloudsdkcore.auth.provider import MetadataCredentialProvider, ProfileCredentialProvider
-        from huaweicloudsdkcore.sdk_request import SdkRequest
-    except ImportError as error:
-        raise InputError(
-            f"Access keys need the Python library huaweicloudsdkcore, which signs requests. It cannot be imported by {sys.executable}: {error}."
-        ) from error
-    return SimpleNamespace(
-        BasicCredentials=BasicCredentials,
-        MetadataCredentialProvider=MetadataCredentialProvider,
-        ProfileCredentialProvider=ProfileCredentialProvider,
-        SdkRequest=SdkRequest,
-    )
-
-
-# In the order in which C(auto) tries them, which is that of Huawei Cloud's Terraform provider.
-WAYS: dict[str, type[Identity]] = {
-    "token": TokenIdentity,
-    "aksk": AccessKeyIdentity,
-    "password": PasswordIdentity,
-    "profile": ProfileIdentity,
-    "agency": AgencyIdentity,
-}
-
-
 def identity(given: Credentials, auth_method: str = "auto", from_task: t.Collection[str] = ()) -> Identity:
     """Choose the way in, and check it without any network.
 
@@ -428,29 +273,43 @@ def identity(given: Credentials, auth_method: str = "auto", from_task: t.Collect
     for name, value in given._asdict().items():
         if not _is_text(value or ""):
             raise InputError(f"{name} is not valid UTF-8.")
-    for options in (("project_id", "project_name"), *(way.OPTIONS for way in WAYS.values())):
+    for options in (("project_id", "project_name"), *WAYS.values()):
         if set(options).intersection(from_task):
             given = given._replace(**{option: None for option in options if option not in from_task})
 
     if auth_method != "auto":
-        chosen = WAYS[auth_method](given)
+        chosen = _class_of(auth_method)(given)
         chosen.validate()
         return chosen
     incomplete: list[str] = []
-    for way in [way for way in WAYS.values() if set(way.OPTIONS).intersection(from_task)] or list(WAYS.values()):
-        if way is AgencyIdentity and incomplete:
+    for way in [way for way, options in WAYS.items() if set(options).intersection(from_task)] or list(WAYS):
+        options = WAYS[way]
+        if options and not any(getattr(given, option) for option in options):
+            continue
+        if way == "agency" and incomplete:
             break  # Somebody else was meant.
-        chosen = way(given)
+        chosen = _class_of(way)(given)
         try:
             chosen.validate()
             return chosen
         except IncompleteError as error:
-            if any(getattr(given, option) for option in way.OPTIONS):
+            if options:
                 incomplete.append(str(error))
         except InputError:
-            if way.OPTIONS or not incomplete:
+            if options or not incomplete:
                 raise
     raise InputError(" ".join(incomplete) or f"There are no credentials. {EVERY_WAY}")
+
+
+def _class_of(way: str) -> type[Identity]:
+    if way == "token":
+        return TokenIdentity
+    if way == "password":
+        return PasswordIdentity
+    # Only who may have an access key imports what it takes.
+    from ansible_collections.huaweicloud.drs.plugins.module_utils import _keys
+
+    return {"aksk": _keys.AccessKeyIdentity, "profile": _keys.ProfileIdentity, "agency": _keys.AgencyIdentity}[way]
 
 
 def _is_text(value: str) -> bool:

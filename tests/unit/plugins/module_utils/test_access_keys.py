@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ways in of module_utils/_iam.py that sign requests: a key from the options, from a profile, and from the agency of a host."""
+"""The ways in of module_utils/_keys.py that sign requests: a key from the options, from a profile, and from the agency of a host."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import pytest
 from huaweicloudsdkcore.signer import signer
 from responses.matchers import query_param_matcher
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _iam
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _keys
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import EVERY_WAY, AgencyIdentity, Credentials, ProfileIdentity, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import EVERY_WAY, Credentials, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._keys import AgencyIdentity, ProfileIdentity
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -406,11 +407,11 @@ class TestAgency:
         assert server.requests == []
 
     def test_time_is_three_seconds(self):
-        assert _iam.METADATA_TIMEOUT == 3
+        assert _keys.METADATA_TIMEOUT == 3
 
     @pytest.mark.parametrize("fault", [loopback.silence, loopback.drip_header, loopback.drip_body])
     def test_time_is_bounded(self, serve, metadata, monkeypatch, fault):
-        monkeypatch.setattr(_iam, "METADATA_TIMEOUT", 0.1)
+        monkeypatch.setattr(_keys, "METADATA_TIMEOUT", 0.1)
         metadata(serve(fault).url)
         started = time.monotonic()
         error = failure("agency", project_id=PROJECT_ID)

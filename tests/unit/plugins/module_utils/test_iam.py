@@ -18,18 +18,16 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiEr
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
     EVERY_WAY,
     WAYS,
-    AccessKeyIdentity,
-    AgencyIdentity,
     Credentials,
     Identity,
     PasswordIdentity,
-    ProfileIdentity,
     TokenIdentity,
     check_project_id,
     iam_endpoint,
     identity,
     service_endpoint,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._keys import AccessKeyIdentity, AgencyIdentity, ProfileIdentity
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -184,8 +182,7 @@ CLASSES = {"token": TokenIdentity, "aksk": AccessKeyIdentity, "password": Passwo
 
 class TestChoice:
     def test_ways(self):
-        assert CLASSES == WAYS
-        assert list(WAYS) == ["token", "aksk", "password", "profile", "agency"]
+        assert list(WAYS) == list(CLASSES) == ["token", "aksk", "password", "profile", "agency"]
 
     @pytest.mark.parametrize("present", list(itertools.product([False, True], repeat=4)), ids=str)
     @pytest.mark.parametrize("where", ["task", "env"])
@@ -312,7 +309,7 @@ class TestTaskBeforeEnvironment:
         who = choose(task, env)
         assert who.__class__ is CLASSES[way]
         for name, value in {**env, **task}.items():
-            assert getattr(who.given, name) == value or (name in who.OPTIONS and name not in task)
+            assert getattr(who.given, name) == value or (name in WAYS[way] and name not in task)
 
     @pytest.mark.parametrize(
         "task, env, missing",
@@ -330,7 +327,7 @@ class TestTaskBeforeEnvironment:
     @pytest.mark.parametrize("explicit", [False, True])
     def test_not_completed(self, profile, task, env, missing, explicit):
         profile(PROFILE)
-        auth_method = next(name for name, way in WAYS.items() if set(way.OPTIONS) & set(task)) if explicit else "auto"
+        auth_method = next(name for name, options in WAYS.items() if set(options) & set(task)) if explicit else "auto"
         with pytest.raises(InputError, match=rf"\b{missing}\b.* must be set") as caught:
             choose(task, env, auth_method)
         check_nothing_shown(shown(caught.value), secrets=[*SECRETS, "theirs"])

@@ -1,0 +1,180 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The ways in with an access key: one that the user gives, one in a profile, and the temporary one of an ECS host.
+
+It belongs to C(_iam.py), and is apart because a login with a password needs none of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import typing as t
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
+    ApiError,
+    BadAnswerError,
+    HttpClient,
+    HuaweiCloudError,
+    InputError,
+    in_time,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
+    EVERY_WAY,
+    WAYS,
+    Credentials,
+    Identity,
+    IncompleteError,
+    check_project_id,
+    iam_endpoint,
+)
+
+if t.TYPE_CHECKING:
+    from requests import PreparedRequest
+
+# Seconds for the metadata service of an ECS host, which is one hop away or not there at all.
+METADATA_TIMEOUT = 3.0
+
+
+class AccessKeyIdentity(Identity):
+    """An access key, permanent or temporary. Requests are signed by the official SDK's own signer.
+
+    https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html (Signing Algorithm)
+    """
+
+    def __init__(self, given: Credentials) -> None:
+        super().__init__(given)
+        self.access_key, self.secret_key, self.security_token = given.access_key, given.secret_key, given.security_token
+
+    def validate(self) -> None:
+        super().validate()
+        self._require(access_key=self.access_key, secret_key=self.secret_key)
+        self._check_keys()
+        _sdk()
+        if not self.project_id:
+            self._project()
+            iam_endpoint(self.given.region, self.given.iam_endpoint)
+
+    def _check_keys(self) -> None:
+        for option in WAYS["aksk"]:
+            if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
+                raise InputError(f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again.")
+
+    def authenticate(self, http: HttpClient) -> None:
+        self._check_keys()
+        http.secrets.update(secret for secret in (self.access_key, self.secret_key, self.security_token) if secret)
+        if not self.project_id:
+            self.project_id = self._find_project(http)
+
+    def _find_project(self, http: HttpClient) -> str:
+        """The id of the project, by its name.
+
+        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (Querying Project Information), which needs a permission; and
+        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html (Listing the Projects Accessible to an IAM User), which needs none.
+        """
+        endpoint = iam_endpoint(self.given.region, self.given.iam_endpoint)
+        name = self._project()[1]
+        try:
+            answer = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
+        except ApiError as error:
+            if error.http_status != 403:
+                raise
+            answer = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
+        projects = answer.body.get("projects")
+        if not isinstance(projects, list):
+            raise BadAnswerError(f"The answer of {endpoint} holds no list of projects.", request_id=answer.request_id)
+        ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
+        if len(ids) != 1 or not isinstance(ids[0], str):
+            found = f"{len(ids)} projects" if ids else "no project"
+            raise HuaweiCloudError(f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name.")
+        try:
+            return check_project_id(ids[0])
+        except InputError:
+            raise BadAnswerError(f"The project that {endpoint} found has no usable id.", request_id=answer.request_id) from None
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        sdk = _sdk()
+        url = urlsplit(str(request.url))
+        signed = sdk.SdkRequest(
+            method=request.method,
+            schema=url.scheme,
+            host=url.netloc,
+            resource_path=url.path,
+            query_params=parse_qsl(url.query, keep_blank_values=True),
+            header_params={"Content-Type": request.headers["Content-Type"]},
+            body=request.body or b"",
+        )
+        keys = sdk.BasicCredentials(self.access_key, self.secret_key, self.project_id).with_security_token(self.security_token)
+        request.headers.update(keys.sign_request(signed).header_params)
+        return request
+
+
+class ProfileIdentity(AccessKeyIdentity):
+    """The access key in the file of the official SDK, C(~/.huaweicloud/credentials) or C(HUAWEICLOUD_SDK_CREDENTIALS_FILE)."""
+
+    def validate(self) -> None:
+        try:
+            found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # The SDK lets the exceptions of its parsers through. They quote the file.
+            reason = str(error) if isinstance(error, InputError) or type(error).__name__ == "ApiValueError" else type(error).__name__
+            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser("~/.huaweicloud/credentials")
+            kind = IncompleteError if isinstance(error, InputError) or not os.path.exists(path) else InputError
+            raise kind(f"There is no profile to be used: {reason}") from None
+        if not found.ak:
+            raise InputError("The profile names an identity provider in place of an access key. Get temporary keys from it, and use these.")
+        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
+        self.project_id = self.project_id or found.project_id
+        super().validate()
+
+
+class AgencyIdentity(AccessKeyIdentity):
+    """The temporary access key that an ECS host with an agency gets from its metadata service."""
+
+    def validate(self) -> None:
+        try:
+            _sdk()
+        except InputError as error:
+            raise IncompleteError(str(error)) from None
+        # The key is not known yet. All else can be checked.
+        self.access_key = self.secret_key = "unknown"
+        if not (self.project_id or self.given.project_name or self.given.region):
+            raise IncompleteError("One of project_id, project_name and region must be set, to say which project is meant.")
+        super().validate()
+
+    def authenticate(self, http: HttpClient) -> None:
+        try:
+            found = in_time(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # What the SDK lets through may quote the answer.
+            raise HuaweiCloudError(f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {EVERY_WAY}") from None
+        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
+        super().authenticate(http)
+
+
+def _sdk() -> t.Any:
+    """The parts of the official SDK that access keys need. It is optional, and its import is slow.
+
+    :raises InputError: when it is not installed.
+    """
+    try:
+        from huaweicloudsdkcore.auth.credentials import BasicCredentials
+        from huaweicloudsdkcore.auth.provider import MetadataCredentialProvider, ProfileCredentialProvider
+        from huaweicloudsdkcore.sdk_request import SdkRequest
+    except ImportError as error:
+        raise InputError(
+            f"Access keys need the Python library huaweicloudsdkcore, which signs requests. It cannot be imported by {sys.executable}: {error}."
+        ) from error
+    return SimpleNamespace(
+        BasicCredentials=BasicCredentials,
+        MetadataCredentialProvider=MetadataCredentialProvider,
+        ProfileCredentialProvider=ProfileCredentialProvider,
+        SdkRequest=SdkRequest,
+    )

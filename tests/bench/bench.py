@@ -30,7 +30,7 @@ from simulator.client import Simulator, simulator  # noqa: E402
 from simulator.cloud import extra_job  # noqa: E402
 
 LATENCY = 0.03
-ROUNDS = 7
+ROUNDS = 21
 FLEET = 300
 SIZES = (10, 100, 1000, 5000)
 MOMENT = "2023-09-19T07:00:00Z"
@@ -149,16 +149,23 @@ def single(bench: Bench) -> None:
     for number in range(ROUNDS):
         for way, tasks in ways.items():
             times[way].append(bench.play(f"single{number}", tasks)[0])
-    ping, module, uri = (statistics.median(values) for values in times.values())
+    # What else a machine does changes within seconds. The runs of one round meet the same of it, so they are compared with each other.
+    ping, module, uri = times.values()
+    ratios = [[own / other for own, other in zip(module, others)] for others in (ping, module, uri)]
+    to_ping, _to_itself, to_uri = map(statistics.median, ratios)
     bench.say(
         "",
-        f"### One task, login included (whole playbooks, median of {ROUNDS})",
+        f"### One task, login included (whole playbooks, {ROUNDS} rounds of one each)",
         "",
-        "| | seconds | ratio to it |",
-        "| --- | ---: | ---: |",
-        *(f"| {way} | {statistics.median(values):.2f} | {module / statistics.median(values):.2f} |" for way, values in times.items()),
+        "| | seconds, median | ratio to it, median | middle half of the rounds |",
+        "| --- | ---: | ---: | ---: |",
+    )
+    for way, ratio in zip(times, ratios):
+        low, middle, high = statistics.quantiles(ratio, n=4)
+        bench.say(f"| {way} | {statistics.median(times[way]):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |")
+    bench.say(
         "",
-        f"Goals: at most 1.35 of ping, {verdict(module / ping <= 1.35)}; at most 0.75 of the two `uri` tasks, {verdict(module / uri <= 0.75)}.",
+        f"Goals: at most 1.35 of ping, {verdict(to_ping <= 1.35)}; at most 0.75 of the two `uri` tasks, {verdict(to_uri <= 0.75)}.",
     )
 
 

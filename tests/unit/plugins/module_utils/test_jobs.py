@@ -38,6 +38,7 @@ from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
     ACTIONS_URL,
+    BAD_JOB_IDS,
     DRS,
     JOB_ID,
     JOB_URL,
@@ -68,7 +69,8 @@ def drs():
 
 
 class TestValues:
-    def test_bad_job_id(self, drs, cloud):
+    @pytest.mark.parametrize("value", BAD_JOB_IDS)
+    def test_bad_job_id(self, drs, cloud, value):
         for call in (
             partial(show_job, drs),
             partial(show_progress, drs),
@@ -79,7 +81,7 @@ class TestValues:
             lambda job_id: update_start_position(drs, job_id, POSITION),
         ):
             with pytest.raises(InputError, match="job_id"):
-                call(f"{JOB_ID[:-3]}/..")
+                call(value)
         assert len(cloud.calls) == 0
 
     @pytest.mark.parametrize(
@@ -857,11 +859,12 @@ class TestTags:
         assert sorted(list_tags(client())) == [job_id(number) for number in (1, 2, 3, 4, 5)]
         assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
 
-    def test_server_that_ignores_the_offset(self, cloud):
-        self.pages(cloud, [1, 2], [1, 2])
-        assert len(list_tags(client())) == 2
+    @pytest.mark.parametrize("total", [{}, {"total_count": None}, {"total_count": 99}, {"total_count": "2"}])
+    def test_server_that_ignores_the_offset(self, cloud, total):
+        self.pages(cloud, [1, 2], [1, 2], **total)
+        assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
 
-    @pytest.mark.parametrize("body", [{"resources": []}, {"resources": None}, {}, {"resources": [], "total_count": 9}])
+    @pytest.mark.parametrize("body", [{"resources": []}, {"resources": None}, {}, {"resources": [], "total_count": 9}, {"resources": [], "total_count": 0}])
     def test_none(self, cloud, body):
         cloud.post(self.URL, json=body)
         assert list_tags(client()) == {}
@@ -871,6 +874,14 @@ class TestTags:
         odd.append({"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]})
         cloud.post(self.URL, json={"resources": odd, "total_count": 7})
         assert list_tags(client()) == {"a": {}, "b": {}, "c": {"k": "", "l": "2", "m": ""}}
+
+    def test_odd_resources_on_several_pages(self, cloud):
+        """They count for the offset, and for the total."""
+        for page in ([{"resource_id": "a", "tags": []}, {"resource_id": "b"}], [{"resource_id": "c", "tags": None}, {"tags": []}, "odd", {"resource_id": 3}]):
+            cloud.post(self.URL, json={"resources": page, "total_count": 6})
+        assert list_tags(client()) == {"a": {}, "b": {}, "c": {}}
+        assert [call.request.params for call in cloud.calls] == [{"limit": "1000", "offset": offset} for offset in ("0", "2")]
+        assert bodies(cloud) == [{}, {}]
 
     def test_no_list(self, cloud):
         cloud.post(self.URL, json={"resources": {"a": 1}})

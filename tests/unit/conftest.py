@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import tempfile
+import threading
 import time
 
 import hypothesis
@@ -85,7 +86,12 @@ def _nothing_leaves_this_host(monkeypatch):
     original_connect, original_getaddrinfo = socket.socket.connect, socket.getaddrinfo
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    threads = set(threading.enumerate())
     yield
+    # What was given up on goes on, and must not do so in the next test, with what is set there. Its server has been stopped.
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(30)
+        assert not thread.is_alive()
     assert left == []
 
 

@@ -23,7 +23,6 @@ import traceback
 import typing as t
 from base64 import b64encode
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -205,31 +204,49 @@ class _Pace:
 
 
 _T = t.TypeVar("_T")
+# Where the threads that have nothing to do wait for work. To begin one for each request would be a fifth of what a request costs.
+_IDLE: list[queue.SimpleQueue[t.Any]] = []
+os.register_at_fork(after_in_child=_IDLE.clear)  # A child has none of its parent's threads.
 
 
 def in_time(seconds: float, function: t.Callable[[], _T]) -> _T:
-    """Call a function, and give up on it after some seconds. What it began ends with the process.
+    """Call a function in a thread, and give up on it after some seconds. What it began ends with the process.
 
     The time-outs of sockets do not do this: they start anew with every byte that a slow server sends.
 
     :raises TimeoutError: when the time is over.
     """
-    results: queue.Queue[tuple[t.Any, BaseException | None]] = queue.Queue()
-
-    def run() -> None:
-        try:
-            results.put((function(), None))
-        except BaseException as error:  # pylint: disable=broad-exception-caught
-            results.put((None, error))
-
-    threading.Thread(target=run, daemon=True).start()
     try:
-        result, error = results.get(timeout=seconds)
+        work = _IDLE.pop()
+    except IndexError:
+        work = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(work,), name="in_time", daemon=True).start()
+    outcome: queue.SimpleQueue[tuple[t.Any, BaseException | None]] = queue.SimpleQueue()
+    work.put((function, outcome))
+    try:
+        result, error = outcome.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError(f"It took longer than {seconds:g} seconds.") from None
     if error:
         raise error
     return t.cast(_T, result)
+
+
+def _serve(work: queue.SimpleQueue[t.Any]) -> None:
+    """Call one function after the other, each of which comes with a place for its result, until there is C(None) in place of one."""
+
+    def call(function: t.Callable[[], t.Any], outcome: queue.SimpleQueue[t.Any]) -> None:
+        found: tuple[t.Any, BaseException | None]
+        try:
+            found = function(), None
+        except BaseException as error:  # pylint: disable=broad-exception-caught
+            found = None, error
+        _IDLE.append(work)
+        outcome.put(found)
+
+    while task := work.get():
+        call(*task)
+        del task  # What it holds is not needed while this waits.
 
 
 class HttpClient:
@@ -264,15 +281,11 @@ class HttpClient:
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._pace = _Pace()
-        self._session = requests.Session()
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
-        # requests reads the body of a redirect, whatever its size, and takes its target apart, even if it is not to follow it.
-        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Only what is set here is sent: no login from ~/.netrc, which would replace ours, and nothing compressed that could swell.
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
+        # Without a session of requests: it would keep cookies, read the body of a redirect that is not to be followed, whatever its size, and let a
+        # login from ~/.netrc replace ours.
+        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections)
+        # Nothing compressed is asked for, since it could swell.
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
     def request(
         self,
@@ -302,7 +315,8 @@ class HttpClient:
         data = None if body is None else json.dumps(body).encode()
         # Not as params, where requests writes a space as a plus: signatures are made of what stands in the URL.
         query = f"?{urlencode(params, quote_via=quote)}" if params else ""
-        request = requests.Request(method, url + query, headers={"Content-Type": "application/json", **(headers or {})}, data=data, auth=auth)
+        all_headers = {**self._headers, "Content-Type": "application/json", **(headers or {})}
+        request = requests.Request(method, url + query, headers=all_headers, data=data, auth=auth)
         retries = self._retries
         while True:
             response, content, failure = None, b"", None
@@ -333,14 +347,14 @@ class HttpClient:
 
     def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
         """Send once, and read the whole answer within the limits of size and time."""
-        prepared = self._session.prepare_request(request)
+        prepared = request.prepare()
         timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
         settings = self._settings(request.url)
 
         answered: list[requests.Response] = []
 
         def exchange() -> tuple[requests.Response, bytes]:
-            with self._session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings) as response:
+            with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
                 answered.append(response)
                 content = bytearray()
                 for chunk in response.iter_content(65536):
@@ -462,11 +476,13 @@ class HttpClient:
     def clean(self, value: t.Any) -> str:
         """Text that came from elsewhere, fit to be shown: one line, no secret, at most the 512 characters that DRS documents."""
         text = "" if value is None else str(value)[:200000]
+        if not text:
+            return ""
         # The longest first, since one secret may be a part of another. Other threads may add some meanwhile.
         secrets = sorted(filter(None, tuple(self.secrets)), key=len, reverse=True)
         for secret in secrets:
             text = text.replace(secret, MASK)
-            if len(secret) > 32:  # a token that the server itself cut short
+            if len(secret) > 32 and secret[:16] in text:  # a token that the server itself cut short
                 text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
         text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
         readings = {text}

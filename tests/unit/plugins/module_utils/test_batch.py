@@ -386,14 +386,15 @@ class TestCollect:
         assert work.positions[0] == started(0)
         assert work.counts == {"pending": 1, "unknown": 1, "unsent": 2}
 
-    def test_no_thread_is_left(self, cloud):
+    def test_no_thread_of_its_own_is_left(self, cloud):
         before = set(threading.enumerate())
         for number in range(5):
             add_collect(cloud, number)
         batch(5).collect()
-        for thread in set(threading.enumerate()) - before:
-            thread.join(10)
-            assert not thread.is_alive()
+        # Those that wait for the next request, which end with the process.
+        left = [thread.name for thread in set(threading.enumerate()) - before]
+        assert set(left) == {"in_time"}
+        assert len(left) <= 3
 
 
 class TestCheck:

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import socket
 import ssl
+import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from urllib.parse import quote
@@ -44,6 +47,22 @@ def failure(*args, **kwargs):
     return caught.value
 
 
+def in_two_threads():
+    """Call a function twice at the same time, and return the threads that did it."""
+    meeting = threading.Barrier(2)
+    found = []
+
+    def function():
+        meeting.wait(10)
+        found.append(threading.get_ident())
+
+    other = threading.Thread(target=in_time, args=(10, function))
+    other.start()
+    in_time(10, function)
+    other.join()
+    return set(found)
+
+
 class TestInTime:
     def test_result(self):
         assert in_time(10, lambda: 7) == 7
@@ -65,6 +84,34 @@ class TestInTime:
 
         with pytest.raises(TimeoutError, match="mine"):
             in_time(10, function)
+
+    def test_a_thread_is_used_again(self):
+        first = in_time(10, threading.get_ident)
+        assert first != threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            in_time(10, lambda: 1 / 0)
+        assert in_time(10, threading.get_ident) == first
+
+    def test_at_the_same_time(self):
+        assert len(in_two_threads()) == 2
+
+    def test_a_late_thread_is_used_again_when_it_is_done(self):
+        done = threading.Event()
+        late = []
+        with pytest.raises(TimeoutError):
+            in_time(0.1, lambda: [late.append(threading.get_ident()), done.wait(10)])
+        assert late[0] != in_time(10, threading.get_ident)
+        done.set()
+        while len(_http._IDLE) < 2:
+            time.sleep(0.01)
+        assert late[0] in in_two_threads()
+
+    def test_in_a_child_of_the_process(self):
+        """Ansible forks for each task. None of the threads is there then."""
+        steps = "in_time(10, int); child = os.fork(); in_time(10, int); exit(child and os.waitpid(child, 0)[1] != 0)"
+        code = f"import os; from {_http.__name__} import in_time; {steps}"
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=env, timeout=60, check=False).returncode == 0
 
 
 class TestRedirects:

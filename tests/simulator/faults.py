@@ -204,9 +204,10 @@ class Exchange:
 
 
 async def _latency(exchange: Exchange, fault: Fault) -> None:
+    due = time.monotonic() + fault.seconds
     answer = await exchange.process()
     try:
-        await asyncio.wait_for(exchange.gone(), fault.seconds)
+        await asyncio.wait_for(exchange.gone(), due - time.monotonic())
     except asyncio.TimeoutError:
         await exchange.send(answer)
 

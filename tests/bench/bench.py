@@ -223,7 +223,8 @@ def fleet(bench: Bench) -> None:
         assert bench.posts() == rounds * FLEET, way
         seconds, of_task, load = zip(*measured)
         rows[way] = statistics.median(seconds), statistics.median(of_task), max(load)
-    (batch_play, batch_task, load), (loop_play, *_), (uri_play, *_), (sdk_process, *_) = rows.values()
+    (batch_play, batch_task, load), *others = list(rows.values())
+    loop_play, uri_play, sdk_process = (seconds for seconds, _of_task, _load in others)
     bench.say(
         "",
         f"### {FLEET} jobs",

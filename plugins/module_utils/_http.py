@@ -204,7 +204,8 @@ class _Pace:
 
 
 _T = t.TypeVar("_T")
-# Where the threads that have nothing to do wait for work. To begin one for each request would be a fifth of what a request costs.
+# Where the threads that have nothing to do wait for work. To begin one for each request would be about a fifth of what a request costs. The threads of
+# concurrent.futures will not do: the process would not end before what was given up on.
 _IDLE: list[queue.SimpleQueue[t.Any]] = []
 os.register_at_fork(after_in_child=_IDLE.clear)  # A child has none of its parent's threads.
 

@@ -233,7 +233,8 @@ def fleet(bench: Bench) -> None:
         "| --- | ---: | ---: | ---: | ---: |",
         *(f"| {way} | {seconds:.2f} | {of_task:.2f} | {seconds / batch_play:.1f} | {part:.0%} of a core |" for way, (seconds, of_task, part) in rows.items()),
         "",
-        f"Goals: a task of at most 2.5 s, {verdict(batch_task <= 2.5)}; at least 40 times as fast as either loop, as whole playbooks,"
+        f"Goals: at most 2.5 s, as a whole playbook {verdict(batch_play <= 2.5)}, as a task {verdict(batch_task <= 2.5)};"
+        f" at least 40 times as fast as either loop, as whole playbooks,"
         f" {verdict(min(loop_play, uri_play) / batch_play >= 40)}; faster than the SDK, {verdict(batch_play < sdk_process)}.",
         "",
         f"The batch sends 10 requests at a time, so {FLEET} of them take {FLEET / 10 * LATENCY:.1f} s for their latency alone. A simulator that were the"

@@ -2,42 +2,52 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test matrix bench format lock clean
 
 help:
-	@echo 'make demo    collect a database position and reset a job, with a simulated cloud on this machine'
-	@echo 'make test    run every check; some of them with ARGS="-s coverage conformance"'
-	@echo 'make bench   measure what a task and a batch cost, and write tests/output/bench.md'
-	@echo 'make clean   remove what these have made'
+	@echo 'make demo     collect a database position and reset a job, with a simulated cloud on this machine'
+	@echo 'make test     run the tests and the checks with the newest ansible-core; some of them with ARGS="-k retry"'
+	@echo 'make matrix   run them with every supported ansible-core and every Python on this machine'
+	@echo 'make bench    measure what a task and a batch cost, and write tests/output/bench.md'
+	@echo 'make format   format the code'
+	@echo 'make lock     lock the newest versions of what tests and checks run with'
+	@echo 'make clean    remove what these have made'
+
+# Environments hold what tests/requirements/NAME.txt has locked. uv finds a company's certificates where pip does.
+UV = UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .venv/uv/bin/uv -q
+
+.venv/uv/bin/uv: tests/requirements/uv.txt
+	python3 -m venv --clear .venv/uv
+	.venv/uv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.venv/%/.ready: tests/requirements/%.txt .venv/uv/bin/uv
+	$(UV) venv --clear --python "$$(command -v python3)" .venv/$*
+	$(UV) pip sync --require-hashes --python .venv/$* $<
+	touch $@
 
 demo: .venv/demo/.ready
 	.venv/demo/bin/python tests/demo/demo.py
 
 test: .venv/test/.ready
-	.venv/test/bin/python tests/tools/run_checks.py $(ARGS)
+	.venv/test/bin/pytest -n auto --cov=plugins --durations=10 $(ARGS)
+
+matrix: .venv/test/.ready
+	.venv/test/bin/pytest -n auto --durations=10 --timeout=1500 tests/matrix $(ARGS)
 
 bench: .venv/user/.ready .venv/bench/.ready
 	.venv/bench/bin/python tests/bench/bench.py .venv/user/bin
 
+format: .venv/test/.ready
+	.venv/test/bin/ruff check --fix-only
+	.venv/test/bin/ruff format
+
+lock: .venv/uv/bin/uv
+	cd tests/requirements && for file in $$(ls *.in | grep -v -e simulator.in -e unit.in); do \
+	  case $$file in target.in) python=3.8;; core-2.16.in|core-2.17.in|oldest.in) python=3.10;; core-2.2*) python=3.12;; *) python=3.11;; esac; \
+	  UV_SYSTEM_CERTS=true ../../.venv/uv/bin/uv -q pip compile --upgrade --universal --generate-hashes --no-header --no-annotate \
+	    --python-version $$python $$file -o $${file%.in}.txt || exit; \
+	done
+
 clean:
-	rm -rf .nox .venv tests/output
-
-.venv/demo/.ready: tests/demo/requirements.txt tests/simulator/requirements.txt meta/ee-requirements.txt
-	python3 -m venv --clear .venv/demo
-	.venv/demo/bin/python -m pip install -q --disable-pip-version-check -r tests/demo/requirements.txt -r tests/simulator/requirements.txt
-	touch $@
-
-.venv/test/.ready: tests/tools/requirements.txt
-	python3 -m venv --clear .venv/test
-	.venv/test/bin/python -m pip install -q --disable-pip-version-check -r tests/tools/requirements.txt
-	touch $@
-
-.venv/user/.ready: tests/demo/requirements.txt meta/ee-requirements.txt
-	python3 -m venv --clear .venv/user
-	.venv/user/bin/python -m pip install -q --disable-pip-version-check -r tests/demo/requirements.txt
-	touch $@
-
-.venv/bench/.ready: tests/bench/requirements.txt tests/simulator/requirements.txt
-	python3 -m venv --clear .venv/bench
-	.venv/bench/bin/python -m pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
-	touch $@
+	rm -rf .venv tests/output

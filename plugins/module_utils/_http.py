@@ -404,8 +404,9 @@ class HttpClient:
     def _no_answer(self, method: str, url: str, failure: BaseException) -> NoAnswerError:
         sent, cause, response = False, _cause(failure), getattr(failure, "response", None)
         if isinstance(cause, SSLError):
-            # A certificate is looked at before anything is sent. Other faults of TLS may come later.
-            sent = not any(fault in str(cause) for fault in ("certificate", "CERTIFICATE", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION"))
+            # A certificate is looked at before anything is sent. Other faults of TLS may come later. urllib3 1.26 says "doesn't match" of a name.
+            faults = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")
+            sent = not any(fault in str(cause) for fault in faults)
             reason = f"TLS failed: {self.clean(cause)}." + (
                 "" if sent else " If the server's certificate comes from an authority of your own, name its file in ca_cert."
             )

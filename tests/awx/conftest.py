@@ -5,13 +5,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from simulator.fixtures import running, sim
 
 __all__ = ["running", "sim", "tarball"]

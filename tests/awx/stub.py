@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import rules
+from awx import rules
 
 USER, PASSWORD = "admin", "the-p4ssw0rd-of-awx"
 ENCRYPTED = "$encrypted$"

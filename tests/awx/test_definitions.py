@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rules
-from rules import PROJECT, ROOT, definition, load
+from awx import rules
+from awx.rules import PROJECT, ROOT, definition, load
 
 TYPE = definition("credential_type")
 TEMPLATES = {template["name"]: template for template in definition("job_templates")}

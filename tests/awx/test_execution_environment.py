@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rules import PROJECT, load
+from awx.rules import PROJECT, load
 
 
 def test_context(tarball: Path, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_context(tarball: Path, tmp_path: Path) -> None:
     assert "--user-pip=requirements.txt" in introspect
     assert steps.index("introspect.py") < steps.index("RUN /output/scripts/assemble")
     place = tmp_path / "collections"
-    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
     given = introspect.replace("/tmp/src", str(tmp_path)).split()
     subprocess.run([sys.executable, str(files / "scripts/introspect.py"), *given, str(place)], cwd=files, check=True, stdout=subprocess.DEVNULL)
     found = re.findall(r"^([\w-]+)\S* *# from collection (\S+)$", (tmp_path / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)

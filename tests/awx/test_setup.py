@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from awx.rules import PROJECT, definition, looks_like_playbook
+from awx.stub import PASSWORD, USER, Awx, stub
 from requests import Session
-from rules import PROJECT, definition, looks_like_playbook
-from stub import PASSWORD, USER, Awx, stub
 
 URL = "https://git.example.com/drs.git"
 TYPE = definition("credential_type")
@@ -30,7 +30,7 @@ NAME = "Huawei Cloud DRS"
 @pytest.fixture(scope="session")
 def collections(tarball: Path) -> Path:
     place = tarball.parent / "installed"
-    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
     return place
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import ansible_runner
 import pytest
-import rules
 import yaml
-from rules import PROJECT, definition
+from awx import rules
+from awx.rules import PROJECT, definition
 from simulator.client import Simulator
 
 TYPE = definition("credential_type")
@@ -68,7 +68,7 @@ def synced(tarball: Path) -> Path:
     # Galaxy is out of reach: the same, from the tarball that would be published there.
     required.write_text(yaml.safe_dump({"collections": [{"name": str(tarball), "type": "file"}]}), encoding="utf-8")
     subprocess.run(
-        ["ansible-galaxy", "collection", "install", "--offline", "-r", str(required), "-p", str(place / "requirements_collections")],
+        ["ansible-galaxy", "collection", "install", "--offline", "--force", "-r", str(required), "-p", str(place / "requirements_collections")],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -177,7 +177,7 @@ def single(bench: Bench) -> None:
             times[way].append(bench.play(f"single{number}", tasks)[0])
     # What else a machine does changes within seconds. The runs of one round meet the same of it, so they are compared with each other.
     ping, module, uri = times.values()
-    ratios = [[own / other for own, other in zip(module, others)] for others in (ping, module, uri)]
+    ratios = [[own / other for own, other in zip(module, others, strict=True)] for others in (ping, module, uri)]
     to_ping, _to_itself, to_uri = map(statistics.median, ratios)
     bench.say(
         "",
@@ -186,7 +186,7 @@ def single(bench: Bench) -> None:
         "| | seconds, median | ratio to it, median | middle half of the rounds |",
         "| --- | ---: | ---: | ---: |",
     )
-    for way, ratio in zip(times, ratios):
+    for way, ratio in zip(times, ratios, strict=True):
         low, middle, high = statistics.quantiles(ratio, n=4)
         bench.say(f"| {way} | {statistics.median(times[way]):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |")
     bench.say(
@@ -221,7 +221,7 @@ def fleet(bench: Bench) -> None:
         bench.sim.forget_requests()
         measured = [run() for _round in range(rounds)]
         assert bench.posts() == rounds * FLEET, way
-        seconds, of_task, load = zip(*measured)
+        seconds, of_task, load = zip(*measured, strict=True)
         rows[way] = statistics.median(seconds), statistics.median(of_task), max(load)
     (batch_play, batch_task, load), *others = list(rows.values())
     loop_play, uri_play, sdk_process = (seconds for seconds, _of_task, _load in others)
@@ -256,7 +256,7 @@ def growth(bench: Bench) -> None:
             logins[size] += sum(request["path"].endswith("/auth/tokens") for request in log)
     rows = []
     for size, measured in runs.items():
-        seconds, memory, load = zip(*measured)
+        seconds, memory, load = zip(*measured, strict=True)
         rows.append((size, statistics.median(seconds), max(memory), requests[size] / len(measured), logins[size] / len(measured), max(load)))
     least, start, *_rest = rows[0]
     costs = {size: (seconds - start) / (size - least) for size, seconds, *_rest in rows[1:]}

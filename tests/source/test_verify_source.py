@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +17,8 @@ from pathlib import Path
 import pytest
 from mysql_mimic import IdentityProvider, MysqlServer, NativePasswordAuthPlugin, Session, User
 from mysql_mimic.results import AllowedResult
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from simulator.client import Simulator  # noqa: E402
-from simulator.fixtures import running, sim  # noqa: E402
+from simulator.client import Simulator
+from simulator.fixtures import running, sim
 
 __all__ = ["running", "sim"]
 
@@ -91,7 +86,7 @@ def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: s
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT.parents[2]),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "HW_REGION_NAME": "eu-west-101",

@@ -1,0 +1,16 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tools import checkout
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy outside of the checkout, at ansible_collections/huaweicloud/drs: ansible-test takes neither a link nor a folder that git ignores."""
+    return checkout.copy(tmp_path_factory.mktemp("tree"))

@@ -1,0 +1,52 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes pytest work in a checkout of any name, and lets a run end with what it counted."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pathlib
+import sys
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# Python and Ansible find the collection by its name.
+_TREE = tempfile.TemporaryDirectory(prefix="drs-tree-")
+atexit.register(_TREE.cleanup)
+_NAMESPACE = pathlib.Path(_TREE.name, "ansible_collections", "huaweicloud")
+_NAMESPACE.mkdir(parents=True)
+(_NAMESPACE / "drs").symlink_to(ROOT)
+sys.path.insert(0, _TREE.name)
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = _TREE.name
+# The programs of this environment, whether it was activated or not.
+BIN = pathlib.Path(sys.executable).parent
+os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tests/integration")
+    group.addoption("--smoke", action="store_true", help="run a few tasks of each playbook")
+    group.addoption("--ansible", type=pathlib.Path, default=BIN, help="the folder of the ansible-playbook that runs them")
+    group.addoption("--interpreter", type=pathlib.Path, help="the Python that runs their modules, in place of Ansible's own")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A test that was skipped has proven nothing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(config, "workerinput") and reporter.stats:
+        failed = sum(len(reporter.stats.get(outcome, ())) for outcome in ("failed", "error", "skipped", "xfailed", "xpassed"))
+        print(f"{len(reporter.stats.get('passed', ()))} passed, {failed} failed")

@@ -1,0 +1,39 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matrix import pairs
+from tools.checkout import ROOT, copy, run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name in pairs.MISSING:
+        terminalreporter.write_line(f"not run, for this machine has no such Python: {name}")
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    """A copy outside of the checkout, at ansible_collections/huaweicloud/drs."""
+    return copy(tmp_path / "tree")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Callable[[str, Path], Path]:
+    """Make the environment of a file in tests/requirements with a Python, and return the folder of its programs."""
+
+    def make(name: str, python: Path) -> Path:
+        def uv(*command: str | Path) -> None:
+            run("uv", "-q", *command, path=ROOT / ".venv/uv/bin", UV_SYSTEM_CERTS="true", UV_PYTHON_DOWNLOADS="never")
+
+        place = tmp_path / name
+        uv("venv", "--python", python, place)
+        uv("pip", "sync", "--require-hashes", "--python", place, f"tests/requirements/{name}.txt")
+        return place / "bin"
+
+    return make

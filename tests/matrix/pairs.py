@@ -1,0 +1,46 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which ansible-core is tested with which Python, as far as this machine has them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+# The ansible-core community's support matrix: controllers ...
+CORES = {
+    "2.16": ("3.10", "3.11", "3.12"),
+    "2.17": ("3.10", "3.11", "3.12"),
+    "2.18": ("3.11", "3.12", "3.13"),
+    "2.19": ("3.11", "3.12", "3.13"),
+    "2.20": ("3.12", "3.13", "3.14"),
+    "2.21": ("3.12", "3.13", "3.14"),
+}
+# ... and the Pythons that only managed nodes have, with the newest ansible-core that supports them.
+TARGETS = {"3.8": "2.19", "3.9": "2.21"}
+# Pythons on which urllib3 1.26.0 runs.
+OLDEST = ("3.10", "3.11")
+
+
+def _find(version: str) -> Path | None:
+    """The interpreter of a version: this one, one on PATH, or one of pyenv's. pyenv's shims are scripts, and may name a version that is not there."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return Path(sys.executable)
+    path = [folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.endswith("/shims")]
+    pyenv = Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin")
+    found = shutil.which(f"python{version}", path=os.pathsep.join([*path, *map(str, pyenv)]))
+    return Path(found) if found else None
+
+
+PYTHONS = {version: found for version in sorted({*TARGETS, *sum(CORES.values(), ())}) if (found := _find(version))}
+PAIRS = [(core, python) for core, pythons in CORES.items() for python in pythons if python in PYTHONS]
+# What could not run, for want of a Python.
+MISSING = [
+    *(f"ansible-core {core} on Python {python}" for core, pythons in CORES.items() for python in pythons if python not in PYTHONS),
+    *(f"modules on Python {python}" for python in TARGETS if python not in PYTHONS),
+    *(["the oldest versions, on Python 3.10 or 3.11"] if not {*OLDEST} & {*PYTHONS} else []),
+]

@@ -1,0 +1,87 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every supported ansible-core with every Python of this machine that it supports, and what needs an environment of its own."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matrix.pairs import OLDEST, PAIRS, PYTHONS, TARGETS
+from tools.checkout import run, sanity
+
+Environment = Callable[[str, Path], Path]
+
+
+def units(path: Path, *tests: str, **variables: str) -> None:
+    run("pytest", "-q", *(tests or ["tests/unit"]), path=path, **variables)
+
+
+def playbooks(path: Path, *options: str | Path) -> None:
+    """Run some tasks of each playbook with the ansible-playbook of an environment."""
+    run("pytest", "-q", "--smoke", "--ansible", path, *options, "tests/integration")
+
+
+def newest_python(core: str) -> str:
+    return [python for number, python in PAIRS if number == core][-1]
+
+
+@pytest.mark.parametrize(("core", "python"), PAIRS)
+def test_pair(environment: Environment, core: str, python: str) -> None:
+    path = environment(f"core-{core}", PYTHONS[python])
+    # ansible-core itself says for which it was made.
+    said = run("python", "-c", "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')", path=path)
+    assert f"Programming Language :: Python :: {python}\n" in said
+    assert f"[core {core}." in run("ansible", "--version", path=path)
+    units(path)
+    playbooks(path)
+
+
+@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
+def test_sanity(environment: Environment, collection: Path, core: str) -> None:
+    python = newest_python(core)
+    sanity(collection, python, environment(f"core-{core}", PYTHONS[python]))
+
+
+@pytest.mark.parametrize("python", [python for python in TARGETS if python in PYTHONS])
+def test_target(environment: Environment, tmp_path: Path, python: str) -> None:
+    """Modules run on a Python that only managed nodes have, with ansible.module_utils of the controller."""
+    path = environment("target", PYTHONS[python])
+    controller = environment(f"core-{TARGETS[python]}", PYTHONS[newest_python(TARGETS[python])])
+    (ansible,) = controller.parent.glob("lib/*/site-packages/ansible")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "ansible").symlink_to(ansible)
+    units(path, "tests/unit/plugins/module_utils", "tests/unit/plugins/modules", PYTHONPATH=str(tmp_path / "lib"))
+    playbooks(controller, "--interpreter", path / "python")
+
+
+@pytest.mark.parametrize("python", [python for python in OLDEST if python in PYTHONS][:1])
+def test_oldest(environment: Environment, python: str) -> None:
+    """The oldest ansible-core, requests and urllib3 that meta/ promises, as tests/requirements/oldest.in names them."""
+    path = environment("oldest", PYTHONS[python])
+    units(path)
+    playbooks(path)
+
+
+def test_galaxy_importer(environment: Environment, collection: Path) -> None:
+    """Import the collection as Galaxy would, without a warning, and find what an execution environment installs for it."""
+    path = environment("importer", Path(sys.executable))
+    run("ansible-galaxy", "collection", "build", "--output-path", "..", cwd=collection, path=path)
+    (tarball,) = collection.parent.glob("*.tar.gz")
+    said = run("python", "-m", "galaxy_importer.main", tarball.name, cwd=tarball.parent, path=path)
+    assert re.findall(r"^(?:ERROR|WARNING).*", said, re.MULTILINE) == []
+    installed = str(tarball.parent / "installed")
+    run("ansible-galaxy", "collection", "install", "--offline", "--force", "-p", installed, tarball, path=path)
+    assert "requests>=" in run("ansible-builder", "introspect", installed, path=path)
+
+
+@pytest.mark.parametrize("name", ["awx", "source"])
+def test_with_other_collections(environment: Environment, name: str) -> None:
+    """AWX's own modules, and those for MySQL."""
+    path = environment(name, Path(sys.executable))
+    run("pytest", "-q", f"tests/{name}", path=path)

@@ -19,7 +19,16 @@ from typing import Any
 import pytest
 import yaml
 from simulator.client import Simulator
-from test_secrets import JOB, PROJECT, secrets
+
+from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
+    JOB,
+    MOMENT,
+    PATH,
+    PROJECT,
+    collections_path,
+    secrets,
+    seen,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"

@@ -1,0 +1,45 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests that run Ansible share."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from simulator.client import Simulator
+
+PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
+JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
+MOMENT = "2023-09-19T07:00:00Z"
+# The programs of the environment that the tests run in, whatever PATH says.
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+
+
+def collections_path() -> str:
+    """Return the tree that this collection is in."""
+    return os.environ.get("ANSIBLE_COLLECTIONS_PATH") or os.environ["PYTHONPATH"].split(os.pathsep)[0]
+
+
+def secrets(sim: Simulator) -> set[str]:
+    """Return all that must not be seen: what the cloud knows, and what it has been sent."""
+    cloud = sim.cloud
+    found = {user["password"] for user in cloud["users"]}
+    for key in cloud["access_keys"]:
+        found |= {key["access_key"], key["secret_key"], key.get("security_token")}
+    for request in sim.requests():
+        headers = request["headers"]
+        names = ("x-auth-token", "x-security-token", "proxy-authorization", "x-metadata-token")
+        found |= {headers.get(name) for name in names}
+        found |= set(re.findall(r"(?:Access|Signature)=(\w+)", headers.get("authorization", "")))
+    return {secret for secret in found if secret}
+
+
+def seen(hidden: set[str], text: str) -> list[str]:
+    """Return the secrets that a text shows, as they are or as they stand in JSON."""
+    return [secret for secret in hidden if secret in text or json.dumps(secret)[1:-1] in text]

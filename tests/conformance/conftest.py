@@ -11,4 +11,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from simulator.fixtures import running, sim
 
-__all__ = ["running", "sim"]
+from ansible_collections.huaweicloud.drs.tests.unit.conftest import authority, ca_cert, clock, refusing_url, serve, tls
+
+__all__ = ["authority", "ca_cert", "clock", "refusing_url", "running", "serve", "sim", "tls"]

@@ -174,7 +174,7 @@ def command_lines(marker: str) -> Iterator[set[str]]:
 
 
 def left_behind(artifacts: Path) -> dict[str, str]:
-    """What the files say that a run leaves. The environment, which ansible-runner writes down itself, is its own affair."""
+    """Return what a run leaves in files, without the environment, which ansible-runner itself writes down."""
     texts = {
         str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace")
         for path in artifacts.rglob("*")

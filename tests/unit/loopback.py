@@ -23,14 +23,24 @@ def _receive(connection):
     return received
 
 
-def reset(connection):
+def head(status=200, *headers):
+    return "\r\n".join([f"HTTP/1.1 {status} Text", *headers, "", ""]).encode()
+
+
+def chunk(content):
+    return b"%x\r\n%s\r\n" % (len(content), content)
+
+
+def reset(connection, server=None):
     """Close with a TCP RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
-def hold(connection):
+def hold(connection, server=None):
     """Send nothing more until the client hangs up."""
+    if server:
+        server.settled.set()
     connection.recv(1)
 
 
@@ -44,6 +54,7 @@ class Server:
     def __init__(self, *scripts, tls=None):
         self.requests = []
         self.stopped = threading.Event()
+        self.settled = threading.Event()  # A script waits for the client, or is at its end.
         self._scripts = itertools.chain(scripts, itertools.repeat(scripts[-1]))
         self._tls = tls
         self._open = []
@@ -56,7 +67,9 @@ class Server:
         self._thread.start()
 
     def read_request(self, connection):
-        received = b""
+        self.settled.set()
+        received = _receive(connection)
+        self.settled.clear()
         while b"\r\n\r\n" not in received:
             received += _receive(connection)
         head, body = received.split(b"\r\n\r\n", 1)
@@ -66,6 +79,8 @@ class Server:
         self.requests.append(head + b"\r\n\r\n" + body)
 
     def stop(self):
+        if self.stopped.is_set():
+            return
         self.stopped.set()
         socket.create_connection(self.address).close()  # wakes accept()
         self._thread.join()
@@ -100,6 +115,55 @@ class Server:
                         connection.sendall(script)
         except OSError:  # the client hung up, or did not like the certificate
             pass
+        finally:
+            self.settled.set()
+
+
+def once(*parts, gap=0, end=None):
+    """A script that answers one request, with a pause after each part, and goes on with another script."""
+
+    def script(connection, server):
+        server.read_request(connection)
+        for part in parts:
+            connection.sendall(part)
+            server.stopped.wait(gap)
+        if end:
+            end(connection, server)
+
+    return script
+
+
+def each(answer):
+    """A script that answers every request that comes along a connection."""
+
+    def script(connection, server):
+        while True:
+            server.read_request(connection)
+            connection.sendall(answer)
+
+    return script
+
+
+def drip(piece, gap=0.01):
+    """A script that is never silent for long, and has no end."""
+    return lambda connection, server: _slowly(connection, server, piece, gap)
+
+
+def unread(end):
+    """A script that goes on when a request begins to come in, of which nothing has been read."""
+
+    def script(connection, server):
+        server.settled.set()
+        connection.recv(1, socket.MSG_PEEK)
+        end(connection, server)
+
+    return script
+
+
+def half_close(connection, server):
+    """Send a FIN, and go on reading."""
+    connection.shutdown(socket.SHUT_WR)
+    hold(connection, server)
 
 
 def reset_within_request(connection, server):
@@ -133,9 +197,9 @@ def stall_within_body(connection, server):
     hold(connection)
 
 
-def _slowly(connection, server, piece):
+def _slowly(connection, server, piece, gap=0.01):
     """Never silent for long, and without an end."""
-    while not server.stopped.wait(0.01):
+    while not server.stopped.wait(gap):
         connection.sendall(piece)
 
 

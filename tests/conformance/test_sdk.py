@@ -61,6 +61,7 @@ def result(drs: Any, query_id: str, job_id: str = JOB) -> Any:
 
 @pytest.mark.parametrize("access_key", [KEY, TEMPORARY_KEY])
 def test_collects_and_reads_a_position(sim: Simulator, access_key: str) -> None:
+    sim.settings(collect_seconds=0.05)
     drs = client(sim, access_key)
     accepted = collect(drs)
     assert (accepted.status_code, accepted.status, accepted.job_id) == (202, "pending", JOB)
@@ -69,6 +70,7 @@ def test_collects_and_reads_a_position(sim: Simulator, access_key: str) -> None:
 
 
 def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
+    sim.settings(collect_seconds=0)
     drs = client(sim)
     answer = result(drs, collect(drs, FAILING_JOB).id, FAILING_JOB)
     assert (answer.status, answer.position) == ("failed", None)
@@ -329,7 +331,7 @@ def test_one_action_at_a_time(sim: Simulator) -> None:
 
 
 def test_an_action_may_be_answered_with_its_result(sim: Simulator) -> None:
-    sim.settings(action_answer=200)
+    sim.settings(action_answer=200, action_seconds=0.05)
     assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success"})
     assert settled(sim) == "PAUSING"
 
@@ -478,20 +480,6 @@ def test_refusals_are_errors_to_the_sdk(sim: Simulator, options: Any, job_id: st
     assert (caught.value.status_code, caught.value.error_code) == (status, code)
     assert caught.value.error_msg
     assert caught.value.request_id == sim.requests()[-1]["request_id"]
-
-
-def test_an_unknown_query_is_an_error_to_the_sdk(sim: Simulator) -> None:
-    drs = client(sim)
-    with pytest.raises(ClientRequestException) as caught:
-        drs.show_position_result(v5.ShowPositionResultRequest(job_id=JOB, query_id="0eacda0b-9422-4535-8b62-537d1833638b"))
-    assert (caught.value.status_code, caught.value.error_code) == (400, "DRS.10030014")
-
-
-def test_an_unpublished_call_is_an_error_to_the_sdk(sim: Simulator) -> None:
-    sim.settings(unpublished=["collect_position_async"])
-    with pytest.raises(ClientRequestException) as caught:
-        collect(client(sim))
-    assert (caught.value.status_code, caught.value.error_code) == (404, "APIGW.0101")
 
 
 def test_a_key_locks_after_too_many_bad_signatures(sim: Simulator) -> None:

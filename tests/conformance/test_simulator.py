@@ -75,15 +75,6 @@ def position(sim: Simulator, token: str, query_id: str, *, project: str = PROJEC
     return get(sim, token, f"/v5/{project}/jobs/{job}/db-position", params={"query_id": query_id})
 
 
-def result(sim: Simulator, token: str, query_id: str) -> dict[str, str]:
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        answer: dict[str, str] = position(sim, token, query_id).json()
-        if answer["status"] != "pending":
-            return answer
-        assert time.monotonic() < deadline, "still pending"
-
-
 def refused(answer: requests.Response, status: int, code: str) -> str:
     """The message of a refusal by DRS or its gateway, whose form is checked."""
     body = answer.json()
@@ -169,13 +160,11 @@ def test_a_lock_ends(sim: Simulator) -> None:
 
 
 def test_a_token_expires(sim: Simulator) -> None:
-    sim.settings(token_lifetime=0.5)
+    sim.settings(token_lifetime=60)
     token = sim.token()
     assert collect(sim, token).status_code == 202
-    deadline = time.monotonic() + TIMEOUT
-    while (answer := collect(sim, token)).status_code == 202:
-        assert time.monotonic() < deadline, "it does not expire"
-    assert refused(answer, 403, "DRS.M00100") == "Invalid token."
+    sim.settings(clock_offset=61)
+    assert refused(collect(sim, token), 403, "DRS.M00100") == "Invalid token."
 
 
 @pytest.mark.parametrize("path", ["/v3/projects?name=eu-west-101", "/v3/auth/projects"])
@@ -324,10 +313,6 @@ def test_a_token_of_another_project(sim: Simulator) -> None:
     refused(collect(sim, sim.token(project=None)), 403, "DRS.M00261")
 
 
-def test_no_permission(sim: Simulator) -> None:
-    refused(collect(sim, sim.token("no-permission")), 403, "DRS.M00102")
-
-
 def test_no_such_job(sim: Simulator) -> None:
     token = sim.token()
     for job in ("00000000-0000-0000-0000-000000jb20r", "short", FINANCE_JOB):
@@ -341,11 +326,6 @@ def test_no_such_query(sim: Simulator) -> None:
     refused(position(sim, token, "0eacda0b-9422-4535-8b62-537d1833638b"), 400, "DRS.10030014")
     of_another = collect(sim, token, job="177738d1-4eee-4fcb-a4e1-09aea79jb20i").json()["id"]
     refused(position(sim, token, of_another), 400, "DRS.10030014")
-
-
-@pytest.mark.parametrize("job", ["9b2c4d6e-8f10-4213-a516-1718192jb201", "0a1b2c3d-4e5f-4607-8899-aabbccdjb203"])
-def test_another_engine(sim: Simulator, job: str) -> None:
-    refused(collect(sim, sim.token(), job=job), 400, "DRS.M00304")
 
 
 @pytest.mark.parametrize(
@@ -418,15 +398,6 @@ def test_every_call_obeys(sim: Simulator, operation: str) -> None:
 @pytest.mark.parametrize("operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]])
 def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> None:
     refused(call(sim, operation, sim.token(project="eu-west-101_finance"), FINANCE), 400, "DRS.10000010")
-
-
-def test_calls_that_a_region_does_not_publish(sim: Simulator) -> None:
-    token = sim.token()
-    sim.settings(unpublished=["show_job_detail"])
-    refused(get(sim, token, f"/v5/{PROJECT}/jobs/{JOB}?type=detail"), 404, "APIGW.0101")
-    assert collect(sim, token).status_code == 202
-    sim.settings(unpublished=[])
-    assert get(sim, token, f"/v5/{PROJECT}/jobs/{JOB}?type=detail").status_code == 200
 
 
 def test_the_language_changes_messages_only(sim: Simulator) -> None:
@@ -543,10 +514,10 @@ def raw(sim: Simulator, token: str) -> socket.socket:
 
 def test_latency(sim: Simulator) -> None:
     token = sim.token()
-    sim.faults([{"kind": "latency", "seconds": 0.4}])
+    sim.faults([{"kind": "latency", "seconds": 0.1}])
     before = time.monotonic()
     assert collect(sim, token).status_code == 202
-    assert time.monotonic() - before >= 0.4
+    assert time.monotonic() - before >= 0.1
     assert outcome(sim) == ("latency", True, 202, 202)
 
 
@@ -629,7 +600,7 @@ def test_hanging(sim: Simulator) -> None:
     token = sim.token()
     sim.faults([{"kind": "hang"}])
     with raw(sim, token) as connection:
-        connection.settimeout(0.3)
+        connection.settimeout(0.1)
         with pytest.raises(TimeoutError):
             connection.recv(1)
     assert outcome(sim) == ("hang", True, 202, None)

@@ -41,5 +41,6 @@ def secrets(sim: Simulator) -> set[str]:
 
 
 def seen(hidden: set[str], text: str) -> list[str]:
-    """Return the secrets that a text shows, as they are or as they stand in JSON."""
-    return [secret for secret in hidden if secret in text or json.dumps(secret)[1:-1] in text]
+    """Return the secrets of which a text shows the first characters, as they are or as they stand in JSON."""
+    begins = {secret: secret[:64] for secret in hidden}
+    return [secret for secret, begin in begins.items() if begin in text or json.dumps(begin)[1:-1] in text]

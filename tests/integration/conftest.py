@@ -1,0 +1,105 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures that run Ansible as a user does, against the simulated cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulator.client import Simulator
+from simulator.fixtures import running, sim
+
+__all__ = ["Ansible", "running", "sim"]
+
+Ansible = Callable[..., str]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--smoke", action="store_true", help="run only the tests that are marked smoke, and in playbooks only the tasks with this tag")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "smoke: is run with --smoke too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--smoke"):
+        items[:] = [item for item in items if item.get_closest_marker("smoke")]
+
+
+@pytest.fixture
+def cloud(sim: Simulator) -> Simulator:
+    """The simulator, with nothing that a test would wait for."""
+    sim.reset(collect_seconds=0, action_seconds=0, extra_jobs=120)
+    return sim
+
+
+@pytest.fixture
+def environment(cloud: Simulator, tmp_path: Path) -> dict[str, str]:
+    """All that Ansible finds: a user's credentials, a home, and nothing of whoever runs the tests."""
+    known = cloud.cloud
+    user, key = known["users"][0], known["access_keys"][0]
+    profile = tmp_path / ".huaweicloud" / "credentials"
+    profile.parent.mkdir()
+    profile.write_text(f"[basic]\nak = {key['access_key']}\nsk = {key['secret_key']}\n", encoding="utf-8")
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1",
+        "COLUMNS": "9999",
+        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_SHOW_CUSTOM_STATS": "true",
+        "ANSIBLE_VERBOSITY": "4",
+        "HW_REGION_NAME": "eu-west-101",
+        "HW_AUTH_URL": f"{cloud.url}/v3",
+        "HW_DRS_ENDPOINT": cloud.url,
+        "HW_DOMAIN_NAME": known["account"]["name"],
+        "HW_USER_NAME": user["name"],
+        "HW_USER_PASSWORD": user["password"],
+    }
+
+
+def secrets(sim: Simulator) -> set[str]:
+    """What must not be shown: what the cloud keeps, and what it was sent."""
+    cloud = sim.cloud
+    found = {user["password"] for user in cloud["users"]} | {key["secret_key"] for key in cloud["access_keys"]}
+    for request in sim.requests():
+        found |= {request["headers"].get(name, "") for name in ("x-auth-token", "x-security-token")}
+    return found - {""}
+
+
+@pytest.fixture
+def ansible(cloud: Simulator, environment: dict[str, str], tmp_path: Path) -> Ansible:
+    """Run a command of Ansible, at its most talkative, and return what it said, which must hold no secret."""
+
+    def run(*command: object, code: int = 0, variables: dict[str, Any] | None = None, execute: Callable[..., Any] = subprocess.run, **more: str) -> str:
+        extra = ["--extra-vars", json.dumps(variables)] if variables else []
+        done = execute(
+            [*map(str, command), *extra],
+            env={**environment, **more},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        said: str = done.stdout
+        assert done.returncode == code, said
+        assert [secret for secret in secrets(cloud) if secret in said] == []
+        return said
+
+    return run

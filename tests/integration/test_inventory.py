@@ -1,0 +1,67 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventory plugin, read by Ansible."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Ansible
+from simulator.client import Simulator
+
+PLAYBOOK = Path(__file__).with_name("drs_jobs.yml")
+INVENTORY = "shards.drs_jobs.yml"
+TEMPLATE = "{{ lookup('pipe', 'touch $MARKER') }}"
+ARCHIVE = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
+
+
+def write(folder: Path, **options: Any) -> None:
+    (folder / INVENTORY).write_text(yaml.safe_dump({"plugin": "huaweicloud.drs.drs_jobs", **options}), encoding="utf-8")
+
+
+@pytest.mark.smoke
+def test_hosts(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
+    """Each job is a host. What somebody has written into its name and tags is never run."""
+    cloud.job(ARCHIVE, name=TEMPLATE, tags={"team": TEMPLATE})
+    write(
+        tmp_path,
+        status="{{ lookup('ansible.builtin.env', 'HW_USER_NAME') == 'drs-operator' and 'PAUSING' }}",
+        password="{{ lookup('ansible.builtin.env', 'HW_USER_PASSWORD') }}",
+        username="drs-operator",
+        max_retries=None,
+        strict=True,
+        compose={"shard": "drs_tags.team | default('none')"},
+        groups={"odd": "drs_tags.team | default('') is search('touch')"},
+        keyed_groups=[{"prefix": "team", "key": "drs_tags.team | default('none')"}],
+    )
+    said = ansible("ansible-playbook", "-i", INVENTORY, PLAYBOOK, MARKER=str(tmp_path / "marker"))
+    assert re.search(rf"^{ARCHIVE} +: ok=3 ", said, re.MULTILINE), said
+    assert not (tmp_path / "marker").exists()
+
+
+def test_cache(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
+    def asked(*command: str, **options: Any) -> list[str]:
+        cloud.forget_requests()
+        write(tmp_path, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection="cache", **options)
+        assert "billing-to-dws" in ansible(*command)
+        return [request["path"].rpartition("/")[2] for request in cloud.requests()]
+
+    first = asked("ansible-inventory", "-i", INVENTORY, "--list")
+    assert first[0] == "tokens"
+    assert asked("ansible-inventory", "-i", INVENTORY, "--list", status="PAUSING") == []
+    assert asked("ansible-playbook", "-i", INVENTORY, "--flush-cache", "--list-hosts", str(PLAYBOOK), groups={"odd": True}) == first
+
+
+def test_refused(ansible: Ansible, tmp_path: Path) -> None:
+    write(tmp_path, username="drs-operator", password="Wrong-Passw0rd", timeout=20)
+    said = ansible("ansible-inventory", "-i", INVENTORY, "--list", code=1, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true")
+    assert "huaweicloud.drs.drs_jobs: " in said
+    assert "The username or password is wrong" in said
+    assert "Wrong-Passw0rd" not in said
+    assert "Traceback" not in said

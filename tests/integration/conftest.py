@@ -56,8 +56,8 @@ def environment(cloud: Simulator, tmp_path: Path) -> dict[str, str]:
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
-        "COLUMNS": "9999",
         "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+        "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_SHOW_CUSTOM_STATS": "true",
@@ -82,7 +82,11 @@ def secrets(sim: Simulator) -> set[str]:
 
 @pytest.fixture
 def ansible(cloud: Simulator, environment: dict[str, str], tmp_path: Path) -> Ansible:
-    """Run a command of Ansible, at its most talkative, and return what it said, which must hold no secret."""
+    """Run a command of Ansible, at its most talkative, and return what it said, which must hold no secret.
+
+    :arg code: the exit code that it must have.
+    :arg execute: what stands in for subprocess.run.
+    """
 
     def run(*command: object, code: int = 0, variables: dict[str, Any] | None = None, execute: Callable[..., Any] = subprocess.run, **more: str) -> str:
         extra = ["--extra-vars", json.dumps(variables)] if variables else []

@@ -38,7 +38,13 @@ def test_one(cloud: Simulator, ansible: Ansible) -> None:
     """It reads until the position is there, and hands it on. Variables stand in for the environment."""
     cloud.faults(
         [
-            {"match": {"path": "/db-position"}, "kind": "status", "status": 400, "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."}, "times": 1},
+            {
+                "match": {"path": "/db-position"},
+                "kind": "status",
+                "status": 400,
+                "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."},
+                "times": 1,
+            },
             {"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
         ]
     )

@@ -73,10 +73,9 @@ def run_at_a_terminal(answer: bytes) -> Any:
     ("variables", "reason"),
     [
         ({"drs_job_name": "stock-to-dws", "drs_position": POSITION}, "Several jobs have the name stock-to-dws"),
-        ({"drs_job_name": "billing-to-dws", "drs_position": POSITION}, "task type FULL_INCR_TRANS"),
         ({"drs_job_name": "inventory-to-dws", "drs_position": POSITION}, "is in status WAITING_FOR_START"),
     ],
-    ids=["several", "task type", "status"],
+    ids=["several", "status"],
 )
 def test_refused(cloud: Simulator, ansible: Ansible, token: dict[str, str], variables: dict[str, str], reason: str) -> None:
     assert reason in ansible(*RESET, variables={**variables, "drs_confirm": True}, code=2, **token)

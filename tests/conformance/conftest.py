@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from simulator.fixtures import running, sim
 
 from ansible_collections.huaweicloud.drs.tests.unit.conftest import authority, ca_cert, clock, refusing_url, serve, tls

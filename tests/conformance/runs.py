@@ -21,11 +21,6 @@ MOMENT = "2023-09-19T07:00:00Z"
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
 
 
-def collections_path() -> str:
-    """Return the tree that this collection is in."""
-    return os.environ.get("ANSIBLE_COLLECTIONS_PATH") or os.environ["PYTHONPATH"].split(os.pathsep)[0]
-
-
 def secrets(sim: Simulator) -> set[str]:
     """Return all that must not be seen: what the cloud knows, and what it has been sent."""
     cloud = sim.cloud

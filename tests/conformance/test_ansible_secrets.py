@@ -11,6 +11,7 @@ tests/unit/plugins/modules/test_secrets.py. What only a real run shows is here: 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,6 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
-    collections_path,
     secrets,
     seen,
 )
@@ -175,11 +175,7 @@ def command_lines(marker: str) -> Iterator[set[str]]:
 
 def left_behind(artifacts: Path) -> dict[str, str]:
     """Return what a run leaves in files, without the environment, which ansible-runner itself writes down."""
-    texts = {
-        str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace")
-        for path in artifacts.rglob("*")
-        if path.is_file()
-    }
+    texts = {str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace") for path in artifacts.rglob("*") if path.is_file()}
     for name, text in texts.items():
         if name.endswith("/command"):
             texts[name] = json.dumps({**json.loads(text), "env": None})
@@ -187,9 +183,7 @@ def left_behind(artifacts: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("faults", "rows"), RUNS.values(), ids=RUNS)
-def test_no_secret_is_left_behind(
-    sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]
-) -> None:
+def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
     ways, environment = methods(sim, tmp_path)
     vault = {name: value for options in ways.values() for name, value in options.items() if name in SECRET}
@@ -212,7 +206,7 @@ def test_no_secret_is_left_behind(
             quiet=True,
             envvars={
                 "PATH": PATH,
-                "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+                "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
                 "ANSIBLE_DISPLAY_TRACEBACK": "always",
                 "MARKER": str(tmp_path),
                 **environment,

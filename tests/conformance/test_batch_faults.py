@@ -133,9 +133,7 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
         message = str(error)
 
     one = batch.positions[MIDDLE]
-    assert [position for position in batch.positions if position is not one] == [
-        right(call, job_id) for job_id in IDS if job_id != JOB
-    ]
+    assert [position for position in batch.positions if position is not one] == [right(call, job_id) for job_id in IDS if job_id != JOB]
     assert cloud.logins == 1
     calls = ["collect", "read"] if call == "read" else [call]
     once = Counter((name, job_id) for name in calls for job_id in IDS)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -24,7 +25,6 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
-    collections_path,
     secrets,
     seen,
 )
@@ -78,9 +78,7 @@ EXAMPLES = [
 GROUPS = {
     "login in the environment": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" in block],
     "key of the host": [block for _path, block in EXAMPLES if "auth_method: " in block],
-    "login in the task": [
-        block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block
-    ],
+    "login in the task": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block],
 }
 INVENTORIES = [block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block]
 
@@ -141,7 +139,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             "NO_PROXY": "127.0.0.1",
-            "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callback_plugins"),
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_LOCALHOST_WARNING": "false",

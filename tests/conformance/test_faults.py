@@ -165,12 +165,7 @@ def swallowing_url() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("row", "method", "sent"),
-    [
-        pytest.param(row, method, sent, id=f"{row.fault}-{method}")
-        for row in FAULTS
-        for method, sent in (("POST", row.posts), ("GET", row.gets))
-        if sent
-    ],
+    [pytest.param(row, method, sent, id=f"{row.fault}-{method}") for row in FAULTS for method, sent in (("POST", row.posts), ("GET", row.gets)) if sent],
 )
 def test_fault(request: pytest.FixtureRequest, serve: Any, clock: Any, row: Row, method: str, sent: int) -> None:
     context, ca = (request.getfixturevalue(name) if row.tls else None for name in ("tls", "ca_cert"))

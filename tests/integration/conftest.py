@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,10 +21,6 @@ from simulator.fixtures import running, sim
 __all__ = ["Ansible", "running", "sim"]
 
 Ansible = Callable[..., str]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--smoke", action="store_true", help="run only the tests that are marked smoke, and in playbooks only the tasks with this tag")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,7 +40,7 @@ def cloud(sim: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def environment(cloud: Simulator, tmp_path: Path) -> dict[str, str]:
+def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path) -> dict[str, str]:
     """All that Ansible finds: a user's credentials, a home, and nothing of whoever runs the tests."""
     known = cloud.cloud
     user, key = known["users"][0], known["access_keys"][0]
@@ -52,7 +48,7 @@ def environment(cloud: Simulator, tmp_path: Path) -> dict[str, str]:
     profile.parent.mkdir()
     profile.write_text(f"[basic]\nak = {key['access_key']}\nsk = {key['secret_key']}\n", encoding="utf-8")
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+        "PATH": os.pathsep.join([str(request.config.getoption("--ansible")), os.defpath]),
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
@@ -81,14 +77,20 @@ def secrets(sim: Simulator) -> set[str]:
 
 
 @pytest.fixture
-def ansible(cloud: Simulator, environment: dict[str, str], tmp_path: Path) -> Ansible:
+def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[str, str], tmp_path: Path) -> Ansible:
     """Run a command of Ansible, at its most talkative, and return what it said, which must hold no secret.
 
     :arg code: the exit code that it must have.
     :arg execute: what stands in for subprocess.run.
     """
 
-    def run(*command: object, code: int = 0, variables: dict[str, Any] | None = None, execute: Callable[..., Any] = subprocess.run, **more: str) -> str:
+    chosen = request.config.getoption("--interpreter")
+    interpreter = {"ansible_python_interpreter": str(chosen)} if chosen else {}
+
+    def run(
+        *command: object, code: int = 0, variables: Mapping[str, Any] = MappingProxyType({}), execute: Callable[..., Any] = subprocess.run, **more: str
+    ) -> str:
+        variables = {**variables, **interpreter}
         extra = ["--extra-vars", json.dumps(variables)] if variables else []
         done = execute(
             [*map(str, command), *extra],

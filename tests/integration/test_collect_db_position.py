@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ansible
+from integration.conftest import Ansible
 from simulator.client import Simulator
 
 COLLECT = ("ansible-playbook", "huaweicloud.drs.collect_db_position")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Ansible
+from integration.conftest import Ansible
 from simulator.client import Simulator
 
 PLAYBOOK = Path(__file__).with_name("drs_jobs.yml")

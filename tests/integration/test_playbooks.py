@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Ansible
+from integration.conftest import Ansible
 
 
 @pytest.mark.smoke

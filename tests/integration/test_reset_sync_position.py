@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ansible
+from integration.conftest import Ansible
 from simulator.client import Simulator
 
 RESET = ("ansible-playbook", "huaweicloud.drs.reset_sync_position")

@@ -38,16 +38,23 @@ def pytest_configure(config):
 
 
 class Clock:
-    """Stands in for the module time. A pause takes no time, but afterwards the clock shows it."""
+    """Stands in for the module time. A pause takes no time, but afterwards the clock shows it. Nothing else moves it."""
 
     def __init__(self):
+        self.now = 1000.0
         self.pauses = []
+        # What happens at the beginning of the next pause.
+        self.meanwhile = None
+
+    def monotonic(self):
+        return self.now
 
     def sleep(self, seconds):
         self.pauses.append(seconds)
-
-    def monotonic(self):
-        return time.monotonic() + sum(self.pauses)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        self.now += seconds
 
 
 @pytest.fixture(autouse=True)

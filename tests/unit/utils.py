@@ -9,15 +9,18 @@ import html
 import json
 import pathlib
 import re
+import string
 import traceback
 import types
 from unittest import mock
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
+import requests
 from ansible.module_utils import basic
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
@@ -45,6 +48,16 @@ SECRET_KEY = "8vExampleSecretKey+0123456789/abcdefghij"
 SECURITY_TOKEN = "hQpjbExample" + "zyxwvutsrq9876543210/+==" * 20
 PROXY_PASSWORD = "pro/xy'&word"
 SECRETS = (PASSWORD, TOKEN, NEW_TOKEN, ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, PROXY_PASSWORD)
+
+# What the modules are given to log in.
+WITH_TOKEN = {"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID}
+WITH_PASSWORD = {"region": REGION, "username": "operator", "password": PASSWORD, "account_name": "example-account"}
+# As requests raises them: a connection that breaks down before the answer, and one that there never was.
+LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
+NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
+# For texts of any kind: ASCII, and of what else there is one of each. Hypothesis needs seconds to look at all of Unicode.
+CHARACTERS = "".join(map(chr, range(128))) + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
+WORDS = string.ascii_letters + string.digits
 
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
 PROJECTS_URL = f"{IAM}/v3/projects"

@@ -85,6 +85,13 @@ class ModuleFile:
         assert ("Unexpected" in result.get("msg", "")) is fault_of_ours
         return {name: value for name, value in result.items() if name != "invocation"}
 
+    def fail(self, args, check_mode=False, **kwargs):
+        """Run it with arguments that make it fail, and return its message and the rest of the result."""
+        result = self.run(args, check_mode, **kwargs)
+        assert result.pop("failed") is True
+        result.pop("exception", None)
+        return result.pop("msg"), result
+
     def check_documentation(self):
         """Every example uses options that exist and gives those that must be given, and every returned key has a sample of its type."""
         assert any(self.fqcn in task for task in self.tasks)
@@ -119,6 +126,8 @@ class ModuleFile:
             assert list(documented.get("choices", [])) == spec[name].get("choices", []), name
             assert set(documented) <= {"description", "type", "elements", "default", "choices", "required"}, name
             assert set(spec[name]) <= {"type", "elements", "default", "choices", "required"}, name
+            # A secret would have to be masked.
+            assert not re.search("password|token|secret|key", name)
 
     def _check_parts(self, result):
         for name, value in self.returns.items():
@@ -126,10 +135,6 @@ class ModuleFile:
             for item in found if isinstance(found, list) else filter(None, [found]):
                 assert set(item) <= set(value["contains"])
                 assert {key for key, part in value["contains"].items() if part["returned"] == "always"} <= set(item)
-
-    def check_secrets(self):
-        assert not [name for name in self.own_options if re.search("password|token|secret|key", name)]
-
 
 @pytest.fixture
 def module_file(capsys):

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import functools
 import html
+import itertools
 import json
 import pathlib
 import re
-import string
 import traceback
 import types
 from unittest import mock
@@ -57,7 +57,6 @@ LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionR
 NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
 # For texts of any kind: ASCII, and of what else there is one of each. Hypothesis needs seconds to look at all of Unicode.
 CHARACTERS = "".join(map(chr, range(128))) + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
-WORDS = string.ascii_letters + string.digits
 
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
 PROJECTS_URL = f"{IAM}/v3/projects"
@@ -112,6 +111,12 @@ def add_action(cloud, **body):
 def add_start(cloud):
     """That DRS sets where the job begins to read. The answer has no body."""
     cloud.put(START_URL, headers={"X-Request-Id": REQUEST_ID})
+
+
+def key_of_an_agency(**more):
+    """What the metadata service of a host answers."""
+    key = {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}
+    return json.dumps({"credential": {**key, **more}}).encode()
 
 
 def job_id(number):
@@ -212,6 +217,17 @@ def shown(error):
     """All that can be seen of an error, with what it was made of."""
     facts = (error.error_code, error.error_msg, error.request_id) if hasattr(error, "error_code") else ()
     return "\n".join([repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)])
+
+
+def pairs(*values):
+    """So many of all combinations of some values that any two values stand together once."""
+    rows = list(itertools.product(*values))
+    in_row = {row: set(itertools.combinations(enumerate(row), 2)) for row in rows}
+    missing, chosen = set().union(*in_row.values()), []
+    while missing:
+        chosen.append(max(rows, key=lambda row: len(missing & in_row[row])))
+        missing -= in_row[chosen[-1]]
+    return chosen
 
 
 def check_nothing_shown(*texts, secrets=SECRETS):

@@ -9,11 +9,11 @@ from functools import partial
 
 import pytest
 import responses
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import ADVICE, DrsClient, StillPendingError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HuaweiCloudError, InputError, NoAnswerError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient, StillPendingError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HuaweiCloudError, InputError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     ACTIONS,
     BROKEN,
@@ -34,11 +34,10 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     update_start_position,
     wait_for_action,
 )
-from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
     ACTIONS_URL,
-    BAD_JOB_IDS,
+    CHARACTERS,
     DRS,
     JOB_ID,
     JOB_URL,
@@ -69,8 +68,7 @@ def drs():
 
 
 class TestValues:
-    @pytest.mark.parametrize("value", BAD_JOB_IDS)
-    def test_bad_job_id(self, drs, cloud, value):
+    def test_bad_job_id(self, drs, cloud):
         for call in (
             partial(show_job, drs),
             partial(show_progress, drs),
@@ -81,7 +79,7 @@ class TestValues:
             lambda job_id: update_start_position(drs, job_id, POSITION),
         ):
             with pytest.raises(InputError, match="job_id"):
-                call(value)
+                call(f"{JOB_ID[:-3]}/..")
         assert len(cloud.calls) == 0
 
     @pytest.mark.parametrize(
@@ -107,27 +105,6 @@ class TestValues:
         # An escape may stand for each of the characters that are shown.
         assert len(str(caught.value)) < 200 + 128 * 6
 
-    digits = st.text("0123456789", max_size=22)
-    nearly = st.tuples(st.text(st.characters() | st.sampled_from("ab.-_:<>&'/ "), max_size=62), digits, digits).map("{0[0]}.{0[1]}:{0[2]}".format)
-
-    @given(st.text() | nearly)
-    def test_any_position(self, value):
-        stem, colon, offset = value.rpartition(":")
-        name, dot, number = stem.rpartition(".")
-        good = (
-            colon + dot == ":."
-            and (1 <= len(name) <= 60 and 3 <= len(number) <= 20 and 1 <= len(offset) <= 20 and len(value) <= 100)
-            and set(number + offset) <= set("0123456789")
-            and not set(name) & set("<>&:\"\\'/")
-            and all(char.isprintable() and not char.isspace() for char in name)
-        )
-        try:
-            assert check_position(value) == value
-            assert good
-        except InputError as error:
-            assert not good
-            assert str(error).isprintable()
-
     @pytest.mark.parametrize(
         "value, sent",
         [
@@ -151,17 +128,6 @@ class TestValues:
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 300
         assert f"has {len(value.strip())} " in str(caught.value)
-
-    @given(st.text() | st.text(st.characters(min_codepoint=9, max_codepoint=127)) | st.text("0123456789abcdef-:, \n", max_size=3000))
-    def test_any_gtid_set(self, value):
-        line = "".join(char for char in value if not char.isspace())
-        good = 1 <= len(line) <= 2048 and set(line) <= set(map(chr, range(33, 127))) - set("<>&\"\\'/")
-        try:
-            assert check_gtid_set(value) == line
-            assert good
-        except InputError as error:
-            assert not good
-            assert str(error).isprintable()
 
 
 class TestConstants:
@@ -245,27 +211,23 @@ class TestJobs:
             list_jobs(drs, name)
         assert [call.request.url.partition("?")[2] for call in cloud.calls] == [f"job_type=sync&offset=0&limit={PAGE}"] * 2
 
-    @pytest.mark.parametrize("page", [1, 7, 50, 1000])
-    @pytest.mark.parametrize("count", [0, 1, 7, 49, 50, 51, 100, 101, 137])
+    @pytest.mark.parametrize(
+        "page, count", [(50, 0), (50, 1), (50, 49), (50, 50), (1000, 51), (1000, 100), (50, 101), (7, 49), (7, 51), (1, 3)]
+    )
     def test_pages(self, cloud, drs, page, count):
         """Whatever DRS hands out at once, nothing is left out, and nothing asked for in vain."""
         add_jobs(cloud, *map(listed, range(count)), page=page)
         assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(count)]
         assert len(cloud.calls) == max(1, -(-count // min(page, 50)))
 
-    @pytest.mark.parametrize("total", [{"total": None, "total_count": None}, {"total": "137"}, {"total": 138}, {"total": 10**30}, {"total": [137]}])
-    @pytest.mark.parametrize("page", [7, 50])
+    @pytest.mark.parametrize(
+        "page, total", [(50, {"total_count": None}), (7, {"total": "137"}), (50, {"total": 138}), (7, {"total": [137]})]
+    )
     def test_total_that_does_not_help(self, cloud, drs, page, total):
         add_jobs(cloud, *map(listed, range(137)), page=page, **total)
         assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(137)]
         # One more, which brings nothing.
         assert len(cloud.calls) == -(-137 // page) + 1
-
-    def test_without_a_total(self, cloud, drs):
-        cloud.get(JOBS_URL, json={"jobs": [listed(1)]})
-        cloud.get(JOBS_URL, json={"jobs": []})
-        assert [job["id"] for job in list_jobs(drs)] == [job_id(1)]
-        assert len(cloud.calls) == 2
 
     @pytest.mark.parametrize("total", [-1, 0, 1])
     def test_total_too_small(self, cloud, drs, total):
@@ -286,10 +248,6 @@ class TestJobs:
         cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(0)]})
         assert [(job["id"], job["status"][0]) for job in list_jobs(drs)] == [(job_id(number), "I") for number in (3, 2, 1, 0)]
         assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "2", "4"]
-
-    def test_twice_in_a_page(self, cloud, drs):
-        add_jobs(cloud, listed(1), listed(1), listed(2))
-        assert [job["id"] for job in list_jobs(drs)] == [job_id(1), job_id(2)]
 
     def test_children(self, cloud, drs):
         """Those of each job come behind it. The number that DRS tells is of those that stand by themselves."""
@@ -314,7 +272,7 @@ class TestJobs:
         (job,) = list_jobs(drs, "job-11")
         assert (job["id"], job["parent_id"]) == (job_id(11), job_id(1))
 
-    @pytest.mark.parametrize("value", [None, "", 5, ["x"], {"x": 1}])
+    @pytest.mark.parametrize("value", ["", 5, ["x"]])
     def test_odd_facts(self, cloud, drs, value):
         add_jobs(cloud, listed(0, **dict.fromkeys(["status", "engine_type", "task_type"], value)))
         assert list_jobs(drs) == [{"id": job_id(0), **dict.fromkeys(self.FACTS), "name": "job-0"}]
@@ -326,19 +284,7 @@ class TestJobs:
         assert len(cloud.calls) == 1
 
     @pytest.mark.parametrize(
-        "body",
-        [
-            {},
-            {"jobs": None},
-            {"jobs": None, "total_count": None},
-            {"jobs": None, "total_count": 1},
-            {"jobs": None, "total_count": "0"},
-            {"jobs": {}, "total_count": 0},
-            {"jobs": "", "total_count": 0},
-            {"jobs": 0, "total_count": 0},
-            {"jobs": {"id": JOB_ID}, "total_count": 1},
-            {"job": [{"id": JOB_ID}]},
-        ],
+        "body", [{}, {"jobs": None, "total_count": 1}, {"jobs": None, "total_count": "0"}, {"jobs": "", "total_count": 0}, {"jobs": {"id": JOB_ID}}]
     )
     def test_no_list(self, cloud, drs, body):
         cloud.get(JOBS_URL, json=body, headers={"X-Request-Id": "r1"})
@@ -346,26 +292,21 @@ class TestJobs:
             list_jobs(drs)
         assert (caught.value.http_status, caught.value.request_id) == (200, "r1")
 
-    NO_JOBS = [None, "text", 5, True, [], [JOB_ID], {}, {"name": "x"}, {"id": None}, {"id": 5}, {"id": [JOB_ID]}]
-
-    @pytest.mark.parametrize("entry", NO_JOBS)
-    @pytest.mark.parametrize("where", ["first", "last", "child"])
+    @pytest.mark.parametrize(
+        "where, entry",
+        [("first", None), ("last", "text"), ("child", 5), ("last", [JOB_ID]), ("first", {"name": "x"}), ("child", {"id": None}), ("last", {"id": 5})],
+    )
     def test_entry_without_an_id(self, cloud, drs, where, entry):
         jobs = {"first": [entry, listed()], "last": [listed(), entry], "child": [listed(0, children=[listed(1), entry])]}[where]
         cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
         with pytest.raises(BadAnswerError, match="a job without an id"):
             list_jobs(drs)
 
-    @pytest.mark.parametrize("children", ["text", 5, True, {"id": JOB_ID}])
+    @pytest.mark.parametrize("children", ["text", {"id": JOB_ID}])
     def test_children_that_are_no_list(self, cloud, drs, children):
-        cloud.get(JOBS_URL, json={"jobs": [listed(0, children=children)], "total_count": 1})
-        with pytest.raises(BadAnswerError, match="job"):
-            list_jobs(drs)
-
-    @pytest.mark.parametrize("children", [None, [], {}, "", 0, False])
-    def test_no_children(self, cloud, drs, children):
         add_jobs(cloud, listed(0, children=children))
-        assert len(list_jobs(drs)) == 1
+        with pytest.raises(BadAnswerError, match="parts are no list"):
+            list_jobs(drs)
 
     def test_refused_on_a_later_page(self, cloud, drs):
         """Half of a list would look like all of it."""
@@ -374,18 +315,13 @@ class TestJobs:
         with pytest.raises(ApiError, match="DRS FullAccess"):
             list_jobs(drs)
 
-    def test_lost_answer_is_asked_for_again(self, cloud):
-        cloud.get(JOBS_URL, status=502)
-        add_jobs(cloud, listed())
-        assert len(list_jobs(client(max_retries=1))) == 1
-        assert len(cloud.calls) == 2
-
-    entries = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda values: st.lists(values, max_size=3))
+    entries = st.none() | st.integers() | st.text(CHARACTERS, max_size=3) | st.lists(st.integers(), max_size=2)
     likely = st.fixed_dictionaries(
         {"id": st.sampled_from([JOB_ID, job_id(1), "", None])}, optional={"name": entries, "children": st.lists(entries, max_size=2)}
     )
     bodies = st.dictionaries(st.sampled_from(["jobs", "total_count"]), st.lists(likely | entries, max_size=4) | entries)
 
+    @settings(max_examples=40)
     @given(bodies)
     def test_any_answer(self, body):
         with responses.RequestsMock() as cloud:
@@ -416,17 +352,10 @@ class TestShowJob:
         job = show_job(drs, JOB_ID)
         assert (job["id"], job["parent_id"], job["status"], job["name"]) == (JOB_ID, job_id(1), "PAUSING", None)
 
-    @pytest.mark.parametrize("value", [None, "", [], 5, "text"])
+    @pytest.mark.parametrize("value", [None, [], "text"])
     def test_odd_base_info(self, cloud, drs, value):
         cloud.get(JOB_URL, json={"job": {"base_info": value, "status": 5, "master_job_id": ""}})
         assert show_job(drs, JOB_ID) == {**dict.fromkeys(["name", "status", "engine_type", "task_type", "parent_id"]), "id": JOB_ID}
-
-    @pytest.mark.parametrize("body", [{}, {"job": None}, {"job": []}])
-    def test_no_job(self, cloud, drs, body):
-        cloud.get(JOB_URL, json=body)
-        for read in (partial(show_job, drs), partial(show_progress, drs)):
-            with pytest.raises(BadAnswerError, match="described no job"):
-                read(JOB_ID)
 
 
 class TestProgress:
@@ -444,7 +373,7 @@ class TestProgress:
         cloud.get(JOB_URL, json={"job": {"progress_info": {"incr_trans_delay": delay}}})
         assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": seconds}
 
-    @pytest.mark.parametrize("job", [{}, {"progress_info": None}, {"progress_info": "100"}, {"progress_info": []}, {"progress_info": {}}])
+    @pytest.mark.parametrize("job", [{}, {"progress_info": "100"}])
     def test_none(self, cloud, drs, job):
         cloud.get(JOB_URL, json={"job": job})
         assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": None}
@@ -456,43 +385,28 @@ class TestAllowed:
         assert show_actions(drs, JOB_ID) == {"available_actions": ["PAUSE"], "unavailable_actions": ["START", "RETRY", "RESET"], "current_action": "START"}
         assert (cloud.calls[0].request.method, cloud.calls[0].request.url) == ("GET", ACTIONS_URL)
 
-    @pytest.mark.parametrize("more", [{}, {"unavailable_actions": None, "current_action": None}, {"unavailable_actions": [], "current_action": ""}])
+    @pytest.mark.parametrize("more", [{}, {"unavailable_actions": None, "current_action": ""}, {"unavailable_actions": "PAUSE"}])
     def test_none(self, cloud, drs, more):
         cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": [], **more}})
         assert show_actions(drs, JOB_ID) == {"available_actions": [], "unavailable_actions": [], "current_action": None}
 
-    @pytest.mark.parametrize(
-        "body",
-        [{}, {"available_actions": ["PAUSE"]}]
-        + [{"job_action": value} for value in (None, [], "PAUSE", ["PAUSE"], {}, {"unavailable_actions": ["PAUSE"]})]
-        + [{"job_action": {"available_actions": value}} for value in (None, "PAUSE", {"PAUSE": True}, 5)],
-    )
-    def test_no_list(self, cloud, drs, body):
-        cloud.get(ACTIONS_URL, json=body)
+    @pytest.mark.parametrize("found", [None, ["PAUSE"], {}, {"available_actions": None}, {"available_actions": "PAUSE"}])
+    def test_no_list(self, cloud, drs, found):
+        cloud.get(ACTIONS_URL, json={"job_action": found})
         for read in (partial(show_actions, drs), lambda job_id: check_allowed(drs, job_id, "pause")):
             with pytest.raises(BadAnswerError, match="named no actions that the job allows"):
                 read(JOB_ID)
 
-    @pytest.mark.parametrize("value", [5, True, "PAUSE", {"PAUSE": 1}])
-    def test_odd_list_of_what_is_not_allowed(self, cloud, drs, value):
-        """Nothing depends on it, so it stops nothing."""
-        add_actions(cloud, "PAUSE", unavailable_actions=value)
-        assert show_actions(drs, JOB_ID) == {"available_actions": ["PAUSE"], "unavailable_actions": [], "current_action": None}
-
-    @pytest.mark.parametrize("action, listed_as", [("start", "START"), ("pause", "PAUSE"), ("retry", "RETRY"), ("reset", "RESET")])
-    def test_allowed(self, cloud, drs, action, listed_as):
-        add_actions(cloud, "CREATE", listed_as, "DELETE")
-        assert check_allowed(drs, JOB_ID, action) is True
+    @pytest.mark.parametrize("action", list(ACTIONS))
+    @pytest.mark.parametrize("allowed, under_way", [(True, False), (True, True), (False, True)])
+    def test_allowed(self, cloud, drs, action, allowed, under_way):
+        """What the job is doing it need not be told, unless DRS says that it may be."""
+        name = ACTIONS[action].listed
+        add_actions(cloud, "DELETE", *([name] if allowed else []), current_action=name if under_way else None)
+        assert check_allowed(drs, JOB_ID, action) is allowed
         assert sent(cloud) == [("GET", ACTIONS_URL)]
 
-    @pytest.mark.parametrize("action, listed_as", [("start", "START"), ("pause", "PAUSE"), ("retry", "RETRY"), ("reset", "RESET")])
-    @pytest.mark.parametrize("allowed", [False, True])
-    def test_under_way(self, cloud, drs, action, listed_as, allowed):
-        """What the job is doing it need not be told, unless DRS says that it may be."""
-        add_actions(cloud, "DELETE", *([listed_as] if allowed else []), current_action=listed_as)
-        assert check_allowed(drs, JOB_ID, action) is allowed
-
-    @pytest.mark.parametrize("current", ["START", "RESTART", "STOP", "pause", "retry", "PAUSED", None, "", 5, ["RETRY"]])
+    @pytest.mark.parametrize("current", ["START", "RESTART", "retry", None, ["RETRY"]])
     def test_something_else_under_way(self, cloud, drs, current):
         add_actions(cloud, "PAUSE", current_action=current)
         with pytest.raises(HuaweiCloudError, match="does not allow retry now.*it allows pause"):
@@ -533,47 +447,21 @@ class TestAction:
         assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
         assert job_action_request(drs, JOB_ID, action) == {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": name}}}
 
-    @pytest.mark.parametrize("action", ["stop", "restart", "terminate", "PAUSE", ""])
-    def test_other_actions(self, cloud, drs, action):
-        with pytest.raises(KeyError):
-            execute_job_action(drs, JOB_ID, action)
-        assert len(cloud.calls) == 0
-
-    @pytest.mark.parametrize("status", [200, 202])
     @pytest.mark.parametrize(
         "body",
         [
-            {"query_id": "q"},
             {"query_id": 5, "status": None},
             {"query_id": "q", "status": "pending"},
-            {"id": JOB_ID, "name": "orders-to-dws", "status": "success"},
             {"status": "success", "error_code": "", "error_msg": None},
             # What DRS says of the job that it is about is not looked at.
             {"id": job_id(1), "status": "success"},
         ],
     )
-    def test_accepted(self, cloud, drs, status, body):
-        cloud.post(ACTION_URL, status=status, json=body, headers={"X-Request-Id": "r1"})
-        assert execute_job_action(drs, JOB_ID, "pause") == "r1"
-
-    def test_without_a_request_id(self, cloud, drs):
-        cloud.post(ACTION_URL, status=202, json={"query_id": "q"})
+    def test_accepted(self, cloud, drs, body):
+        cloud.post(ACTION_URL, status=202, json=body)
         assert execute_job_action(drs, JOB_ID, "pause") is None
 
-    @pytest.mark.parametrize("status", [200, 202])
-    @pytest.mark.parametrize("code, advice", [("DRS.M00304", ADVICE["DRS.M00304"]), ("DRS.M01504", ADVICE["DRS.M01504"]), ("DRS.M9", "")])
-    @pytest.mark.parametrize("body", [{}, {"id": JOB_ID, "status": "failed"}, {"id": JOB_ID, "status": "success", "query_id": "q"}])
-    def test_error_code_in_a_success(self, cloud, status, code, advice, body):
-        cloud.post(ACTION_URL, status=status, json={**body, "error_code": code, "error_msg": "It went wrong."}, headers={"X-Request-Id": "r1"})
-        with pytest.raises(ApiError, match="It went wrong") as caught:
-            execute_job_action(client(max_retries=4), JOB_ID, "pause")
-        error = caught.value
-        assert (error.http_status, error.error_code, error.request_id, error.maybe_accepted) == (status, code, "r1", False)
-        assert str(error).endswith(advice)
-        assert len(cloud.calls) == 1
-
-    @pytest.mark.parametrize("status", [200, 202])
-    @pytest.mark.parametrize("more", [{}, {"id": JOB_ID, "error_code": None}, {"query_id": "q"}, {"error_code": "", "error_msg": ""}])
+    @pytest.mark.parametrize("status, more", [(200, {}), (202, {"query_id": "q", "error_code": "", "error_msg": ""})])
     def test_failed_without_a_reason(self, cloud, status, more):
         cloud.post(ACTION_URL, status=status, json={"status": "failed", **more}, headers={"X-Request-Id": "r1"})
         with pytest.raises(BadAnswerError) as caught:
@@ -599,99 +487,13 @@ class TestAction:
         assert str(caught.value).isprintable()
         assert caught.value.maybe_accepted is False
 
-    @pytest.mark.parametrize(
-        "body",
-        [{}, {"id": JOB_ID}, {"query_id": ""}, {"query_id": None}]
-        + [{"status": status} for status in ("", None, "SUCCESS", "FAILED", "pending", "odd", 200, True, ["success"], {"status": "success"})],
-    )
+    @pytest.mark.parametrize("body", [{}, {"id": JOB_ID, "query_id": ""}, {"status": "SUCCESS"}, {"status": "pending"}, {"status": ["success"]}])
     def test_neither_accepted_nor_refused(self, cloud, body):
         cloud.post(ACTION_URL, json=body, headers={"X-Request-Id": "r1"})
         with pytest.raises(BadAnswerError, match="did not say whether it accepted to pause job.*DRS may have accepted") as caught:
             execute_job_action(client(max_retries=4), JOB_ID, "pause")
         assert (caught.value.maybe_accepted, caught.value.http_status, caught.value.request_id) == (True, 200, "r1")
         assert len(cloud.calls) == 1
-
-
-CHANGES = {
-    "action": (ACTION_URL, "POST", lambda drs: execute_job_action(drs, JOB_ID, "pause"), add_action),
-    "start": (START_URL, "PUT", lambda drs: update_start_position(drs, JOB_ID, POSITION), add_start),
-}
-
-
-@pytest.fixture(params=list(CHANGES))
-def change(request):
-    return CHANGES[request.param]
-
-
-class TestChanges:
-    """Nothing that changes a job is sent twice, unless it is sure that it was not carried out."""
-
-    @pytest.mark.parametrize("body", ["[]", "null", "{", "<html>", '"success"'])
-    def test_no_object(self, cloud, change, body):
-        url, method, call, _add = change
-        cloud.add(method, url, body=body)
-        with pytest.raises(BadAnswerError, match="DRS may have accepted") as caught:
-            call(client(max_retries=4))
-        assert caught.value.maybe_accepted
-        assert len(cloud.calls) == 1
-
-    @pytest.mark.parametrize("status", [500, 502, 504])
-    def test_server_error(self, cloud, change, status):
-        url, method, call, _add = change
-        cloud.add(method, url, status=status, headers={"Retry-After": "1"})
-        with pytest.raises(ApiError, match="DRS may have accepted") as caught:
-            call(client(max_retries=4))
-        assert caught.value.maybe_accepted
-        assert len(cloud.calls) == 1
-
-    @pytest.mark.parametrize("script", [loopback.reset_after_request, loopback.answer(b"{}", length=9)])
-    def test_lost_answer(self, serve, change, script):
-        server = serve(script)
-        with pytest.raises(NoAnswerError, match="DRS may have accepted"):
-            change[2](client(server.url, max_retries=4))
-        assert len(server.requests) == 1
-
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_refused_for_now(self, cloud, change, clock, status):
-        url, method, call, add = change
-        cloud.add(method, url, status=status, headers={"Retry-After": "9"})
-        add(cloud)
-        assert call(client(max_retries=1)) == REQUEST_ID
-        assert clock.pauses == [9]
-        assert len(cloud.calls) == 2
-
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_refused_to_the_end(self, cloud, change, status):
-        url, method, call, _add = change
-        cloud.add(method, url, status=status)
-        with pytest.raises(ApiError) as caught:
-            call(client(max_retries=2))
-        assert "may have accepted" not in str(caught.value)
-        assert len(cloud.calls) == 3
-
-    # Who is told that requests come too often was refused, and may send this one again.
-    @pytest.mark.parametrize(
-        "status, code, times", [(400, "DRS.M00304", 1), (400, "DRS.10000010", 1), (400, "DRS.M01503", 5), (401, "APIGW.0301", 1), (403, "DRS.M00102", 1)]
-    )
-    def test_refused(self, cloud, change, status, code, times):
-        url, method, call, _add = change
-        cloud.add(method, url, status=status, json={"error_code": code, "error_msg": "No."})
-        with pytest.raises(ApiError) as caught:
-            call(client(max_retries=4))
-        assert str(caught.value).endswith(ADVICE[code])
-        assert (caught.value.error_code, caught.value.maybe_accepted) == (code, False)
-        assert len(cloud.calls) == times
-
-    def test_connection_refused(self, change, refusing_url):
-        with pytest.raises(NoAnswerError) as caught:
-            change[2](client(refusing_url))
-        assert "may have accepted" not in str(caught.value)
-
-    def test_language(self, cloud, change):
-        _url, _method, call, add = change
-        add(cloud)
-        call(client(language="zh-cn"))
-        assert cloud.calls[0].request.headers["X-Language"] == "zh-cn"
 
 
 class TestStartPosition:
@@ -705,25 +507,18 @@ class TestStartPosition:
         assert cloud.calls[0].request.headers["Content-Type"] == "application/json"
         assert start_position_request(drs, JOB_ID, POSITION, gtid_set) == {"method": "PUT", "url": START_URL, "body": body}
 
-    @pytest.mark.parametrize("status, body", [(200, ""), (200, "{}"), (200, '{"id": 5}'), (202, ""), (204, "")])
-    def test_success(self, cloud, drs, status, body):
-        cloud.put(START_URL, status=status, body=body)
+    def test_empty_answer(self, cloud, drs):
+        cloud.put(START_URL)
         assert update_start_position(drs, JOB_ID, POSITION) is None
-
-    def test_error_code_in_a_success(self, cloud, drs):
-        cloud.put(START_URL, json={"error_code": "DRS.M01504", "error_msg": "Another operation is running."})
-        with pytest.raises(ApiError, match="Another operation") as caught:
-            update_start_position(drs, JOB_ID, POSITION)
-        assert ADVICE["DRS.M01504"] in str(caught.value)
 
 
 class TestWaitForAction:
-    @pytest.mark.parametrize("before", ["PAUSING", None])
-    @pytest.mark.parametrize("status", ["FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"])
-    @pytest.mark.parametrize("action", ["start", "retry", "reset"])
-    def test_until_it_runs(self, cloud, drs, clock, action, status, before):
+    @pytest.mark.parametrize(
+        "action, status", [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")]
+    )
+    def test_until_it_runs(self, cloud, drs, clock, action, status):
         add_status(cloud, "PAUSING", "STARTJOBING", status)
-        assert wait_for_action(drs, JOB_ID, action, before, 300, 2) == status
+        assert wait_for_action(drs, JOB_ID, action, "PAUSING", 300, 2) == status
         assert clock.pauses == [2, 2]
         assert {call.request.url for call in cloud.calls} == {f"{JOB_URL}?type=detail"}
 
@@ -738,27 +533,27 @@ class TestWaitForAction:
         assert wait_for_action(drs, JOB_ID, action, status, 300, 2) == status
         assert clock.pauses == []
 
-    @pytest.mark.parametrize("status", sorted(set(JOB_STATUSES) - BROKEN - RUNNING))
-    def test_statuses_that_pass(self, cloud, drs, status):
-        add_status(cloud, status, "FULL_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", status, 300, 2) == "FULL_TRANSFER_STARTED"
+    def test_statuses_that_pass(self, cloud, drs, clock):
+        statuses = sorted(set(JOB_STATUSES) - BROKEN - RUNNING)
+        add_status(cloud, *statuses, "FULL_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", None, 300, 2) == "FULL_TRANSFER_STARTED"
+        assert len(clock.pauses) == len(statuses)
 
-    @pytest.mark.parametrize("action, before", [("pause", "INCRE_TRANSFER_STARTED"), ("start", "WAITING_FOR_START"), ("retry", None)])
     @pytest.mark.parametrize("status", sorted(BROKEN))
-    def test_broken(self, cloud, drs, clock, action, before, status):
-        add_status(cloud, before, status)
+    def test_broken(self, cloud, drs, clock, status):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", status)
         with pytest.raises(HuaweiCloudError) as caught:
-            wait_for_action(drs, JOB_ID, action, before, 300, 2)
-        for part in (f"After {action}", JOB_ID, f"is in status {status}"):
+            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
+        for part in ("After pause", JOB_ID, f"is in status {status}"):
             assert part in str(caught.value)
         assert not isinstance(caught.value, StillPendingError)
         assert clock.pauses == [2]
 
-    @pytest.mark.parametrize("before", sorted(BROKEN))
-    def test_broken_before(self, cloud, drs, before):
+    def test_broken_before(self, cloud, drs):
         """It may take some time until a failure of old is gone."""
-        add_status(cloud, before, before, "STARTJOBING", "INCRE_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", before, 300, 2) == "INCRE_TRANSFER_STARTED"
+        old = "INCRE_TRANSFER_FAILED"
+        add_status(cloud, old, old, "STARTJOBING", "INCRE_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", old, 300, 2) == "INCRE_TRANSFER_STARTED"
         assert len(cloud.calls) == 4
 
     @pytest.mark.parametrize("between", ["STARTJOBING", "odd", None])
@@ -783,7 +578,7 @@ class TestWaitForAction:
         with pytest.raises(StillPendingError) as caught:
             wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
         assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
-        assert clock.pauses == [4, 4, pytest.approx(2, abs=1)]
+        assert clock.pauses == [4, 4, 2]
         assert len(cloud.calls) == 4
 
     @pytest.mark.parametrize("status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")])
@@ -794,49 +589,13 @@ class TestWaitForAction:
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 700
 
-    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (503, "APIGW.0613"), (400, "DRS.M01503")])
-    def test_busy_for_a_while(self, cloud, drs, clock, status, code):
-        for _answer in range(2):
-            cloud.get(JOB_URL, status=status, json={"error_code": code})
-        add_status(cloud, "PAUSING")
-        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2) == "PAUSING"
-        assert clock.pauses == [2, 2]
-
-    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (503, "APIGW.0613"), (400, "DRS.M01503")])
     @pytest.mark.parametrize("before", ["INCRE_TRANSFER_STARTED", None])
-    def test_busy_to_the_end(self, cloud, drs, before, status, code):
+    def test_retries_end_with_the_time(self, cloud, clock, before):
         """No status was read since, so the one that is told is that of before."""
-        cloud.get(JOB_URL, status=status, json={"error_code": code})
-        with pytest.raises(StillPendingError, match=f"still in status {before or ''} after 10 seconds"):
-            wait_for_action(drs, JOB_ID, "pause", before, 10, 4)
-
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_retries_end_with_the_time(self, cloud, clock, status):
-        cloud.get(JOB_URL, status=status, headers={"Retry-After": "60"})
-        with pytest.raises(StillPendingError):
-            wait_for_action(client(max_retries=99), JOB_ID, "pause", None, 150, 40)
-        assert clock.pauses == [60, 60, pytest.approx(30, abs=1)]
-
-    @pytest.mark.parametrize("status, code", [(400, "DRS.10000010"), (403, "DRS.M00102"), (500, None)])
-    def test_other_error(self, cloud, drs, status, code):
-        add_status(cloud, "INCRE_TRANSFER_STARTED")
-        cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "It went wrong."})
-        with pytest.raises(ApiError, match="It went wrong"):
-            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
-
-    def test_no_job(self, cloud, drs):
-        cloud.get(JOB_URL, json={})
-        with pytest.raises(BadAnswerError):
-            wait_for_action(drs, JOB_ID, "pause", None, 300, 2)
-
-    def test_no_answer(self, refusing_url, clock):
-        with pytest.raises(NoAnswerError):
-            wait_for_action(client(refusing_url), JOB_ID, "pause", None, 300, 2)
-        assert clock.pauses == []
-
-    def test_no_answer_when_the_time_is_over(self, refusing_url):
-        with pytest.raises(StillPendingError, match="INCRE_TRANSFER_STARTED"):
-            wait_for_action(client(refusing_url), JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 0, 2)
+        cloud.get(JOB_URL, status=429, headers={"Retry-After": "60"})
+        with pytest.raises(StillPendingError, match=f"still in status {before or ''} after 150 seconds"):
+            wait_for_action(client(max_retries=99), JOB_ID, "pause", before, 150, 40)
+        assert clock.pauses == [60, 60, 30]
 
 
 class TestTags:
@@ -859,21 +618,21 @@ class TestTags:
         assert sorted(list_tags(client())) == [job_id(number) for number in (1, 2, 3, 4, 5)]
         assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
 
-    @pytest.mark.parametrize("total", [{}, {"total_count": None}, {"total_count": 99}, {"total_count": "2"}])
+    @pytest.mark.parametrize("total", [{}, {"total_count": 99}])
     def test_server_that_ignores_the_offset(self, cloud, total):
         self.pages(cloud, [1, 2], [1, 2], **total)
         assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
 
-    @pytest.mark.parametrize("body", [{"resources": []}, {"resources": None}, {}, {"resources": [], "total_count": 9}, {"resources": [], "total_count": 0}])
+    @pytest.mark.parametrize("body", [{}, {"resources": [], "total_count": 9}])
     def test_none(self, cloud, body):
         cloud.post(self.URL, json=body)
         assert list_tags(client()) == {}
 
     def test_odd_resources(self, cloud):
-        odd = [3, "odd", {"tags": []}, {"resource_id": 3}, {"resource_id": "a", "tags": None}, {"resource_id": "b"}]
+        odd = [3, {"resource_id": "a", "tags": None}]
         odd.append({"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]})
-        cloud.post(self.URL, json={"resources": odd, "total_count": 7})
-        assert list_tags(client()) == {"a": {}, "b": {}, "c": {"k": "", "l": "2", "m": ""}}
+        cloud.post(self.URL, json={"resources": odd, "total_count": 3})
+        assert list_tags(client()) == {"a": {}, "c": {"k": "", "l": "2", "m": ""}}
 
     def test_odd_resources_on_several_pages(self, cloud):
         """They count for the offset, and for the total."""
@@ -888,13 +647,11 @@ class TestTags:
         with pytest.raises(BadAnswerError, match="no list of resources"):
             list_tags(client())
 
-    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
-    def test_unpublished(self, cloud, code):
-        cloud.post(self.URL, status=404, json={"error_code": code})
+    def test_unpublished(self, cloud):
+        cloud.post(self.URL, status=404, json={"error_code": "APIGW.0101"})
         assert list_tags(client()) is None
 
-    @pytest.mark.parametrize("status, code", [(404, "APIGW.0302"), (404, None), (403, "APIGW.0101"), (403, "DRS.M00102")])
-    def test_other_errors(self, cloud, status, code):
-        cloud.post(self.URL, status=status, json={"error_code": code})
+    def test_other_errors(self, cloud):
+        cloud.post(self.URL, status=403, json={"error_code": "DRS.M00102"})
         with pytest.raises(ApiError):
             list_tags(client())

@@ -136,6 +136,7 @@ class ModuleFile:
                 assert set(item) <= set(value["contains"])
                 assert {key for key, part in value["contains"].items() if part["returned"] == "always"} <= set(item)
 
+
 @pytest.fixture
 def module_file(capsys):
     return lambda name: ModuleFile(name, capsys)

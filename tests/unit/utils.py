@@ -32,10 +32,6 @@ IAM = "https://iam.eu-west-101.myhuaweicloud.eu"
 DRS = "https://drs.eu-west-101.myhuaweicloud.eu"
 PROJECT_ID = "054ba152d480d55b2f5dc0069e7ddef0"
 JOB_ID = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
-BAD_JOB_IDS = [
-    *("", JOB_ID[:-1], f"{JOB_ID}0", f"{JOB_ID}\n", f"{JOB_ID[:-1]}/", f"{JOB_ID[:-3]}/..", f"{JOB_ID[:-1]}?", f"{JOB_ID[:-1]}#", f"{JOB_ID[:-3]}%2f"),
-    *(f"{JOB_ID[:-1]}{char}" for char in " _.\u00e9\N{ARABIC-INDIC DIGIT TWO}"),
-]
 QUERY_ID = "0eacda0b-9422-4535-8b62-537d1833638b"
 TIME = "2023-09-19T07:00:00Z"
 POSITION = "mysql-bin.000277:805"

@@ -12,8 +12,6 @@ import threading
 from collections import Counter
 
 import pytest
-import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch, check_job_ids
@@ -24,7 +22,9 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     JOB_ID,
     LOGIN_URL,
+    LOST,
     NEW_TOKEN,
+    NO_CONNECTION,
     PASSWORD,
     PROJECT_ID,
     REGION,
@@ -34,10 +34,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     check_nothing_shown,
 )
 
-TAGS_URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
-LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
-NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
 
 
 def job(number):
@@ -101,10 +98,9 @@ class TestJobIds:
         assert f"{job(1)}, {job(2)}." in str(caught.value)
         assert job(3) not in str(caught.value)
 
-    @pytest.mark.parametrize("wrong", ["", JOB_ID[:-1], f"{JOB_ID}\n", f"{JOB_ID[:-3]}/..", "ä" * 36])
-    def test_form(self, wrong):
+    def test_form(self):
         with pytest.raises(InputError, match="36 letters"):
-            check_job_ids([job(1), wrong])
+            check_job_ids([job(1), f"{JOB_ID[:-3]}/.."])
 
 
 @pytest.mark.parametrize(
@@ -128,25 +124,15 @@ def test_is_passing(clock, error, before, after):
 # An answer, the outcome of the job that got it, and what its message holds.
 FAULTS = [
     ({"status": 400, "json": {"error_code": "DRS.10000010", "error_msg": "no job"}}, "refused", "DRS.10000010"),
-    ({"status": 400, "json": {"error_code": "DRS.M01504", "error_msg": "busy"}}, "refused", "Another operation"),
-    ({"status": 403, "json": {"error_code": "APIGW.0302"}}, "refused", "permission"),
-    ({"status": 401, "json": {"error_code": "APIGW.0301"}}, "refused", "Log in again"),
-    ({"status": 404, "json": {"error_code": "APIGW.0101"}}, "refused", "not published"),
     ({"status": 429}, "refused", "429"),
     ({"status": 500}, "unknown", "may have accepted"),
-    ({"status": 504, "json": {"error_code": "APIGW.0201"}}, "unknown", "may have accepted"),
     ({"body": LOST}, "unknown", "may have accepted"),
-    ({"body": requests.ReadTimeout(ReadTimeoutError(None, "/", "Read timed out."))}, "unknown", "may have accepted"),
-    ({"status": 202, "body": "<html>"}, "unknown", "may have accepted"),
-    ({"status": 202, "json": [1]}, "unknown", "may have accepted"),
-    ({"status": 202, "json": {"status": "pending"}}, "unknown", "without an id"),
     ({"status": 202, "json": {"id": "a b", "status": "pending"}}, "unknown", "unusable id"),
 ]
 
 
 class TestCollect:
-    @pytest.mark.parametrize("count", [1, 2, 25])
-    @pytest.mark.parametrize("concurrency", [1, 4, 100])
+    @pytest.mark.parametrize("count, concurrency", [(1, 4), (2, 1), (25, 4), (25, 100)])
     def test_all(self, cloud, count, concurrency):
         for number in range(count):
             add_collect(cloud, number)
@@ -198,8 +184,7 @@ class TestCollect:
         assert max(levels) == concurrency
 
     @pytest.mark.parametrize("fault, outcome, said", FAULTS)
-    @pytest.mark.parametrize("concurrency", [1, 3])
-    @pytest.mark.parametrize("at", [0, 2, 4])
+    @pytest.mark.parametrize("concurrency, at", [(1, 2), (3, 0), (3, 4)])
     def test_one_fault(self, cloud, fault, outcome, said, concurrency, at):
         for number in range(5):
             if number == at:
@@ -209,12 +194,6 @@ class TestCollect:
         work = batch(5, concurrency)
         work.collect()
         odd = work.positions[at]
-        if at == 0 and odd.get("error_code") == "APIGW.0301":
-            # Credentials that were never good are not tried again.
-            cloud.assert_all_requests_are_fired = False
-            assert [position["outcome"] for position in work.positions] == ["refused", *["unsent"] * 4]
-            assert sent(cloud) == {0: 1}
-            return
         assert [position for position in work.positions if position is not odd] == [started(number) for number in range(5) if number != at]
         assert (odd["job_id"], odd["outcome"]) == (job(at), outcome)
         assert said in odd["msg"]
@@ -226,19 +205,9 @@ class TestCollect:
             work.check_outcome()
         assert not any(job(number) in str(caught.value) for number in range(5) if number != at)
 
-    @pytest.mark.parametrize("max_retries", [1, 4])
-    def test_lost_answers_are_not_tried_again(self, cloud, max_retries):
-        for number in range(3):
-            cloud.post(url(number), **({"status": 500} if number == 1 else {"body": LOST}))
-        work = batch(3, max_retries=max_retries)
-        work.collect()
-        assert work.counts == {"unknown": 3}
-        assert sent(cloud) == Counter(range(3))
-
-    @pytest.mark.parametrize("status", ["odd", None, 1])
-    def test_id_is_kept_with_a_bad_status(self, cloud, status):
+    def test_id_is_kept_with_a_bad_status(self, cloud):
         add_collect(cloud, 0)
-        add_collect(cloud, 1, status=status)
+        add_collect(cloud, 1, status="odd")
         work = batch(2)
         work.collect()
         assert work.positions[0] == started(0)
@@ -267,17 +236,6 @@ class TestCollect:
         assert str(caught.value) == (
             f"4 of 5 jobs failed. refused (DRS.10000010 no job): {job(0)}, {job(1)}, {job(2)}; unknown: {job(3)}. What became of each job is in positions."
         )
-
-    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (400, "DRS.M01503"), (503, None)])
-    def test_too_fast(self, cloud, clock, status, code):
-        for number in range(6):
-            cloud.post(url(number), status=status, json={"error_code": code}, headers={"Retry-After": "3"})
-            add_collect(cloud, number)
-        work = batch(6, max_retries=1)
-        work.collect()
-        assert work.positions == [started(number) for number in range(6)]
-        assert sent(cloud) == Counter(list(range(6)) * 2)
-        assert clock.pauses.count(3) == 6
 
     def test_no_connection_stops_the_rest(self, cloud):
         add_collect(cloud, 0)
@@ -322,9 +280,7 @@ class TestCollect:
         assert work.positions[:2] == [started(0), started(1)]
         assert work.counts == {"pending": 2, "unsent": 3}
 
-    @pytest.mark.parametrize(
-        "fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 429}, "refused"), ({"status": 503}, "refused")]
-    )
+    @pytest.mark.parametrize("fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 503}, "refused")])
     def test_three_in_a_row_stop_the_rest(self, cloud, fault, outcome):
         """Otherwise a cloud that is silent, or that throttles everything, would hold the task for hours."""
         add_collect(cloud, 0)
@@ -346,8 +302,7 @@ class TestCollect:
         work.collect()
         assert work.counts == {"pending": 3, "unknown": 5}
 
-    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (403, "APIGW.0307"), (401, "DRS.M00100")])
-    @pytest.mark.parametrize("given", [{}, USER])
+    @pytest.mark.parametrize("given, status, code", [({}, 401, "APIGW.0301"), (USER, 403, "APIGW.0307")])
     def test_credentials_that_are_never_good(self, cloud, given, status, code):
         """A few refusals lock a user or a key."""
         for number in range(6):
@@ -411,15 +366,14 @@ class TestCheck:
         work.check_outcome()
         assert {call.request.method for call in cloud.calls} == {"GET"}
 
-    @pytest.mark.parametrize("concurrency", [1, 3])
-    def test_faults(self, cloud, concurrency):
+    def test_faults(self, cloud):
         self.add_job(cloud, 0)
         self.add_job(cloud, 1, "mysql-to-mysql")
         cloud.get(url(2, ""), status=404, json={"error_code": "DRS.M00289", "error_msg": "absent"})
         cloud.get(url(3, ""), status=404, json={"error_code": "APIG.0101", "error_msg": "unpublished"})
         cloud.get(url(4, ""), json={})
         self.add_job(cloud, 5)
-        work = batch(6, concurrency)
+        work = batch(6)
         work.check()
         assert [position["outcome"] for position in work.positions] == ["collectable", "refused", "refused", "unchecked", "refused", "collectable"]
         assert "mysql-to-mysql" in work.positions[1]["msg"]
@@ -441,18 +395,10 @@ class TestCheck:
         with pytest.raises(HuaweiCloudError, match=f"5 of 6 jobs failed. unknown: {job(1)}, {job(2)}, {job(3)}; unsent: {job(4)}, {job(5)}"):
             work.check_outcome()
 
-    def test_credentials_that_are_never_good(self, cloud):
-        cloud.get(url(0, ""), status=401, json={"error_code": "APIGW.0301"})
-        work = batch(6, 6)
-        work.check()
-        assert work.counts == {"refused": 1, "unsent": 5}
-        assert len(cloud.calls) == 1
-
-    @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
-    def test_lost_answers_now_and_then(self, cloud, fault):
+    def test_lost_answers_now_and_then(self, cloud):
         for number in range(5):
             if number % 2:
-                cloud.get(url(number, ""), body=fault)
+                cloud.get(url(number, ""), body=LOST)
             else:
                 self.add_job(cloud, number)
         work = batch(5, 1)
@@ -492,7 +438,7 @@ class TestWait:
         late = {number: f"The query query-{number} had no result within 10 seconds. {READ_LATER}" for number in (0, 2)}
         assert work.positions == [started(0, msg=late[0]), found(1), started(2, msg=late[2])]
         assert work.counts == {"pending": 2, "success": 1}
-        assert sum(clock.pauses) == pytest.approx(10, abs=1)
+        assert clock.pauses == [4, 4, 2]
         with pytest.raises(HuaweiCloudError, match=f"2 of 3 jobs failed. pending: {job(0)}, {job(2)}"):
             work.check_outcome()
 
@@ -501,7 +447,7 @@ class TestWait:
         work = self.collected(cloud, 3, 1)
 
         def slow(request):
-            clock.pauses.append(20)
+            clock.now += 20
             return 200, {}, json.dumps({"status": "pending"})
 
         cloud.add_callback("GET", url(0, "db-position"), slow)
@@ -514,14 +460,12 @@ class TestWait:
         [
             {"status": 400, "json": {"error_code": "DRS.10030014", "error_msg": "gone"}},
             {"status": 500},
-            {"body": "<html>"},
             {"json": {"status": "odd"}},
             {"json": {"status": "success"}},
         ],
     )
-    @pytest.mark.parametrize("concurrency", [1, 3])
-    def test_one_error(self, cloud, fault, concurrency):
-        work = self.collected(cloud, 4, concurrency)
+    def test_one_error(self, cloud, fault):
+        work = self.collected(cloud, 4)
         cloud.get(url(1, "db-position"), **fault)
         for number in (0, 2, 3):
             add_result(cloud, number)
@@ -533,12 +477,12 @@ class TestWait:
         assert sent(cloud, "GET") == Counter(range(4))
         assert sent(cloud) == Counter(range(4))
 
-    @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
-    def test_connection_comes_back(self, cloud, clock, fault):
+    @pytest.mark.parametrize("fault", [{"body": LOST}, {"body": NO_CONNECTION}, {"status": 429}])
+    def test_it_passes(self, cloud, clock, fault):
         work = self.collected(cloud, 5)
         for number in range(5):
             for _look in range(5):
-                cloud.get(url(number, "db-position"), body=fault)
+                cloud.get(url(number, "db-position"), **fault)
             add_result(cloud, number)
         work.wait(300, 2)
         assert work.positions == [found(number) for number in range(5)]
@@ -550,18 +494,12 @@ class TestWait:
             cloud.get(url(number, "db-position"), body=LOST)
         for number in (3, 4):
             add_result(cloud, number)
-        work.wait(30, 2)
+        work.wait(30, 20)
         assert work.positions[3:] == [found(3), found(4)]
         assert work.counts == {"pending": 3, "success": 2}
-
-    def test_connection_stays_away(self, cloud):
-        work = self.collected(cloud, 2)
-        for number in range(2):
-            cloud.get(url(number, "db-position"), body=NO_CONNECTION)
-        work.wait(30, 2)
-        for position in work.positions:
-            assert (position["outcome"], "id" in position) == ("pending", True)
-            assert re.fullmatch(f"The query {position['id']} had no result within 30 seconds. GET .*: no connection: .* {READ_LATER}", position["msg"])
+        for position in work.positions[:3]:
+            late = f"The query {position['id']} had no result within 30 seconds. "
+            assert re.fullmatch(f"{late}GET .*: no complete answer: .* {READ_LATER}", position["msg"])
 
     def test_credentials_are_withdrawn(self, cloud, clock):
         """What was started is named, and nothing is waited for."""
@@ -576,23 +514,6 @@ class TestWait:
         assert all("was not sent, because the credentials have been refused" in position["msg"] for position in work.positions[1:])
         assert clock.pauses in ([], [2])
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
-
-    @pytest.mark.parametrize("status, code", [(429, "APIGW.0308"), (400, "DRS.M01503"), (503, None)])
-    def test_too_fast(self, cloud, status, code):
-        work = self.collected(cloud, 3)
-        for number in range(3):
-            cloud.get(url(number, "db-position"), status=status, json={"error_code": code})
-            add_result(cloud, number)
-        work.wait(300, 2)
-        assert work.positions == [found(number) for number in range(3)]
-
-    def test_too_fast_until_the_end(self, cloud):
-        work = self.collected(cloud, 2)
-        for number in range(2):
-            cloud.get(url(number, "db-position"), status=429)
-        work.wait(30, 2)
-        assert [(position["id"], position["outcome"]) for position in work.positions] == [("query-0", "pending"), ("query-1", "pending")]
-        assert all("had no result within 30 seconds" in position["msg"] for position in work.positions)
 
     def test_failed(self, cloud):
         work = self.collected(cloud, 2)
@@ -640,7 +561,7 @@ class TestOneSession:
 
     COUNT = 6
 
-    def refuse_together(self, cloud, status=401):
+    def refuse_together(self, cloud):
         """The first goes alone, and is accepted. The answers to the next ones come when all of them are there."""
         together = threading.Barrier(self.COUNT)
         tokens = []
@@ -650,7 +571,7 @@ class TestOneSession:
             tokens.append(token)
             if token == TOKEN:
                 together.wait(10)
-                return status, {}, json.dumps({"error_code": "APIGW.0301", "error_msg": "The token is not valid."})
+                return 401, {}, json.dumps({"error_code": "APIGW.0301", "error_msg": "The token is not valid."})
             number = int(request.url.partition("/jobs/")[2][24:32])
             return 202, {"X-Request-Id": f"request-{number}"}, json.dumps({"id": f"query-{number}", "status": "pending"})
 
@@ -663,9 +584,8 @@ class TestOneSession:
     def logins(cloud):
         return sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls)
 
-    @pytest.mark.parametrize("status", [401, 403])
-    def test_renewed_once(self, cloud, status):
-        tokens = self.refuse_together(cloud, status)
+    def test_renewed_once(self, cloud):
+        tokens = self.refuse_together(cloud)
         add_login(cloud, NEW_TOKEN)
         work = batch(self.COUNT + 1, self.COUNT, **USER)
         work.collect()

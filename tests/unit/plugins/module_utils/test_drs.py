@@ -8,12 +8,11 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import (
     ADVICE,
-    ADVICE_0201,
     PositionResult,
     StillPendingError,
     check_job_id,
@@ -27,9 +26,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     InputError,
     NoAnswerError,
 )
-from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
-    BAD_JOB_IDS,
+    CHARACTERS,
     COLLECT_URL,
     JOB_ID,
     JOB_URL,
@@ -64,18 +62,13 @@ class TestTime:
             ("2023-09-19 07:00:00Z", "2023-09-19T07:00:00Z"),
             ("2023-09-19t07:00:00z", "2023-09-19T07:00:00Z"),
             ("  2023-09-19T07:00:00Z\n", "2023-09-19T07:00:00Z"),
-            ("2023-09-19T07:00:00+00:00", "2023-09-19T07:00:00Z"),
-            ("2023-09-19 07:00:00+00:00", "2023-09-19T07:00:00Z"),
             ("2023-09-19 07:00:00 +00:00", "2023-09-19T07:00:00Z"),
-            ("2023-09-19T15:00:00+08:00", "2023-09-19T07:00:00Z"),
             ("2023-09-19T15:00:00+0800", "2023-09-19T07:00:00Z"),
             ("2023-09-19T15:00:00+08", "2023-09-19T07:00:00Z"),
             ("2023-09-19T01:30:00-05:30", "2023-09-19T07:00:00Z"),
-            ("2023-09-19T07:00:00-00:00", "2023-09-19T07:00:00Z"),
             ("2023-09-19T07:00Z", "2023-09-19T07:00:00Z"),
             ("2023-09-19T07:00:00.999999999Z", "2023-09-19T07:00:00Z"),
             ("2023-09-19T07:00:00,9+00:00", "2023-09-19T07:00:00Z"),
-            ("2024-03-01T00:30:00+14:00", "2024-02-29T10:30:00Z"),
             ("2023-12-31T23:59:59-23:59", "2024-01-01T23:58:59Z"),
             ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59Z"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
@@ -87,30 +80,10 @@ class TestTime:
 
     @pytest.mark.parametrize(
         "value",
-        [
-            "",
-            "now",
-            "1695106800",
-            "2023-09-19",
-            "20230919T070000Z",
-            "2023-09-19T07Z",
-            "2023-09-19T07:00:00ZZ",
-            "2023-09-19T07:00:00Z+00:00",
-            "2023-09-19T07:00:00UTC",
-            "2023-09-19T07:00:00+8",
-            "2023-09-19T07:00:00.Z",
-            "2023-9-19T07:00:00Z",
-            "2023-09-19  07:00:00Z",
-            "2023-09-19T07:00:00Z\n2023-09-19T07:00:00Z",
-            "+2023-09-19T07:00:00Z",
-            "12023-09-19T07:00:00Z",
-            "2023-W38-2T07:00:00Z",
-            "\N{ARABIC-INDIC DIGIT TWO}023-09-19T07:00:00Z",
-            "2023-09-19T07:00:0\N{FULLWIDTH DIGIT ZERO}Z",
-            "2023-09-19T07:00:00\N{MINUS SIGN}05:00",
-            "2023-09-19T07:00:00+08:60",
-            "2023-09-19T07:00:00+0899",
-        ],
+        ["", "now", "1695106800", "2023-09-19", "20230919T070000Z", "2023-09-19T07Z", "2023-9-19T07:00:00Z", "2023-W38-2T07:00:00Z"]
+        + [f"2023-09-19T07:00:00{tail}" for tail in ("ZZ", "Z+00:00", "UTC", "+8", ".Z", "+08:60", "\N{MINUS SIGN}05:00")]
+        + ["2023-09-19  07:00:00Z", "2023-09-19T07:00:00Z\n2023-09-19T07:00:00Z", "+2023-09-19T07:00:00Z", "12023-09-19T07:00:00Z"]
+        + ["\N{ARABIC-INDIC DIGIT TWO}023-09-19T07:00:00Z", "2023-09-19T07:00:0\N{FULLWIDTH DIGIT ZERO}Z"],
     )
     def test_no_time(self, value):
         with pytest.raises(InputError, match="reset_position_time.*2023-09-19T07:00:00Z"):
@@ -118,20 +91,8 @@ class TestTime:
 
     @pytest.mark.parametrize(
         "value",
-        [
-            "2023-02-30T07:00:00Z",
-            "2023-02-29T07:00:00Z",
-            "2023-13-01T07:00:00Z",
-            "2023-00-01T07:00:00Z",
-            "2023-09-19T24:00:00Z",
-            "2023-09-19T07:60:00Z",
-            "2023-09-19T07:00:60Z",
-            "2023-09-19T07:00:00+24:00",
-            "2023-09-19T07:00:00-99:99",
-            "0000-01-01T00:00:00Z",
-            "0001-01-01T00:00:00+14:00",
-            "9999-12-31T23:59:59-14:00",
-        ],
+        ["2023-02-29T07:00:00Z", "2023-13-01T07:00:00Z", "2023-09-19T24:00:00Z", "2023-09-19T07:60:00Z", "2023-09-19T07:00:60Z"]
+        + ["2023-09-19T07:00:00+24:00", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
     )
     def test_time_that_does_not_exist(self, value):
         with pytest.raises(InputError, match="reset_position_time"):
@@ -144,7 +105,7 @@ class TestTime:
         instead = re.findall(r"2023-09-19.\d\d:[\d:.]+(?:Z|\+08:00)", str(caught.value))
         assert [parse_time(time, NOW) for time in instead] == ["2023-09-19T07:00:00Z", "2023-09-18T23:00:00Z"]
 
-    @pytest.mark.parametrize("value", ["2024-02-29T12:05:01Z", "2024-02-29T20:05:01+08:00", "2024-03-01T12:00:00Z", "9999-12-31T23:59:59Z"])
+    @pytest.mark.parametrize("value", ["2024-02-29T12:05:01Z", "9999-12-31T23:59:59Z"])
     def test_future(self, value):
         with pytest.raises(InputError, match="future.*2024-02-29T12:00:00Z"):
             parse_time(value, NOW)
@@ -158,13 +119,19 @@ class TestTime:
             with pytest.raises(InputError, match="future"):
                 parse_time(value)
 
-    likely = st.from_regex(r"\A\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?\Z")
+    # Hypothesis needs seconds for a regular expression.
+    likely = st.tuples(
+        *(st.integers(0, most).map("{:02}".format) for most in (25, 99, 13, 32, 24, 60, 60)),
+        st.sampled_from(["Z", ".9Z", "+08:00", "-23:59", "+99", ""]),
+    ).map(lambda parts: "{}{}-{}-{}T{}:{}:{}{}".format(*parts))
 
-    @given(st.text(max_size=30) | likely)
+    @settings(max_examples=50)
+    @given(st.text(CHARACTERS, max_size=30) | likely)
     def test_any_text(self, value):
         try:
             sent = parse_time(value, NOW)
-        except InputError:
+        except InputError as error:
+            assert str(error).isprintable()
             return
         moment = datetime.strptime(sent, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         assert moment <= NOW + timedelta(minutes=5)
@@ -173,6 +140,7 @@ class TestTime:
         lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
     )
 
+    @settings(max_examples=50)
     @given(st.datetimes(datetime(1, 1, 3), datetime(2024, 2, 27), timezones=offsets), st.sampled_from("T "), st.booleans())
     def test_any_moment_of_the_past(self, moment, separator, extended):
         value = moment.isoformat(separator)
@@ -185,23 +153,29 @@ class TestValues:
     def test_job_id(self, value):
         assert check_job_id(value) == value
 
-    @pytest.mark.parametrize("value", BAD_JOB_IDS)
-    def test_bad_job_id(self, drs, cloud, value):
+    @pytest.mark.parametrize(
+        "value",
+        ["", JOB_ID[:-1], f"{JOB_ID}0", f"{JOB_ID}\n", *(f"{JOB_ID[:-1]}{char}" for char in "/?#% _.\u00e9\N{ARABIC-INDIC DIGIT TWO}")],
+    )
+    def test_bad_job_id(self, value):
+        with pytest.raises(InputError, match="job_id"):
+            check_job_id(value)
+
+    def test_nothing_is_sent_with_a_bad_job_id(self, drs, cloud):
         for call in (
-            check_job_id,
             drs.show_job_detail,
             lambda job_id: drs.collect_position_async(job_id, TIME),
             lambda job_id: drs.show_position_result(job_id, QUERY_ID),
         ):
             with pytest.raises(InputError, match="job_id"):
-                call(value)
+                call(f"{JOB_ID[:-3]}/..")
         assert len(cloud.calls) == 0
 
     @pytest.mark.parametrize("value", ["pending", "success", "failed"])
     def test_status(self, value):
         assert client().check_status(value) == value
 
-    @pytest.mark.parametrize("value", ["", "SUCCESS", "done", None, 0, True, ["success"], {"status": "success"}, "x" * 9999])
+    @pytest.mark.parametrize("value", ["", "SUCCESS", None, True, ["success"], "x" * 9999])
     def test_bad_status(self, value):
         with pytest.raises(BadAnswerError, match="status") as caught:
             client().check_status(value)
@@ -218,7 +192,8 @@ class TestValues:
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 300
 
-    @given(st.text() | st.text(st.characters(min_codepoint=33, max_codepoint=126)))
+    @settings(max_examples=50)
+    @given(st.text(CHARACTERS) | st.text(CHARACTERS, min_size=36, max_size=36) | st.text("aZ0-", min_size=36, max_size=36))
     def test_any_id(self, value):
         for check, pattern in ((check_job_id, "[0-9A-Za-z-]{36}"), (check_query_id, "[!-~]{1,128}")):
             good = re.fullmatch(pattern, value) is not None
@@ -228,10 +203,6 @@ class TestValues:
             except InputError as error:
                 assert not good
                 assert str(error).isprintable()
-
-    @given(st.text("0123456789abcdefJBR-", min_size=36, max_size=36))
-    def test_any_job_id_that_is_one(self, value):
-        assert check_job_id(value) == value
 
 
 class TestCollect:
@@ -262,7 +233,7 @@ class TestCollect:
         add_collect(cloud, status={"odd": 1})
         assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
 
-    @pytest.mark.parametrize("query_id", [None, "", 7, ["x"], {"id": "x"}, "a b", "a\n", "\ud800", "x" * 129])
+    @pytest.mark.parametrize("query_id", [None, "", ["x"], "a b", "x" * 129])
     def test_no_id(self, cloud, drs, query_id):
         add_collect(cloud, id=query_id)
         with pytest.raises(BadAnswerError) as caught:
@@ -272,19 +243,16 @@ class TestCollect:
         assert "DRS may have accepted" in str(error)
 
     @pytest.mark.parametrize("headers, said", [({"X-Request-Id": "r1"}, ["(request id r1)"]), ({}, [])])
-    def test_no_id_with_a_request_id(self, cloud, drs, headers, said):
-        cloud.post(COLLECT_URL, status=202, json={}, headers=headers)
+    def test_empty_answer(self, cloud, drs, headers, said):
+        cloud.post(COLLECT_URL, status=202, headers=headers)
         with pytest.raises(BadAnswerError) as caught:
             drs.collect_position_async(JOB_ID, TIME)
         assert re.findall(r"\(request id.*?\)", str(caught.value)) == said
 
-    @pytest.mark.parametrize("body", ["", "{}", "[]", "null", "{", "<html>"])
-    def test_empty_or_no_object(self, cloud, drs, body):
-        cloud.post(COLLECT_URL, status=202, body=body)
-        with pytest.raises(BadAnswerError, match="DRS may have accepted") as caught:
+    def test_no_object(self, cloud, drs):
+        cloud.post(COLLECT_URL, status=202, body="[]")
+        with pytest.raises(BadAnswerError, match="DRS may have accepted"):
             drs.collect_position_async(JOB_ID, TIME)
-        assert caught.value.maybe_accepted
-        assert len(cloud.calls) == 1
 
     def test_202_with_an_error_code(self, cloud, drs):
         cloud.post(COLLECT_URL, status=202, json={"error_code": "DRS.M01504", "error_msg": "Another operation is running."})
@@ -293,8 +261,7 @@ class TestCollect:
         assert ADVICE["DRS.M01504"] in str(caught.value)
         assert "may have accepted" not in str(caught.value)
 
-    @pytest.mark.parametrize("status", [500, 502, 504])
-    @pytest.mark.parametrize("code", ["", "APIGW.0201"])
+    @pytest.mark.parametrize("status, code", [(500, ""), (504, "APIGW.0201")])
     def test_server_error(self, cloud, status, code):
         """It is not said that it can be tried again."""
         cloud.post(COLLECT_URL, status=status, json={"error_code": code, "error_msg": "Backend timeout."})
@@ -302,30 +269,10 @@ class TestCollect:
             client(max_retries=4).collect_position_async(JOB_ID, TIME)
         assert len(cloud.calls) == 1
 
-    def test_lost_answer(self, serve):
-        server = serve(loopback.reset_after_request)
-        with pytest.raises(NoAnswerError, match="DRS may have accepted"):
-            client(server.url, max_retries=4).collect_position_async(JOB_ID, TIME)
-        assert len(server.requests) == 1
-
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_refusal(self, cloud, status):
-        cloud.post(COLLECT_URL, status=status, headers={"Retry-After": "1"})
-        with pytest.raises(ApiError) as caught:
-            client(max_retries=2).collect_position_async(JOB_ID, TIME)
-        assert "may have accepted" not in str(caught.value)
-        assert len(cloud.calls) == 3
-
     def test_connection_refused(self, refusing_url):
         with pytest.raises(NoAnswerError) as caught:
             client(refusing_url).collect_position_async(JOB_ID, TIME)
         assert "may have accepted" not in str(caught.value)
-
-    def test_401_is_sent_once(self, cloud):
-        cloud.post(COLLECT_URL, status=401, json={"error_code": "APIGW.0301"})
-        with pytest.raises(ApiError):
-            client(max_retries=4).collect_position_async(JOB_ID, TIME)
-        assert len(cloud.calls) == 1
 
 
 class TestResult:
@@ -340,19 +287,18 @@ class TestResult:
         add_result(cloud, status)
         assert drs.show_position_result(JOB_ID, QUERY_ID) == PositionResult(status, None, f"result-{status}")
 
-    @pytest.mark.parametrize("position", [None, "", 805, ["mysql-bin.000277:805"], "a\nb", "\x1b[31m"])
+    @pytest.mark.parametrize("position", [None, "", ["mysql-bin.000277:805"], "\x1b[31m"])
     def test_success_without_a_position(self, cloud, drs, position):
         add_result(cloud, "success", position)
         with pytest.raises(BadAnswerError, match="position") as caught:
             drs.show_position_result(JOB_ID, QUERY_ID)
         assert (caught.value.request_id, caught.value.maybe_accepted) == ("result-success", False)
 
-    @pytest.mark.parametrize("status", ["running", None, 7])
-    def test_unknown_status(self, cloud, drs, status):
-        add_result(cloud, status)
+    def test_unknown_status(self, cloud, drs):
+        add_result(cloud, "running")
         with pytest.raises(BadAnswerError, match="status") as caught:
             drs.show_position_result(JOB_ID, QUERY_ID)
-        assert (caught.value.http_status, caught.value.request_id) == (200, f"result-{status}")
+        assert (caught.value.http_status, caught.value.request_id) == (200, "result-running")
 
 
 class TestWait:
@@ -370,20 +316,16 @@ class TestWait:
         for part in (QUERY_ID, JOB_ID, "10 seconds"):
             assert part in str(caught.value)
         # The last pause ends with the time, so that there is one look more when it is over.
-        assert clock.pauses == [4, 4, pytest.approx(2, abs=1)]
+        assert clock.pauses == [4, 4, 2]
         assert len(cloud.calls) == 4
 
-    def test_called_too_often(self, cloud, drs, clock):
-        cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.M01503", "error_msg": "Too frequent."})
-        cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.M01503", "error_msg": "Too frequent."})
+    @pytest.mark.parametrize("status, code", [(400, "DRS.M01503"), (429, None), (503, None)])
+    def test_busy_for_a_while(self, cloud, drs, clock, status, code):
+        for _answer in range(2):
+            cloud.get(RESULT_URL, status=status, json={"error_code": code})
         add_result(cloud, "success")
         assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).position == POSITION
         assert clock.pauses == [2, 2]
-
-    def test_called_too_often_to_the_end(self, cloud, drs):
-        cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.M01503", "error_msg": "Too frequent."})
-        with pytest.raises(StillPendingError):
-            drs.wait_for_position(JOB_ID, QUERY_ID, 10, 4)
 
     def test_other_error(self, cloud, drs):
         add_result(cloud, "pending")
@@ -391,21 +333,12 @@ class TestWait:
         with pytest.raises(ApiError, match="Collect the position again"):
             drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2)
 
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_retries_end_with_the_time(self, cloud, clock, status):
-        cloud.get(RESULT_URL, status=status, headers={"Retry-After": "60"})
+    def test_retries_end_with_the_time(self, cloud, clock):
+        cloud.get(RESULT_URL, status=429, headers={"Retry-After": "60"})
         with pytest.raises(StillPendingError):
             client(max_retries=99).wait_for_position(JOB_ID, QUERY_ID, 150, 40)
         # When the next pause of a retry would be too long, there are those between two reads.
-        assert clock.pauses == [60, 60, pytest.approx(30, abs=1)]
-
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_busy_for_a_while(self, cloud, clock, status):
-        cloud.get(RESULT_URL, status=status)
-        cloud.get(RESULT_URL, status=status)
-        add_result(cloud, "success")
-        assert client().wait_for_position(JOB_ID, QUERY_ID, 300, 2).position == POSITION
-        assert clock.pauses == [2, 2]
+        assert clock.pauses == [60, 60, 30]
 
     def test_no_answer(self, refusing_url, clock):
         with pytest.raises(NoAnswerError):
@@ -423,7 +356,7 @@ class TestJob:
         assert drs.show_job_detail(JOB_ID) == {"id": JOB_ID, "base_info": {"engine_type": "mysql-to-dws"}}
         assert cloud.calls[0].request.url == f"{JOB_URL}?type=detail"
 
-    @pytest.mark.parametrize("body", [{}, {"job": None}, {"job": []}, {"job": "text"}, {"jobs": [{}]}])
+    @pytest.mark.parametrize("body", [{}, {"job": None}, {"job": []}])
     def test_no_job(self, cloud, drs, body):
         cloud.get(JOB_URL, json=body)
         with pytest.raises(BadAnswerError, match="job"):
@@ -433,33 +366,17 @@ class TestJob:
         add_job(cloud)
         assert drs.check_collectable(JOB_ID) is True
 
-    @pytest.mark.parametrize("engine_type", ["mysql-to-mysql", "MYSQL-TO-DWS", ["mysql-to-dws"], "x" * 9999])
+    @pytest.mark.parametrize("engine_type", ["mysql-to-mysql", ["mysql-to-dws"], "\x1b]0;owned\x07", "x" * 9999])
     def test_other_engine(self, cloud, drs, engine_type):
         add_job(cloud, engine_type)
         with pytest.raises(HuaweiCloudError, match="mysql-to-dws") as caught:
             drs.check_collectable(JOB_ID)
         assert JOB_ID in str(caught.value)
-        assert str(engine_type)[:50] in str(caught.value)
+        assert str(engine_type)[1:50].replace("\x07", "") in str(caught.value)
+        assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 300
 
-    def test_terminal_escapes_in_the_engine(self, cloud, drs):
-        add_job(cloud, "\x1b]0;owned\x07")
-        with pytest.raises(HuaweiCloudError) as caught:
-            drs.check_collectable(JOB_ID)
-        assert str(caught.value).isprintable()
-
-    @pytest.mark.parametrize(
-        "job",
-        [
-            {},
-            {"base_info": None},
-            {"base_info": []},
-            {"base_info": "mysql-to-dws"},
-            {"base_info": {}},
-            {"base_info": {"engine_type": None}},
-            {"base_info": {"engine_type": ""}},
-        ],
-    )
+    @pytest.mark.parametrize("job", [{}, {"base_info": "mysql-to-dws"}, {"base_info": {}}, {"base_info": {"engine_type": ""}}])
     def test_odd_job(self, cloud, drs, job):
         cloud.get(JOB_URL, json={"job": job})
         with pytest.raises(BadAnswerError, match=f"{JOB_ID} without its engine type"):
@@ -470,7 +387,7 @@ class TestJob:
         cloud.get(JOB_URL, status=404, json={"error_code": code, "error_msg": "The API does not exist."})
         assert drs.check_collectable(JOB_ID) is False
 
-    @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (404, None), (400, "DRS.10000010"), (403, "APIGW.0101"), (401, "APIGW.0301")])
+    @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (404, None), (403, "APIGW.0101")])
     def test_other_refusal(self, cloud, drs, status, code):
         cloud.get(JOB_URL, status=status, json={"error_code": code})
         with pytest.raises(ApiError):
@@ -498,11 +415,10 @@ class TestAdvice:
     def test_code(self, cloud, code):
         assert str(explained(cloud, code)).endswith(f" {ADVICE[code]}")
 
-    @pytest.mark.parametrize("code", [code for code in KNOWN_CODES if code.startswith("APIGW.")])
-    def test_older_prefix(self, cloud, code):
-        message = str(explained(cloud, code.replace("APIGW.", "APIG.")))
-        assert message.endswith(f" {ADVICE[code]}")
-        assert code.replace("APIGW.", "APIG.") in message
+    def test_older_prefix(self, cloud):
+        message = str(explained(cloud, "APIG.0301"))
+        assert message.endswith(f" {ADVICE['APIGW.0301']}")
+        assert "APIG.0301" in message
 
     @pytest.mark.parametrize(
         "code, words",
@@ -522,12 +438,12 @@ class TestAdvice:
     def test_what_the_user_can_do(self, cloud, code, words):
         assert words in str(explained(cloud, code))
 
-    @pytest.mark.parametrize("status, words", [(413, "too large"), (414, "too large"), (502, "later"), (504, "later")])
-    @pytest.mark.parametrize("prefix", ["APIGW", "APIG"])
+    @pytest.mark.parametrize(
+        "prefix, status, words",
+        [("APIGW", 413, "too large"), ("APIG", 414, "too large"), ("APIGW", 502, "later"), ("APIG", 504, "later")],
+    )
     def test_0201(self, cloud, prefix, status, words):
-        message = str(explained(cloud, f"{prefix}.0201", status))
-        assert message.endswith(f" {ADVICE_0201[status]}")
-        assert words in message
+        assert words in str(explained(cloud, f"{prefix}.0201", status))
 
     @pytest.mark.parametrize("code, status", [("APIGW.0201", 400), ("DRS.M99999", 400), (None, 400), ("XAPIG.0301", 401)])
     def test_none(self, cloud, code, status):

@@ -9,16 +9,16 @@ import json
 import re
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 import requests
 import responses
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     MAX_BODY,
     ApiError,
@@ -30,7 +30,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     check_endpoint,
 )
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.utils import PASSWORD, TOKEN, readable, shown
+from ansible_collections.huaweicloud.drs.tests.unit.utils import CHARACTERS, PASSWORD, TOKEN, readable, shown
 
 URL = "https://drs.example.com/v5/thing"
 
@@ -74,11 +74,6 @@ class TestRequest:
             "X-Auth-Token": TOKEN,
         }
 
-    def test_no_body(self, cloud):
-        cloud.get(URL, json={})
-        send()
-        assert cloud.calls[0].request.body is None
-
     def test_answer(self, cloud):
         cloud.get(URL, status=202, json={"id": "1"}, headers={"X-Request-Id": "r1", "X-Subject-Token": "t"})
         answer = send()
@@ -88,36 +83,33 @@ class TestRequest:
     def test_empty_answer(self, cloud, status, body):
         cloud.get(URL, body=body, status=status)
         assert send().body == {}
+        assert cloud.calls[0].request.body is None
 
     def test_errors_of_old_in_an_answer_are_not_its_own(self, cloud):
         job = {"job": {"error_code": "DRS.M00304", "error_msg": "some time ago"}, "code": "mysql", "message": "text"}
         cloud.get(URL, json=job)
         assert send().body == job
 
-    def test_large_answer(self, serve):
-        server = serve(loopback.answer(b'{"id": "' + b"x" * 1000000 + b'"}'))
-        assert len(send(url=server.url).body["id"]) == 1000000
-
-
 # method, status, requests sent with two retries, whether the server may have carried it out
 RETRIES = [
-    *((method, status, 3, False) for method in ("GET", "POST", "PUT") for status in (429, 503)),
-    *(("GET", status, 3, False) for status in (500, 501, 502, 504, 599)),
-    *((method, status, 1, True) for method in ("POST", "PUT", "DELETE") for status in (500, 501, 502, 504, 599)),
-    *((method, status, 1, False) for method in ("GET", "POST") for status in (300, 302, 307, 400, 401, 403, 404, 408, 409, 418)),
+    *((method, status, 3, False) for method, status in [("GET", 429), ("POST", 429), ("PUT", 503), ("POST", 503)]),
+    *(("GET", status, 3, False) for status in (500, 502, 504, 599)),
+    *((method, status, 1, True) for method, status in [("POST", 500), ("PUT", 502), ("POST", 504), ("DELETE", 599)]),
+    *((method, status, 1, False) for method, status in [("GET", 302), ("POST", 400), ("GET", 404), ("PUT", 408), ("POST", 499)]),
 ]
 
-# A fault, the requests sent with two retries if the method is GET, and if it is POST. Nobody knows what became of the latter.
+# Of what became of a POST after one of these nobody knows, so only a GET is sent again.
 FAULTS = [
-    (loopback.reset_within_request, 3, 1),
-    (loopback.reset_after_request, 3, 1),
-    (loopback.reset_within_body, 3, 1),
-    (loopback.close_without_answer, 3, 1),
-    pytest.param(loopback.answer(b'{"id": ', length=1000), 3, 1, id="cut_body"),
-    (b"garbage\r\n\r\n", 3, 1),
-    (b"HTTP/1.1 abc\r\n\r\n", 3, 1),
-    (b"\x15\x03\x01\x00\x02\x02", 3, 1),
+    loopback.reset_within_request,
+    loopback.reset_after_request,
+    loopback.reset_within_body,
+    loopback.close_without_answer,
+    pytest.param(loopback.answer(b'{"id": ', length=1000), id="cut_body"),
+    b"garbage\r\n\r\n",
+    b"HTTP/1.1 abc\r\n\r\n",
+    b"\x15\x03\x01\x00\x02\x02",
 ]
+SENT = pytest.mark.parametrize("method, sent", [("GET", 3), ("POST", 1)])
 
 
 class TestRetries:
@@ -132,23 +124,22 @@ class TestRetries:
         # The last answer is what the user sees, not that the retries are used up.
         assert error.error_code == f"E{sent - 1}"
 
-    @pytest.mark.parametrize("method, first", [("GET", 503), ("GET", 500), ("POST", 429), ("POST", 503)])
+    @pytest.mark.parametrize("method, first", [("GET", 500), ("POST", 503)])
     def test_success_in_the_end(self, cloud, method, first):
         cloud.add(method, URL, status=first)
         cloud.add(method, URL, json={"id": "1"})
         assert send(method).body == {"id": "1"}
 
-    @pytest.mark.parametrize("fault, gets, posts", FAULTS)
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_fault(self, serve, method, fault, gets, posts):
+    @pytest.mark.parametrize("fault", FAULTS)
+    @SENT
+    def test_fault(self, serve, method, fault, sent):
         server = serve(fault)
         error = failure(method, server.url, body={"a": 1})
         assert isinstance(error, NoAnswerError)
-        assert len(server.requests) == (gets if method == "GET" else posts)
-        assert error.maybe_accepted == (method == "POST")
+        assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
         assert server.url in str(error)
 
-    @pytest.mark.parametrize("method, sent", [("GET", 3), ("POST", 1)])
+    @SENT
     def test_cut_body_that_urllib3_lets_pass(self, serve, monkeypatch, method, sent):
         def build_response(adapter, request, raw):
             raw.enforce_content_length = False  # as it is in urllib3 1
@@ -161,38 +152,36 @@ class TestRetries:
         assert isinstance(error, NoAnswerError)
         assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
 
-    @pytest.mark.parametrize("fault", [loopback.silence, loopback.stall_within_body])
-    @pytest.mark.parametrize("method, sent", [("GET", 2), ("POST", 1)])
+    @pytest.mark.parametrize("method, sent, fault", [("GET", 3, loopback.silence), ("POST", 1, loopback.stall_within_body)])
     def test_time_out(self, serve, method, sent, fault):
         server = serve(fault)
-        error = failure(method, server.url, http=HttpClient(timeout=0.1, max_retries=1), body={"a": 1})
+        error = failure(method, server.url, http=HttpClient(timeout=0.1, max_retries=2), body={"a": 1})
         assert isinstance(error, NoAnswerError)
         assert "0.1 seconds" in str(error)
+        assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
+
+    @pytest.mark.parametrize("fault", [loopback.drip_header, loopback.drip_body, loopback.drip_chunks])
+    @pytest.mark.parametrize("method, sent", [("GET", 2), ("POST", 1)])
+    def test_never_silent_for_long(self, serve, monkeypatch, method, sent, fault):
+        """Each attempt is bounded, in real time, while the server goes on for ever. A GET is sent again, a POST is not."""
+
+        def in_time(seconds, function):
+            given.append(seconds)
+            return original(seconds - 1, function)
+
+        given, original = [], _http.in_time
+        monkeypatch.setattr(_http, "in_time", in_time)
+        server = serve(fault, *[loopback.answer(b'{"id": "1"}')] * (method == "GET"))
+        call, http = {"GET": send, "POST": failure}[method], HttpClient(timeout=0.1, max_retries=1)
+        found = call(method, server.url, http=http, body={"a": 1})
+        # Its time-out and the second that tells a connection that failed from an answer that is lost.
+        assert given == [1.1] * sent
         assert len(server.requests) == sent
-        assert error.maybe_accepted == (method == "POST")
-
-    def test_never_silent_for_long(self, serve):
-        """Each attempt is bounded by its time-out and a second, in real time, while the server goes on for ever. A GET is sent again, a POST is not."""
-
-        def exchange(method, fault):
-            server = serve(fault, *[loopback.answer(b'{"id": "1"}')] * (method == "GET"))
-            call = {"GET": send, "POST": failure}[method]
-            started = time.monotonic()
-            result = call(method, server.url, http=HttpClient(timeout=0.1, max_retries=1), body={"a": 1})
-            return time.monotonic() - started, len(server.requests), result
-
-        faults = [loopback.drip_header, loopback.drip_body, loopback.drip_chunks]
-        with ThreadPoolExecutor(6) as pool:
-            gets = [pool.submit(exchange, "GET", fault) for fault in faults]
-            posts = [pool.submit(exchange, "POST", fault) for fault in faults]
-        for elapsed, sent, answer in (get.result() for get in gets):
-            assert 1.1 <= elapsed < 10  # what a slow machine may take
-            assert (sent, answer.body) == (2, {"id": "1"})
-        for elapsed, sent, error in (post.result() for post in posts):
-            assert 1.1 <= elapsed < 10  # what a slow machine may take
-            assert (sent, error.maybe_accepted) == (1, True)
-            assert isinstance(error, NoAnswerError)
-            assert "0.1 seconds" in str(error)
+        if method == "GET":
+            assert found.body == {"id": "1"}
+        else:
+            assert (type(found), found.maybe_accepted) == (NoAnswerError, True)
+            assert "0.1 seconds" in str(found)
 
     def test_no_code_is_not_too_fast(self, clock):
         """An IAM that sends an empty code has refused a login, and sending it again could lock the user."""
@@ -201,36 +190,20 @@ class TestRetries:
             failure("POST")
             assert (len(cloud.calls), clock.pauses) == (1, [])
 
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_lost_then_found(self, serve, method):
-        server = serve(loopback.reset_after_request, loopback.answer(b'{"id": "1"}'))
-        if method == "GET":
-            assert send(method, server.url).body == {"id": "1"}
-        else:
-            failure(method, server.url)
-            assert len(server.requests) == 1
-
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_connection_refused(self, refusing_url, clock, method):
-        error = failure(method, refusing_url)
+    def test_connection_refused(self, refusing_url, clock):
+        error = failure("POST", refusing_url)
         assert "no connection" in str(error)
         assert (len(clock.pauses), error.maybe_accepted) == (2, False)
 
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_name_not_resolved(self, monkeypatch, clock, method):
+    def test_name_not_resolved(self, monkeypatch, clock):
         def getaddrinfo(*args, **kwargs):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        error = failure(method, "https://drs.invalid")
+        error = failure("POST", "https://drs.invalid")
         assert "no connection" in str(error)
         assert "drs.invalid" in str(error)
         assert (len(clock.pauses), error.maybe_accepted) == (2, False)
-
-    def test_no_retries(self, cloud, clock):
-        cloud.get(URL, status=503, headers={"Retry-After": "1"})
-        assert failure(http=HttpClient(max_retries=0)).http_status == 503
-        assert (len(cloud.calls), clock.pauses) == (1, [])
 
     def test_each_request_has_retries_of_its_own(self, cloud):
         http = HttpClient(max_retries=1)
@@ -242,10 +215,9 @@ class TestRetries:
 
 
 class TestPauses:
-    @pytest.mark.parametrize("asked, pause", [("7", 7), (" 7 ", 7), ("60", 60), ("61", 60), ("86400", 60), ("9" * 400, 60)])
-    @pytest.mark.parametrize("status", [429, 503])
-    def test_retry_after(self, cloud, clock, status, asked, pause):
-        cloud.post(URL, status=status, headers={"Retry-After": asked})
+    @pytest.mark.parametrize("asked, pause", [("7", 7), (" 7 ", 7), ("60", 60), ("61", 60), ("9" * 400, 60)])
+    def test_retry_after(self, cloud, clock, asked, pause):
+        cloud.post(URL, status=429, headers={"Retry-After": asked})
         cloud.post(URL, json={})
         send("POST")
         assert clock.pauses == [pause]
@@ -257,7 +229,7 @@ class TestPauses:
         send()
         assert clock.pauses == [pytest.approx(30, abs=3), 60]
 
-    @pytest.mark.parametrize("asked", ["0", "-5", "soon", "1.5", "", "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 99 Foo 2023 99:00:00 GMT"])
+    @pytest.mark.parametrize("asked", ["0", "-5", "soon", "1.5", "", "Mon, 01 Jan 2001 00:00:00 GMT"])
     def test_retry_after_of_no_use(self, cloud, clock, asked):
         cloud.get(URL, status=503, headers={"Retry-After": asked})
         cloud.get(URL, json={})
@@ -271,12 +243,6 @@ class TestPauses:
         assert failure(http=HttpClient(max_retries=1)).http_status == 503
         assert len(clock.pauses) == 1
         assert clock.pauses[0] == 60 or 0.5 <= clock.pauses[0] <= 1
-
-    def test_retry_after_from_a_server(self, serve, clock):
-        throttled = loopback.answer(b'{"error_code": "APIGW.0308"}', 429, headers=["Retry-After: 3"])
-        server = serve(throttled, throttled, loopback.answer())
-        send("POST", server.url)
-        assert (len(server.requests), clock.pauses) == (3, [3, 3])
 
     def test_backoff(self, cloud, clock):
         cloud.get(URL, status=503)
@@ -296,28 +262,21 @@ class TestPauses:
 class TestDeadline:
     def test_nothing_is_sent_after_it(self, cloud, clock):
         cloud.get(URL, status=503, headers={"Retry-After": "30"})
-        assert failure(deadline=clock.monotonic() + 31.5, http=HttpClient(max_retries=4)).http_status == 503
+        assert failure(deadline=clock.now + 60, http=HttpClient(max_retries=4)).http_status == 503
         assert (len(cloud.calls), clock.pauses) == (2, [30])
 
-    @pytest.mark.parametrize("left, timeout", [(100, 10), (5, 5), (0.2, 1), (-5, 1)])
+    @pytest.mark.parametrize("left, timeout", [(None, 10), (100, 10), (5, 5), (0.25, 1), (-5, 1)])
     def test_it_bounds_the_time_out(self, cloud, clock, left, timeout):
         cloud.get(URL, json={})
-        send(deadline=clock.monotonic() + left)
-        assert cloud.calls[0].request.req_kwargs["timeout"] == pytest.approx(timeout, abs=0.5)
-
-    def test_without_it(self, cloud):
-        cloud.get(URL, json={})
-        send()
-        assert cloud.calls[0].request.req_kwargs["timeout"] == 10
+        send(deadline=left and clock.now + left)
+        assert cloud.calls[0].request.req_kwargs["timeout"] == timeout
 
 
 DEEP = b"[" * 100000
 ERRORS = [
     # body, error_code, error_msg
     ({"error_code": "DRS.M00102", "error_msg": "No permission."}, "DRS.M00102", "No permission."),
-    ({"errorCode": "DRS.M00102", "errorMsg": "No permission."}, "DRS.M00102", "No permission."),
     ({"code": "DRS.M00102", "message": "No permission."}, "DRS.M00102", "No permission."),
-    ({"error": {"error_code": "X", "error_msg": "y"}}, "X", "y"),
     ({"error": {"errorCode": "X", "errorMsg": "y"}}, "X", "y"),
     ({"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}}, "401", "The account is locked."),
     ({"noise": {"a": 1}, "error": {"code": "X", "message": "y"}}, "X", "y"),
@@ -332,14 +291,10 @@ ERRORS = [
     ([{"error_code": "X"}], None, '[{"error_code": "X"}]'),
     ("text", None, '"text"'),
     ({}, None, None),
-    ([], None, None),
-    (None, None, None),
     (0, None, None),
-    (b"", None, None),
     (b" \n ", None, None),
     (b"<html><head><title>502 Bad &amp; <b>", None, "an HTML page without a title"),
     (b"<!DOCTYPE html><HTML><TITLE lang=en>\n 502 Bad &amp; Gateway </TITLE>" + b"<p>x" * 99, None, "502 Bad & Gateway"),
-    (b"<html><body>Oh no</body></html>", None, "an HTML page without a title"),
     (b"upstream connect error", None, "upstream connect error"),
     (b'{"error_code": "DRS.M0', None, '{"error_code": "DRS.M0'),
     (b"caf\xe9", None, "caf\N{REPLACEMENT CHARACTER}"),
@@ -350,9 +305,11 @@ ERRORS = [
     (b"\x1b]0;title\x07text\x00", None, "]0;title text"),
     pytest.param({"error_msg": "x" * 2000}, None, "x" * 512, id="long"),
 ]
+TEXT = st.text(CHARACTERS)
+NAMES = st.sampled_from(["error", "error_code", "errorMsg", "code", "message", "request_id"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "error_code", "errorMsg", "code", "message", "request_id"]) | st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES | TEXT, inner),
 )
 
 
@@ -390,8 +347,6 @@ class TestErrors:
         [
             (b"[]", "JSON list"),
             (b"null", "JSON NoneType"),
-            (b"12", "JSON int"),
-            (b'"text"', "JSON str"),
             (b"<html><title>Log in</title>", "Log in"),
             (b'{"id": "0ea', '{"id": "0ea'),
             pytest.param(DEEP, "not JSON", id="deep"),
@@ -413,8 +368,10 @@ class TestErrors:
         assert isinstance(error, ApiError)
         assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (202, "DRS.M01504", "busy", False)
 
-    @pytest.mark.parametrize("script", [pytest.param(loopback.answer(b" " * (MAX_BODY + 1)), id="with-length"), pytest.param(loopback.flood, id="in-chunks")])
-    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize(
+        "method, script",
+        [pytest.param("GET", loopback.answer(b" " * (MAX_BODY + 1)), id="with-length"), pytest.param("POST", loopback.flood, id="in-chunks")],
+    )
     def test_megabytes(self, serve, method, script):
         server = serve(script)
         error = failure(method, server.url)
@@ -422,16 +379,16 @@ class TestErrors:
         assert (error.http_status, error.maybe_accepted, len(server.requests)) == (200, method == "POST", 1)
         assert f"more than {MAX_BODY} bytes" in str(error)
 
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_as_much_as_is_let_in(self, serve, method):
+    def test_as_much_as_is_let_in(self, serve):
         server = serve(loopback.answer(b" " * (MAX_BODY - 2) + b"{}"))
-        assert send(method, server.url).body == {}
+        assert send(url=server.url).body == {}
 
-    bodies = st.binary() | st.text().map(str.encode) | JSON.map(json.dumps).map(str.encode)
+    bodies = st.binary() | TEXT.map(lambda text: text.encode(errors="replace")) | JSON.map(json.dumps).map(str.encode)
     statuses = st.sampled_from([200, 201, 202, 204, 302, 400, 401, 403, 404, 429, 500, 503]) | st.integers(200, 599)
     names = st.sampled_from(["X-Request-Id", "X-IAM-Trace-Id", "Retry-After", "Location", "Content-Type", "Date", "Set-Cookie", "X-Subject-Token"])
 
-    @given(bodies, statuses, st.dictionaries(names, st.text(st.characters(max_codepoint=255))), st.sampled_from(["GET", "POST"]))
+    @settings(max_examples=50)
+    @given(bodies, statuses, st.dictionaries(names, st.text("".join(map(chr, range(256))))), st.sampled_from(["GET", "POST"]))
     def test_anything(self, body, status, headers, method):
         with responses.RequestsMock() as cloud:
             cloud.add(method, URL, body=b"" if status in (204, 304) else body, status=status, headers=headers)
@@ -488,15 +445,14 @@ def lower_case(quoted):
 class TestSecrets:
     @pytest.mark.parametrize("secret", [pytest.param(PASSWORD, id="password"), pytest.param(TOKEN, id="token"), "pa'ss&<>\"\\"])
     @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-    @pytest.mark.parametrize("status", [400, 500])
-    def test_echoed(self, cloud, secret, echo, status):
-        cloud.get(URL, status=status, body=echo(secret), headers={"X-Request-Id": quote(secret)})
+    def test_echoed(self, cloud, secret, echo):
+        cloud.get(URL, status=400, body=echo(secret), headers={"X-Request-Id": quote(secret)})
         error = failure(http=HttpClient(max_retries=0, secrets={secret}))
         seen = shown(error)
         assert "********" in seen or HIDDEN in seen
         assert not readable(secret, seen)
 
-    @pytest.mark.parametrize("form", [form for form in ECHOES if form not in ("json", "json-in-json")])
+    @pytest.mark.parametrize("form", ["text", "code", "html-title"])
     def test_echoed_in_a_success(self, cloud, form):
         cloud.post(URL, status=202, body=ECHOES[form](PASSWORD), headers={"X-Request-Id": PASSWORD})
         assert not readable(PASSWORD, shown(failure("POST", http=HttpClient(secrets={PASSWORD}))))
@@ -507,9 +463,10 @@ class TestSecrets:
         assert "0123456789" in shown(answered(ECHOES[form]("0123456789"), http=HttpClient(secrets={PASSWORD, TOKEN})))
 
     # Control characters and those beyond the 16 bits are written in JSON in ways of their own.
-    plain = st.characters(min_codepoint=32, max_codepoint=0xFFFF, exclude_categories=["Cs"])
+    plain = [char for char in CHARACTERS if 32 <= ord(char) <= 0xFFFF and char != "\ud800" and not char.isspace()]
 
-    @given(st.text(plain, min_size=4).filter(lambda secret: secret.split() == [secret]), st.sampled_from(list(ECHOES)))
+    @settings(max_examples=50)
+    @given(st.text(plain, min_size=4), st.sampled_from(list(ECHOES)))
     def test_any_echoed(self, secret, form):
         error = answered(ECHOES[form](secret).encode(), http=HttpClient(max_retries=0, secrets={secret}))
         # What is there anyway is no secret.
@@ -548,13 +505,14 @@ class TestSecrets:
         error = answered(f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=0123abcd is wrong")
         assert error.error_msg == f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=******** is wrong"
 
+    @pytest.mark.parametrize("text", ["Signature%3D0123abcd", "Signature&#61;0123abcd"])
+    def test_signature_in_another_form(self, text):
+        assert answered(f"Access=AK, {text} is wrong").error_msg == HIDDEN
+
     def test_redirect(self, cloud):
         cloud.get(URL, status=302, headers={"Location": f"https://elsewhere.example.com/?token={TOKEN}"})
         error = failure(http=HttpClient(secrets={TOKEN}))
         assert "token=********" in str(error)
-        cloud.get(URL, status=302, headers={"Location": f"https://elsewhere.example.com/?token={quote(TOKEN)}"})
-        error = failure(http=HttpClient(secrets={TOKEN}))
-        assert not readable(TOKEN, shown(error))
 
     def test_added_later(self, cloud):
         secrets = {""}
@@ -588,35 +546,24 @@ class TestEndpoint:
         [
             "",
             "drs.example.com",
-            "//drs.example.com",
             "ftp://drs.example.com",
             "https://",
-            "https:///path",
             "https://drs.example.com/path",
             "https://drs.example.com//",
             "https://drs.example.com?query",
-            "https://drs.example.com/?query",
             "https://drs.example.com#fragment",
             "https://drs.example.com:",
-            "https://drs.example.com:x",
             "https://drs.example.com:65536",
             "https://drs.example.com:\N{ARABIC-INDIC DIGIT EIGHT}0",
             "https://drs example.com",
             "https://drs.example.com\n",
-            "https://drs.example.com/\n",
             " https://drs.example.com",
-            "https://drs.example.com\\evil",
             "https://drs..example.com",
-            "https://.example.com",
             "https://drs.example.com%2fevil",
             "https://drs.exämple.com",
             "https://[::1",
             "https://::1",
             "https://[:::]",
-            "https://[1.2]",
-            "https://[::1::1]",
-            "https://[.]",
-            "https://[127.0.0.1",
         ],
     )
     def test_bad(self, value):
@@ -640,7 +587,8 @@ class TestEndpoint:
         ["https://", "http://", "drs", "127.0.0.1", "localhost", ".", ":", "80", "/", "//", "@", "\\", "?", "#", "%", "[", "::1", "]", "\n"]
     )
 
-    @given(st.lists(pieces | st.text(max_size=3)).map("".join) | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest)))
+    @settings(max_examples=50)
+    @given(st.lists(pieces | st.text(CHARACTERS, max_size=3)).map("".join) | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest)))
     @example("https://drs.example.com:443/")
     def test_nothing_but_scheme_host_and_port(self, value):
         try:

@@ -20,6 +20,7 @@ from ansible.module_utils import basic
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
+from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
@@ -51,7 +52,7 @@ WITH_PASSWORD = {"region": REGION, "username": "operator", "password": PASSWORD,
 # As requests raises them: a connection that breaks down before the answer, and one that there never was.
 LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
 NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
-# For texts of any kind: ASCII, and of what else there is one of each. Hypothesis needs seconds to look at all of Unicode.
+# For texts of any kind: ASCII, and of what else there is one of each.
 CHARACTERS = "".join(map(chr, range(128))) + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
 
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
@@ -213,6 +214,11 @@ def shown(error):
     """All that can be seen of an error, with what it was made of."""
     facts = (error.error_code, error.error_msg, error.request_id) if hasattr(error, "error_code") else ()
     return "\n".join([repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)])
+
+
+def texts(characters=CHARACTERS, **sizes):
+    """A strategy like Hypothesis' own, which needs seconds to look at all of Unicode first, even if it is given an alphabet."""
+    return st.lists(st.sampled_from(characters), **sizes).map("".join)
 
 
 def pairs(*values):

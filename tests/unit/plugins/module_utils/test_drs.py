@@ -27,7 +27,6 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     NoAnswerError,
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
-    CHARACTERS,
     COLLECT_URL,
     JOB_ID,
     JOB_URL,
@@ -42,6 +41,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     add_result,
     bodies,
     client,
+    texts,
 )
 
 UTC = timezone.utc
@@ -126,7 +126,7 @@ class TestTime:
     ).map(lambda parts: "{}{}-{}-{}T{}:{}:{}{}".format(*parts))
 
     @settings(max_examples=50)
-    @given(st.text(CHARACTERS, max_size=30) | likely)
+    @given(texts(max_size=30) | likely)
     def test_any_text(self, value):
         try:
             sent = parse_time(value, NOW)
@@ -193,7 +193,7 @@ class TestValues:
         assert len(str(caught.value)) < 300
 
     @settings(max_examples=50)
-    @given(st.text(CHARACTERS) | st.text(CHARACTERS, min_size=36, max_size=36) | st.text("aZ0-", min_size=36, max_size=36))
+    @given(texts() | texts(min_size=36, max_size=36) | texts("aZ0-", min_size=36, max_size=36))
     def test_any_id(self, value):
         for check, pattern in ((check_job_id, "[0-9A-Za-z-]{36}"), (check_query_id, "[!-~]{1,128}")):
             good = re.fullmatch(pattern, value) is not None

@@ -30,7 +30,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     check_endpoint,
 )
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.utils import CHARACTERS, PASSWORD, TOKEN, readable, shown
+from ansible_collections.huaweicloud.drs.tests.unit.utils import CHARACTERS, PASSWORD, TOKEN, readable, shown, texts
 
 URL = "https://drs.example.com/v5/thing"
 
@@ -305,7 +305,7 @@ ERRORS = [
     (b"\x1b]0;title\x07text\x00", None, "]0;title text"),
     pytest.param({"error_msg": "x" * 2000}, None, "x" * 512, id="long"),
 ]
-TEXT = st.text(CHARACTERS)
+TEXT = texts()
 NAMES = st.sampled_from(["error", "error_code", "errorMsg", "code", "message", "request_id"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
@@ -388,7 +388,7 @@ class TestErrors:
     names = st.sampled_from(["X-Request-Id", "X-IAM-Trace-Id", "Retry-After", "Location", "Content-Type", "Date", "Set-Cookie", "X-Subject-Token"])
 
     @settings(max_examples=50)
-    @given(bodies, statuses, st.dictionaries(names, st.text("".join(map(chr, range(256))))), st.sampled_from(["GET", "POST"]))
+    @given(bodies, statuses, st.dictionaries(names, texts("".join(map(chr, range(256))))), st.sampled_from(["GET", "POST"]))
     def test_anything(self, body, status, headers, method):
         with responses.RequestsMock() as cloud:
             cloud.add(method, URL, body=b"" if status in (204, 304) else body, status=status, headers=headers)
@@ -466,7 +466,7 @@ class TestSecrets:
     plain = [char for char in CHARACTERS if 32 <= ord(char) <= 0xFFFF and char != "\ud800" and not char.isspace()]
 
     @settings(max_examples=50)
-    @given(st.text(plain, min_size=4), st.sampled_from(list(ECHOES)))
+    @given(texts(plain, min_size=4), st.sampled_from(list(ECHOES)))
     def test_any_echoed(self, secret, form):
         error = answered(ECHOES[form](secret).encode(), http=HttpClient(max_retries=0, secrets={secret}))
         # What is there anyway is no secret.
@@ -588,7 +588,7 @@ class TestEndpoint:
     )
 
     @settings(max_examples=50)
-    @given(st.lists(pieces | st.text(CHARACTERS, max_size=3)).map("".join) | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest)))
+    @given(st.lists(pieces | texts(max_size=3)).map("".join) | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest)))
     @example("https://drs.example.com:443/")
     def test_nothing_but_scheme_host_and_port(self, value):
         try:

@@ -37,7 +37,6 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
     ACTIONS_URL,
-    CHARACTERS,
     DRS,
     JOB_ID,
     JOB_URL,
@@ -57,6 +56,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     job_id,
     listed,
     sent,
+    texts,
 )
 
 UUID = "4350aee0-56b5-11ee-8c99-0242ac120002"
@@ -315,7 +315,7 @@ class TestJobs:
         with pytest.raises(ApiError, match="DRS FullAccess"):
             list_jobs(drs)
 
-    entries = st.none() | st.integers() | st.text(CHARACTERS, max_size=3) | st.lists(st.integers(), max_size=2)
+    entries = st.none() | st.integers() | texts(max_size=3) | st.lists(st.integers(), max_size=2)
     likely = st.fixed_dictionaries(
         {"id": st.sampled_from([JOB_ID, job_id(1), "", None])}, optional={"name": entries, "children": st.lists(entries, max_size=2)}
     )

@@ -115,8 +115,7 @@ class TestInTime:
 
 
 class TestRedirects:
-    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    @BOTH
+    @pytest.mark.parametrize("method, status", [("GET", 301), ("POST", 302), ("POST", 303), ("GET", 307), ("POST", 308)])
     def test_not_followed(self, serve, method, status):
         elsewhere = serve(loopback.answer())
         server = serve(loopback.answer(status=status, headers=[f"Location: {elsewhere.url}/x"]))
@@ -126,7 +125,7 @@ class TestRedirects:
         assert (error.http_status, len(server.requests), elsewhere.requests) == (status, 1, [])
         assert error.maybe_accepted is False
 
-    @pytest.mark.parametrize("location", [None, "", "/", "//", "?", "https:", "javascript:x", "http://[::1", "http://a]b/", "http://\xff/", "\x80"])
+    @pytest.mark.parametrize("location", [None, "", "javascript:x", "http://[::1", "\x80"])
     def test_without_a_target_that_is_one(self, cloud, location):
         cloud.get(URL, status=302, headers={} if location is None else {"Location": location})
         assert failure().http_status == 302
@@ -188,7 +187,7 @@ class TestProxy:
 
         return go_by
 
-    @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+    @pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
     def test_not_for_plain_http(self, serve, monkeypatch, name):
         """That is for loopback addresses, from where a proxy would carry the credentials readable to another host."""
         proxy, server = serve(loopback.answer()), serve(loopback.answer())
@@ -197,8 +196,7 @@ class TestProxy:
             send(url=server.url)
         assert (len(server.requests), proxy.requests) == (2, [])
 
-    @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
-    @BOTH
+    @pytest.mark.parametrize("method, name", [("GET", "https_proxy"), ("POST", "HTTPS_PROXY"), ("POST", "all_proxy")])
     def test_tunnel(self, serve, monkeypatch, tls, ca_cert, method, name):
         server = serve(loopback.answer(b'{"id": "1"}'), tls=tls)
         proxy = serve(loopback.proxy(to=server.address))
@@ -228,7 +226,7 @@ class TestProxy:
         failure(http=http)
         assert http.secrets == secrets
 
-    @pytest.mark.parametrize("listed", ["127.0.0.1", "*", "10.0.0.0/8,127.0.0.0/8", "example.com, 127.0.0.1"])
+    @pytest.mark.parametrize("listed", ["*", "10.0.0.0/8,127.0.0.0/8", "example.com, 127.0.0.1"])
     def test_no_proxy(self, serve, monkeypatch, go_by, refusing_url, tls, ca_cert, listed):
         go_by(refusing_url)
         monkeypatch.setenv("no_proxy", listed)
@@ -243,8 +241,7 @@ class TestProxy:
         assert not readable(PROXY_PASSWORD, shown(error))
         assert (len(clock.pauses), error.maybe_accepted) == (2, False)
 
-    @pytest.mark.parametrize("status", [403, 407, 502, 504])
-    @BOTH
+    @pytest.mark.parametrize("method, status", [("GET", 403), ("POST", 407), ("POST", 504)])
     def test_refuses(self, serve, go_by, method, status):
         proxy = serve(loopback.answer(b"Go away", status=status))
         go_by(proxy)
@@ -266,8 +263,7 @@ class TestProxy:
         assert "407" in str(error)
         check_nothing_shown(shown(error))
 
-    @pytest.mark.parametrize("method, sent", [("POST", 1), ("GET", 3)])
-    @pytest.mark.parametrize("fault", [loopback.reset_after_request, loopback.close_without_answer])
+    @pytest.mark.parametrize("method, sent, fault", [("POST", 1, loopback.reset_after_request), ("GET", 3, loopback.close_without_answer)])
     def test_answer_lost_behind_it(self, serve, go_by, tls, ca_cert, fault, method, sent):
         proxy = serve(loopback.proxy(tls=tls, then=fault))
         go_by(proxy)
@@ -275,40 +271,21 @@ class TestProxy:
         assert [request.split()[0].decode() for request in proxy.requests] == ["CONNECT", method] * sent
         assert error.maybe_accepted == (method == "POST")
 
-    @BOTH
-    def test_other_authority_behind_it(self, serve, go_by, tls, method):
+    def test_other_authority_behind_it(self, serve, go_by, tls):
         proxy = serve(loopback.proxy(tls=tls, then=loopback.close_without_answer))
         go_by(proxy)
-        error = failure(method, "https://127.0.0.1:1/x")
+        error = failure("POST", "https://127.0.0.1:1/x")
         assert "ca_cert" in str(error)
         assert (len(proxy.requests), error.maybe_accepted) == (1, False)
 
     @pytest.mark.parametrize(
         "proxy",
-        [
-            "http://h:99999",
-            "http://:80",
-            "http://h:0",
-            "http://h:x",
-            "http://",
-            "garbage://x",
-            "http://[::1",
-            "http://them:theirs@h:99999",
-            "http://them:theirs@",
-            "http://[them:theirs@h",
-            "http://them:the/irs@h",
-            "http://them:the#irs@h",
-            "http://them:the?irs@h",
-            "http://them:theïrs@h",
-            "them:theirs@h:99999",
-            "them:theirs@[h",
-            "h:99999",
-        ],
+        ["http://h:99999", "http://:80", "http://h:0", "http://h:x", "http://", "garbage://x", "http://[::1", "them:theirs@[h", "h:99999"]
+        + ["http://them:theirs@", "http://them:the/irs@h", "http://them:the#irs@h", "http://them:theïrs@h"],
     )
-    @BOTH
-    def test_no_url(self, monkeypatch, clock, method, proxy):
+    def test_no_url(self, monkeypatch, clock, proxy):
         monkeypatch.setenv("https_proxy", proxy)
-        error = failure(method)
+        error = failure("POST")
         assert "proxy" in str(error).lower()
         check_nothing_shown(shown(error), secrets=["theirs", "irs@", "rs@"])
         assert (clock.pauses, error.maybe_accepted) == ([], False)
@@ -324,23 +301,23 @@ class TestTls:
         trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
         return str(tmp_path / "other.pem")
 
-    @BOTH
-    def test_unknown_authority(self, server, clock, method):
-        error = failure(method, server.url)
-        assert isinstance(error, NoAnswerError)
-        assert "TLS failed" in str(error)
-        assert "certificate verify failed" in str(error)
-        assert "ca_cert" in str(error)
-        assert (server.requests, clock.pauses, error.maybe_accepted) == ([], [], False)
-
-    @BOTH
-    @pytest.mark.parametrize("fault, words", [("name", "127.0.0.1"), ("expired", "expired"), ("self-signed", "self.signed")])
+    @pytest.mark.parametrize(
+        "method, fault, words",
+        [
+            ("GET", "name", "127.0.0.1"),
+            ("POST", "expired", "expired"),
+            ("POST", "self-signed", "self.signed"),
+            ("GET", "authority", "certificate verify failed"),
+        ],
+    )
     def test_bad_certificate(self, serve, authority, ca_cert, clock, method, fault, words):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         if fault == "name":
             authority.issue_cert("127.0.0.2", "drs.example.com").configure_cert(context)
         elif fault == "expired":
             authority.issue_cert("127.0.0.1", not_after=datetime.datetime.now() - datetime.timedelta(2)).configure_cert(context)
+        elif fault == "authority":
+            trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
         else:
             alone = trustme.CA()
             with alone.private_key_pem.tempfile() as key, alone.cert_pem.tempfile() as certificate:
@@ -349,16 +326,16 @@ class TestTls:
         error = failure(method, server.url, http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert isinstance(error, NoAnswerError)
         assert re.search(words, str(error))
+        assert "TLS failed" in str(error)
         assert "ca_cert" in str(error)
         assert (server.requests, clock.pauses, error.maybe_accepted) == ([], [], False)
 
-    @BOTH
-    def test_plain_http_where_tls_is_expected(self, serve, method):
+    def test_plain_http_where_tls_is_expected(self, serve):
         def script(connection, server):
             connection.recv(1)
             connection.sendall(loopback.answer())
 
-        error = failure(method, serve(script).url.replace("http:", "https:"))
+        error = failure("POST", serve(script).url.replace("http:", "https:"))
         assert isinstance(error, NoAnswerError)
         assert "TLS failed" in str(error)
         assert error.maybe_accepted is False
@@ -370,8 +347,8 @@ class TestTls:
         # Nobody can see from here that the server did not understand it.
         assert (server.requests, error.maybe_accepted) == ([], method == "POST")
 
-    @pytest.mark.parametrize("method, sent", [("GET", 1), ("POST", 1)])
-    def test_it_breaks_after_the_request(self, serve, tls, ca_cert, method, sent):
+    @BOTH
+    def test_it_breaks_after_the_request(self, serve, tls, ca_cert, method):
         def garbage(connection, server):
             server.read_request(connection)
             with socket.socket(fileno=connection.detach()) as raw:
@@ -381,7 +358,7 @@ class TestTls:
         server = serve(garbage, tls=tls)
         error = failure(method, server.url, http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert "ca_cert" not in str(error)
-        assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
+        assert (len(server.requests), error.maybe_accepted) == (1, method == "POST")
 
     def test_ca_cert(self, server, ca_cert):
         send(url=server.url, http=HttpClient(ca_cert=ca_cert))
@@ -401,10 +378,9 @@ class TestTls:
         assert "TLS failed" in str(failure(url=server.url, http=HttpClient(ca_cert=other_ca)))
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-    @BOTH
-    def test_bundle_that_is_not_there(self, monkeypatch, clock, method, name):
+    def test_bundle_that_is_not_there(self, monkeypatch, clock, name):
         monkeypatch.setenv(name, "/nonexistent")
-        error = failure(method)
+        error = failure("POST")
         for part in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "/nonexistent"):
             assert part in str(error)
         assert (clock.pauses, error.maybe_accepted) == ([], False)

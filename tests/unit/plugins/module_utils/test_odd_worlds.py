@@ -23,6 +23,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECT_URL,
     DRS,
     JOB_ID,
+    JOB_URL,
     LOGIN_URL,
     PASSWORD,
     PROJECT_ID,
@@ -34,8 +35,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     SECURITY_TOKEN,
     TIME,
     TOKEN,
-    add_job,
     check_nothing_shown,
+    key_of_an_agency,
     readable,
     shown,
 )
@@ -67,20 +68,8 @@ def test_characters_of_a_profile(profile, line):
         identity(Credentials(region=REGION), "profile")
 
 
-def test_line_break_in_the_security_token_of_a_profile(serve, profile):
-    profile(f"{PROFILE}security_token = abcdefSECRET\n ghi\n")
-    server = serve(loopback.answer())
-    with pytest.raises(HuaweiCloudError) as caught:
-        http = HttpClient(timeout=10, max_retries=0)
-        who = identity(Credentials(region=REGION), "profile")
-        who.authenticate(http)
-        http.request("GET", server.url, auth=who)
-    assert "abcdefSECRET" not in shown(caught.value)
-
-
 def test_line_break_in_the_security_token_of_an_agency(serve, metadata):
-    key = {"credential": {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": "abcdefSECRET\nghi", "expires_at": "2099-01-01T00:00:00.000000Z"}}
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(json.dumps(key).encode()))
+    server = serve(loopback.answer(b"metadata-token"), loopback.answer(key_of_an_agency(securitytoken="abcdefSECRET\nghi")))
     metadata(server.url)
     with pytest.raises(HuaweiCloudError) as caught:
         http = HttpClient(timeout=10, max_retries=0)
@@ -90,30 +79,18 @@ def test_line_break_in_the_security_token_of_an_agency(serve, metadata):
     assert "abcdefSECRET" not in shown(caught.value)
 
 
-def test_answer_of_the_login_lost_at_the_renewal(serve, cloud):
-    server = serve(loopback.reset_after_request)
-    cloud.add_passthru(server.url)
-    cloud.post(COLLECT_URL, status=401, json={"error_code": "APIGW.0301"})
-    drs = connect(auth_token=TOKEN, project_id=PROJECT_ID, iam_endpoint=server.url, **USER)
-    with pytest.raises(HuaweiCloudError) as caught:
-        drs.collect_position_async(JOB_ID, TIME)
-    assert "DRS may have accepted" not in str(caught.value)
-    assert caught.value.maybe_accepted is False
-
-
-@pytest.mark.parametrize("task", [["auth_token", "username"], ["auth_token", "password"]])
-def test_renewal_with_the_password_of_somebody_else(cloud, task):
+def test_renewal_with_the_password_of_somebody_else(cloud):
     cloud.post(COLLECT_URL, status=401)
     given = Credentials(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **USER)
     http = HttpClient(timeout=10, max_retries=0)
-    who = identity(given, "auto", task)
+    who = identity(given, "auto", ["auth_token", "username"])
     who.authenticate(http)
     with pytest.raises(ApiError):
         DrsClient(Session(http, who), DRS).collect_position_async(JOB_ID, TIME)
     assert len(cloud.calls) == 1
 
 
-@pytest.mark.parametrize("secret", ["p\U0001f600ss", "pa\nss", "pa\tss", "pa\x07ss"])
+@pytest.mark.parametrize("secret", ["p\U0001f600ss", "pa\nss", "pa\x07ss"])
 def test_json_escapes(cloud, secret):
     cloud.get(URL, status=400, body="x" + json.dumps({"password": secret}))
     assert not readable(secret, shown(failure(http=HttpClient(secrets={secret}))))
@@ -129,46 +106,24 @@ def test_json_escapes(cloud, secret):
     ],
     ids=["json-in-html", "json-in-json", "json-in-url", "html-in-html"],
 )
-@pytest.mark.parametrize("secret", [PASSWORD, "pa'ss&<>\"\\"])
-def test_two_escapes(cloud, secret, echo):
+def test_two_escapes(cloud, echo):
+    secret = "pa'ss&<>\"\\"
     cloud.get(URL, status=400, body=echo(secret))
     assert not readable(secret, shown(failure(http=HttpClient(secrets={secret}))))
 
 
-@pytest.mark.parametrize("echo", [quote, lambda text: quote(text, safe=""), lambda text: text.replace("=", "&#61;")])
-def test_signature(cloud, echo):
-    http = HttpClient(timeout=10, max_retries=0)
-    who = identity(Credentials(region=REGION, project_id=PROJECT_ID, **KEY), "aksk")
-    who.authenticate(http)
-
-    def answer(request):
-        return 400, {}, f"Sent: {echo(request.headers['Authorization'])}"
-
-    cloud.add_callback("GET", URL, callback=answer)
-    with pytest.raises(ApiError) as caught:
-        http.request("GET", URL, auth=who)
-    signature = cloud.calls[0].request.headers["Authorization"].rpartition("=")[2]
-    assert signature not in shown(caught.value)
-
-
-def test_status(cloud):
-    cloud.get(RESULT_URL, json={"status": TOKEN})
-    with pytest.raises(BadAnswerError) as caught:
-        connect(auth_token=TOKEN, project_id=PROJECT_ID).show_position_result(JOB_ID, QUERY_ID)
-    check_nothing_shown(shown(caught.value))
-
-
-def test_id(cloud):
-    cloud.post(COLLECT_URL, status=202, json={"id": TOKEN})
-    with pytest.raises(BadAnswerError) as caught:
-        connect(auth_token=TOKEN, project_id=PROJECT_ID).collect_position_async(JOB_ID, TIME)
-    check_nothing_shown(shown(caught.value))
-
-
-def test_engine(cloud):
-    add_job(cloud, TOKEN)
+@pytest.mark.parametrize(
+    "method, url, answer, call",
+    [
+        ("GET", RESULT_URL, {"status": TOKEN}, lambda drs: drs.show_position_result(JOB_ID, QUERY_ID)),
+        ("POST", COLLECT_URL, {"id": TOKEN}, lambda drs: drs.collect_position_async(JOB_ID, TIME)),
+        ("GET", JOB_URL, {"job": {"base_info": {"engine_type": TOKEN}}}, lambda drs: drs.check_collectable(JOB_ID)),
+    ],
+)
+def test_token_in_place_of_a_fact(cloud, method, url, answer, call):
+    cloud.add(method, url, json=answer)
     with pytest.raises(HuaweiCloudError) as caught:
-        connect(auth_token=TOKEN, project_id=PROJECT_ID).check_collectable(JOB_ID)
+        call(connect(auth_token=TOKEN, project_id=PROJECT_ID))
     check_nothing_shown(shown(caught.value))
 
 
@@ -204,13 +159,6 @@ def test_project_is_missing(profile, auth_method):
         identity(Credentials(iam_endpoint="https://iam.example.com"), "auto")
 
 
-@pytest.mark.parametrize("content", [f"[basic]\nak = {ACCESS_KEY}\n", f"ak = {ACCESS_KEY}\n"])
-def test_profile_that_is_there_but_broken(profile, content):
-    profile(content)
-    with pytest.raises(InputError, match="profile"):
-        identity(Credentials(region=REGION), "auto")
-
-
 def test_empty_security_token(cloud, profile):
     profile(f"{PROFILE}security_token =\n")
     http = HttpClient(timeout=10, max_retries=0)
@@ -225,23 +173,6 @@ def test_empty_security_token(cloud, profile):
 def test_bare_reset(cloud, error):
     cloud.post(URL, body=requests.ConnectionError(error))
     assert failure("POST").maybe_accepted
-
-
-def test_proxy_password_in_base64(serve, monkeypatch):
-    def script(connection, server):
-        server.read_request(connection)
-        value = [line for line in server.requests[-1].split(b"\r\n") if line.lower().startswith(b"proxy-authorization")][0].split()[-1]
-        connection.sendall(b"HTTP/1.1 407 Not " + value + b"\r\n\r\n")
-
-    monkeypatch.setenv("https_proxy", serve(script).url.replace("://", "://them:theirs@"))
-    error = failure()
-    assert "dGhlbTp0aGVpcnM=" not in shown(error)
-
-
-def test_space_in_the_name_of_a_project(cloud):
-    cloud.get(PROJECTS_URL, json={"projects": [{"name": "a b", "id": PROJECT_ID}]})
-    connect(**KEY, project_name="a b")
-    assert cloud.calls[0].request.url.endswith("?name=a%20b")
 
 
 def test_cookie(serve):

@@ -95,37 +95,29 @@ class TestRenewal:
         assert login["auth"]["scope"] == {"project": {"id": PROJECT_ID}}
         assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
 
-    @pytest.mark.parametrize("status, code", REFUSALS)
-    def test_password(self, cloud, status, code):
+    def test_password(self, cloud):
         add_login(cloud)
         drs, secrets = connect(**USER)
-        add_refusal(cloud, status, code)
+        add_refusal(cloud)
         add_login(cloud, NEW_TOKEN)
         add_collect(cloud)
         assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
         assert sent(cloud) == [LOGIN, OLD, LOGIN, NEW]
         assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
 
-    def test_of_a_read(self, cloud):
+    def test_while_waiting(self, cloud, clock):
+        """The same is asked for again, at once, and the new token is kept."""
         drs, _secrets = connect(**WITH_BOTH)
         add_refusal(cloud, method="GET", url=RESULT_URL)
         add_login(cloud, NEW_TOKEN)
+        add_result(cloud, "pending")
         add_result(cloud, "success")
-        assert drs.show_position_result(JOB_ID, QUERY_ID).status == "success"
+        assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).status == "success"
+        assert clock.pauses == [2]
         reads = [call.request for call in cloud.calls if call.request.method == "GET"]
         assert {request.url for request in reads} == {f"{RESULT_URL}?query_id={QUERY_ID}"}
-        assert [request.headers["X-Auth-Token"] for request in reads] == [TOKEN, NEW_TOKEN]
-        assert [request.headers["X-Language"] for request in reads] == ["en-us", "en-us"]
-
-    def test_the_new_one_is_kept(self, cloud):
-        drs, _secrets = connect(**WITH_BOTH)
-        add_refusal(cloud)
-        add_login(cloud, NEW_TOKEN)
-        add_collect(cloud)
-        drs.collect_position_async(JOB_ID, TIME)
-        add_result(cloud, "success")
-        drs.show_position_result(JOB_ID, QUERY_ID)
-        assert sent(cloud) == [OLD, LOGIN, NEW, ("db-position", NEW_TOKEN)]
+        assert [request.headers["X-Auth-Token"] for request in reads] == [TOKEN, NEW_TOKEN, NEW_TOKEN]
+        assert {request.headers["X-Language"] for request in reads} == {"en-us"}
 
     def test_the_new_one_is_masked(self, cloud):
         drs, _secrets = connect(**WITH_BOTH)
@@ -137,16 +129,15 @@ class TestRenewal:
         assert caught.value.error_msg == "It is ********, not ********."
         check_nothing_shown(shown(caught.value))
 
-    @pytest.mark.parametrize("status, code", REFUSALS)
-    def test_refused_again(self, cloud, status, code):
+    def test_refused_again(self, cloud):
         drs, _secrets = connect(max_retries=4, **WITH_BOTH)
         add_refusal(cloud)
         add_login(cloud, NEW_TOKEN)
-        add_refusal(cloud, status, code, message="The second.")
+        add_refusal(cloud, message="The second.")
         with pytest.raises(ApiError) as caught:
             drs.collect_position_async(JOB_ID, TIME)
         error = caught.value
-        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (status, code, "The second.", False)
+        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (401, "APIGW.0301", "The second.", False)
         assert sent(cloud) == [OLD, LOGIN, NEW]
 
     def test_answer_lost_the_second_time(self, serve, cloud):
@@ -159,33 +150,21 @@ class TestRenewal:
         assert caught.value.maybe_accepted
         assert len(server.requests) == 2
 
-    def test_while_waiting(self, cloud, clock):
-        drs, _secrets = connect(**WITH_BOTH)
-        add_result(cloud, "pending")
-        add_refusal(cloud, method="GET", url=RESULT_URL)
-        add_login(cloud, NEW_TOKEN)
-        add_result(cloud, "success")
-        assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).status == "success"
-        assert clock.pauses == [2]
-
-
 class TestNoRenewal:
-    @pytest.mark.parametrize("status, code", REFUSALS)
-    @pytest.mark.parametrize("beside", [{}, {"username": "operator"}, {"password": PASSWORD, "domain_name": "example-account"}, {**USER, "iam_endpoint": "x"}])
-    def test_token_alone(self, cloud, status, code, beside):
+    @pytest.mark.parametrize("beside", [{}, {"username": "operator"}, {**USER, "iam_endpoint": "x"}])
+    def test_token_alone(self, cloud, beside):
         drs, _secrets = connect(max_retries=4, **WITH_TOKEN, **beside)
-        add_refusal(cloud, status, code)
+        add_refusal(cloud)
         with pytest.raises(ApiError) as caught:
             drs.collect_position_async(JOB_ID, TIME)
-        assert (caught.value.http_status, caught.value.error_code, caught.value.maybe_accepted) == (status, code, False)
+        assert (caught.value.http_status, caught.value.error_code, caught.value.maybe_accepted) == (401, "APIGW.0301", False)
         assert sent(cloud) == [OLD]
 
-    @pytest.mark.parametrize("status, code", REFUSALS)
     @pytest.mark.parametrize("beside", [{}, USER])
-    def test_access_key(self, cloud, status, code, beside):
+    def test_access_key(self, cloud, beside):
         """Bad signatures in a row lock a key."""
         drs, _secrets = connect(max_retries=4, **WITH_KEY, **beside)
-        add_refusal(cloud, status, code)
+        add_refusal(cloud)
         with pytest.raises(ApiError):
             drs.collect_position_async(JOB_ID, TIME)
         assert len(cloud.calls) == 1
@@ -200,26 +179,10 @@ class TestNoRenewal:
         assert (caught.value.http_status, caught.value.error_code) == (status, code)
         assert sent(cloud) == [OLD]
 
-    def test_no_answer(self, serve):
-        server = serve(loopback.reset_after_request)
-        drs, _secrets = connect(endpoint=server.url, **WITH_BOTH)
-        with pytest.raises(NoAnswerError):
-            drs.collect_position_async(JOB_ID, TIME)
-        assert len(server.requests) == 1
-
-    def test_answer_that_is_none(self, cloud):
-        drs, _secrets = connect(**WITH_BOTH)
-        cloud.post(COLLECT_URL, status=202, body="<html>")
-        with pytest.raises(BadAnswerError):
-            drs.collect_position_async(JOB_ID, TIME)
-        assert sent(cloud) == [OLD]
-
-
 class TestLoginRefused:
     """It locks users, so it is never tried again."""
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 404])
-    @pytest.mark.parametrize("options", [WITH_BOTH, USER], ids=["token", "password"])
+    @pytest.mark.parametrize("options, status", [(WITH_BOTH, 401), (USER, 404)], ids=["token", "password"])
     def test_at_the_renewal(self, cloud, status, options):
         if options is USER:
             add_login(cloud)
@@ -234,13 +197,6 @@ class TestLoginRefused:
         assert "operator" in str(caught.value)
         check_nothing_shown(shown(caught.value))
 
-    @pytest.mark.parametrize("code", [None, "APIGW.0301", "APIGW.0307", "DRS.M00100"])
-    def test_at_the_beginning(self, cloud, code):
-        cloud.post(LOGIN_URL, status=401, json={"error_code": code})
-        with pytest.raises(ApiError):
-            connect(max_retries=4, **USER)
-        assert sent(cloud) == [LOGIN]
-
     def test_no_token_in_the_answer(self, cloud):
         drs, _secrets = connect(**WITH_BOTH)
         add_refusal(cloud)
@@ -250,7 +206,7 @@ class TestLoginRefused:
         assert sent(cloud) == [OLD, LOGIN]
 
 
-@pytest.mark.parametrize("project_id", [None, "", "a/b", "..", "a\n"])
+@pytest.mark.parametrize("project_id", [None, "a/b"])
 def test_project_id_has_to_stand_in_a_path(project_id):
     with pytest.raises(InputError, match="project_id"):
         Session(HttpClient(), TokenIdentity(Credentials(auth_token=TOKEN, project_id=project_id)))

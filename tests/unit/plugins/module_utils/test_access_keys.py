@@ -35,6 +35,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     check_nothing_shown,
     check_signature,
     check_signed,
+    key_of_an_agency,
     readable,
     shown,
 )
@@ -72,13 +73,10 @@ class TestSignature:
     @pytest.mark.parametrize(
         "method, url, params, body",
         [
-            ("GET", RESULT_URL, None, None),
             ("GET", RESULT_URL, {"query_id": "a/../b?c=d&e", "b": "", "a": "2~*'()"}, None),
             ("GET", RESULT_URL, {"name": "two words+ö"}, None),
-            ("POST", COLLECT_URL, None, {"reset_position_time": "2023-09-19T07:00:00Z"}),
             ("POST", COLLECT_URL, {"x": "y"}, {"text": "ö\n\N{GRINNING FACE}"}),
             ("PUT", "https://drs.example.com:8443/v5/a%20b/~c", None, {}),
-            ("GET", "https://drs.example.com", None, None),
             ("DELETE", "https://drs.example.com/", None, None),
         ],
     )
@@ -150,8 +148,7 @@ class TestSignature:
             check_signed(request)
         assert len({request.headers["Authorization"] for request in requests}) == 3
 
-    @pytest.mark.parametrize("option", list(TEMPORARY))
-    @pytest.mark.parametrize("text", ["two words", "line\n", "tab\t", "\x00", "k\u00e9y", "\ud800"])
+    @pytest.mark.parametrize("option, text", [("access_key", "two words"), ("secret_key", "line\n"), ("security_token", "k\u00e9y")])
     def test_characters_that_no_key_has(self, option, text):
         error = failure(**{**TEMPORARY, option: text})
         assert isinstance(error, InputError)
@@ -194,18 +191,16 @@ class TestProject:
         assert request.headers["X-Security-Token"] == SECURITY_TOKEN
         assert "X-Project-Id" not in request.headers
 
-    @pytest.mark.parametrize("endpoint", ["https://iam.example.com", "https://iam.example.com/v3"])
-    def test_endpoint(self, cloud, endpoint):
+    def test_endpoint(self, cloud):
         add_projects(cloud, "mine", url="https://iam.example.com/v3/projects")
-        assert log_in(**KEY, region=None, iam_endpoint=endpoint, project_name="mine")[0].project_id == PROJECT_ID
+        assert log_in(**KEY, region=None, iam_endpoint="https://iam.example.com/v3", project_name="mine")[0].project_id == PROJECT_ID
 
     def test_it_is_not_looked_up_when_it_is_given(self, cloud):
         log_in(**KEY, project_id=PROJECT_ID, project_name="not used", region=None)
         assert len(cloud.calls) == 0
 
-    @pytest.mark.parametrize("body", [{"error": {"code": 403, "message": "You are not authorized."}}, {"error_code": "APIGW.0302"}, "<html>"])
-    def test_without_the_permission(self, cloud, body):
-        cloud.get(PROJECTS_URL, status=403, json=body)
+    def test_without_the_permission(self, cloud):
+        cloud.get(PROJECTS_URL, status=403, json={"error_code": "APIGW.0302"})
         add_projects(cloud, REGION, f"{REGION}_sub", "MOS", url=OWN_PROJECTS_URL)
         assert log_in(**KEY)[0].project_id == PROJECT_ID
         first, second = (call.request for call in cloud.calls)
@@ -219,8 +214,8 @@ class TestProject:
         assert failure(**KEY).error_msg == "Not you."
         assert len(cloud.calls) == 2
 
-    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (400, "IAM.0011"), (404, None), (500, None)])
-    def test_other_refusal(self, cloud, clock, status, code):
+    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (404, None), (500, None)])
+    def test_other_refusal(self, cloud, status, code):
         cloud.get(PROJECTS_URL, status=status, json={"error_code": code, "error_msg": "Wrong signature."}, headers={"X-Request-Id": "r1"})
         error = failure(**KEY)
         assert isinstance(error, ApiError)
@@ -228,8 +223,7 @@ class TestProject:
         # Bad signatures in a row lock a key.
         assert len(cloud.calls) == (3 if status == 500 else 1)
 
-    @pytest.mark.parametrize("names", [[], ["MOS", f"{REGION}_sub", REGION.upper()]])
-    @pytest.mark.parametrize("url", [PROJECTS_URL, OWN_PROJECTS_URL])
+    @pytest.mark.parametrize("names, url", [([], PROJECTS_URL), (["MOS", f"{REGION}_sub", REGION.upper()], OWN_PROJECTS_URL)])
     def test_none(self, cloud, names, url):
         if url == OWN_PROJECTS_URL:
             cloud.get(PROJECTS_URL, status=403)
@@ -244,7 +238,7 @@ class TestProject:
         for part in ("2 projects", "mine", "project_id"):
             assert part in str(error)
 
-    @pytest.mark.parametrize("body", [{}, {"projects": None}, {"projects": {}}, {"projects": "x"}, {"project": [{"name": REGION, "id": PROJECT_ID}]}])
+    @pytest.mark.parametrize("body", [{}, {"projects": {}}, {"projects": "x"}])
     def test_no_list(self, cloud, body):
         cloud.get(PROJECTS_URL, json=body, headers={"X-Request-Id": "r1"})
         error = failure(**KEY)
@@ -252,22 +246,7 @@ class TestProject:
         assert IAM in str(error)
         assert error.request_id == "r1"
 
-    @pytest.mark.parametrize(
-        "project",
-        [
-            None,
-            7,
-            "text",
-            [REGION],
-            {"name": REGION},
-            {"name": REGION, "id": None},
-            {"name": REGION, "id": 7},
-            {"name": [REGION], "id": PROJECT_ID},
-            {"name": REGION, "id": "../.."},
-            {"name": REGION, "id": ""},
-            {"name": REGION, "id": ["a"]},
-        ],
-    )
+    @pytest.mark.parametrize("project", [None, [REGION], *({"name": REGION, "id": value} for value in (None, 7, "../..", ["a"]))])
     def test_odd_project(self, cloud, project):
         cloud.get(PROJECTS_URL, json={"projects": [project]})
         assert "project" in str(failure(**KEY))
@@ -275,11 +254,6 @@ class TestProject:
     def test_beside_odd_projects(self, cloud):
         cloud.get(PROJECTS_URL, json={"projects": [None, 7, {"id": "x"}, {"name": REGION, "id": PROJECT_ID, "more": [1]}]})
         assert log_in(**KEY)[0].project_id == PROJECT_ID
-
-    @pytest.mark.parametrize("body", [b"[]", b"<html>", b"{"])
-    def test_no_json_object(self, cloud, body):
-        cloud.get(PROJECTS_URL, body=body)
-        assert isinstance(failure(**KEY), BadAnswerError)
 
     def test_no_name(self):
         error = failure(**KEY, region=None)
@@ -324,29 +298,26 @@ class TestProfile:
 
     BROKEN = {
         "empty": "",
-        "other section": PROFILE.replace("[basic]", "[default]"),
         "no secret key": f"[basic]\nak = {ACCESS_KEY}\n",
-        "no access key": f"[basic]\nsk = {SECRET_KEY}\n",
         "empty keys": "[basic]\nak =\nsk =\n",
         "no section": f"ak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n",
         "no option": f"[basic]\n{SECRET_KEY}\n",
         "twice": f"{PROFILE}sk = {SECRET_KEY}\n",
-        "interpolation": f"[basic]\nak = {ACCESS_KEY}\nsk = %{SECRET_KEY}\n",
         "reference": f"[basic]\nak = {ACCESS_KEY}\nsk = %({SECRET_KEY})s\n",
         "bytes": PROFILE.encode() + b"\xff\xfe",
     }
 
     @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-    def test_broken(self, cloud, profile, content):
+    @pytest.mark.parametrize("auth_method", ["profile", "auto"])
+    def test_broken(self, cloud, profile, auth_method, content):
         profile(content)
-        error = failure("profile", project_id=PROJECT_ID)
+        error = failure(auth_method, project_id=PROJECT_ID)
         assert isinstance(error, InputError)
         assert "profile" in str(error)
         assert len(cloud.calls) == 0
 
-    @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-    def test_broken_is_not_in_the_way_of_others(self, profile, content):
-        profile(content)
+    def test_broken_is_not_in_the_way_of_others(self, profile):
+        profile(self.BROKEN["no section"])
         assert log_in("auto", **KEY, project_id=PROJECT_ID)[0].access_key == ACCESS_KEY
         with pytest.raises(InputError, match="password"):
             identity(Credentials(region=REGION, username="operator"))
@@ -354,10 +325,6 @@ class TestProfile:
     def test_missing_file(self, monkeypatch, tmp_path):
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "nowhere"))
         assert "nowhere" in str(failure("profile"))
-
-    def test_directory(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path))
-        assert "profile" in str(failure("profile"))
 
     def test_no_home(self, monkeypatch):
         monkeypatch.delenv("HOME")
@@ -376,9 +343,8 @@ class TestProfile:
         assert len(cloud.calls) == 0
 
 
-def key_answer(**credential):
-    values = {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}
-    return loopback.answer(json.dumps({"credential": {**values, **credential}}).encode())
+def key_answer(**more):
+    return loopback.answer(key_of_an_agency(**more))
 
 
 class TestAgency:
@@ -409,10 +375,9 @@ class TestAgency:
     def test_time_is_three_seconds(self):
         assert _keys.METADATA_TIMEOUT == 3
 
-    @pytest.mark.parametrize("fault", [loopback.silence, loopback.drip_header, loopback.drip_body])
-    def test_time_is_bounded(self, serve, metadata, monkeypatch, fault):
+    def test_time_is_bounded(self, serve, metadata, monkeypatch):
         monkeypatch.setattr(_keys, "METADATA_TIMEOUT", 0.1)
-        metadata(serve(fault).url)
+        metadata(serve(loopback.drip_body).url)
         started = time.monotonic()
         error = failure("agency", project_id=PROJECT_ID)
         assert 0.1 <= time.monotonic() - started < 10  # what a slow machine may take
@@ -428,15 +393,10 @@ class TestAgency:
     @pytest.mark.parametrize(
         "script",
         [
-            loopback.answer(status=404),
             loopback.answer(f"secret {SECRET_KEY}".encode(), status=500),
-            loopback.answer(b"Please configure Cloud Service Agency first", status=401),
             loopback.answer(SECRET_KEY.encode()),
             loopback.answer(b"{}"),
-            loopback.answer(b"[]"),
             loopback.answer(b"null"),
-            key_answer(access=None),
-            key_answer(secret=""),
             key_answer(secret={"a": SECRET_KEY}, access=""),
             key_answer(expires_at=f"x {SECRET_KEY}"),
             loopback.answer(json.dumps({"credential": SECRET_KEY}).encode()),

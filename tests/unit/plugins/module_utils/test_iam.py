@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import re
 import sys
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
@@ -45,6 +43,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     check_nothing_shown,
     readable,
     shown,
+    texts,
 )
 
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
@@ -79,10 +78,9 @@ class TestEndpoints:
         [
             ("drs", "cn-north-4", "https://drs.cn-north-4.myhuaweicloud.com"),
             ("iam", "cn-north-4", "https://iam.cn-north-4.myhuaweicloud.com"),
-            ("drs", "eu-west-101", "https://drs.eu-west-101.myhuaweicloud.eu"),
             ("iam", "eu-west-101", "https://iam.eu-west-101.myhuaweicloud.eu"),
             ("drs", "af-north-1", "https://drs.af-north-1.myhuaweicloud.com"),
-            ("drs", "ap-southeast-5", "https://drs.ap-southeast-5.myhuaweicloud.com"),
+            ("drs", "eu-" + "a" * 47, f"https://drs.eu-{'a' * 47}.myhuaweicloud.com"),
             *(
                 ("iam", region, "https://iam.myhuaweicloud.com")
                 for region in ("af-north-1", "ap-southeast-5", "cn-north-11", "cn-south-4", "cn-southwest-3", "ru-northwest-2")
@@ -90,38 +88,22 @@ class TestEndpoints:
         ],
     )
     def test_of_a_region(self, service, region, endpoint):
-        assert service_endpoint(service, region, "endpoint", None) == endpoint
         assert service_endpoint(service, region, "endpoint", "") == endpoint
 
-    @pytest.mark.parametrize("region", [REGION, "af-north-1", "not/a region", None])
+    @pytest.mark.parametrize("region", [REGION, "not/a region", None])
     def test_given(self, region):
         assert service_endpoint("drs", region, "endpoint", "https://drs.example.com/") == "https://drs.example.com"
 
     @pytest.mark.parametrize(
         "region",
-        [
-            "eu",
-            "EU-WEST-101",
-            "eu-west-101/",
-            "eu-west-101.evil.com",
-            "eu-west-101@evil",
-            "eu west",
-            "eu-west-101\n",
-            "-eu",
-            "eu-",
-            "eu--1",
-            "eu-w\u00e9st",
-            "eu-" + "a" * 48,
-        ],
+        ["eu", "EU-WEST-101", "eu-west-101/", "eu-west-101.evil.com", "eu west", "eu-west-101\n", "-eu", "eu-", "eu-w\u00e9st", "eu-" + "a" * 48],
     )
     def test_bad_region(self, region):
         with pytest.raises(InputError, match="region"):
             service_endpoint("drs", region, "endpoint", None)
 
-    def test_longest_region(self):
-        assert service_endpoint("drs", "eu-" + "a" * 47, "endpoint", None) == f"https://drs.eu-{'a' * 47}.myhuaweicloud.com"
-
-    @given(st.text() | st.from_regex(r"\A[a-z0-9.@/:-]*\Z"), st.sampled_from(["drs", "iam"]))
+    @settings(max_examples=50)
+    @given(texts() | texts("aen1-"), st.sampled_from(["drs", "iam"]))
     def test_any_region(self, region, service):
         try:
             endpoint = service_endpoint(service, region, "endpoint", None)
@@ -132,10 +114,9 @@ class TestEndpoints:
         assert re.fullmatch(rf"https://({service}\.{region}|iam)\.myhuaweicloud\.(com|eu)", endpoint)
         assert all(len(label) < 64 for label in urlsplit(endpoint).hostname.split("."))
 
-    @pytest.mark.parametrize("region", [None, ""])
-    def test_neither(self, region):
+    def test_neither(self):
         with pytest.raises(InputError, match="region.* endpoint"):
-            service_endpoint("drs", region, "endpoint", None)
+            service_endpoint("drs", "", "endpoint", None)
 
     def test_bad_endpoint_is_named(self):
         with pytest.raises(InputError, match="iam_endpoint"):
@@ -145,7 +126,7 @@ class TestEndpoints:
     def test_iam_endpoint(self, tail):
         assert iam_endpoint(None, f"https://iam.example.com:5000{tail}") == "https://iam.example.com:5000"
 
-    @pytest.mark.parametrize("tail", ["/v3/auth", "/v2", "/v3/v3", "/v3\n", "/identity/v3", "v3"])
+    @pytest.mark.parametrize("tail", ["/v3/auth", "/v3/v3", "/v3\n", "v3"])
     def test_bad_iam_endpoint(self, tail):
         with pytest.raises(InputError, match="iam_endpoint"):
             iam_endpoint(REGION, f"https://iam.example.com:5000{tail}")
@@ -159,20 +140,10 @@ class TestProjectId:
     def test_good(self, value):
         assert check_project_id(value) == value
 
-    @pytest.mark.parametrize("value", ["", "a/b", "..", "a b", "a?b", "a#b", "a%2fb", "a\n", "é", "x" * 65])
+    @pytest.mark.parametrize("value", ["", "a/b", "..", "a%2fb", "a\n", "é", "x" * 65])
     def test_bad(self, value):
         with pytest.raises(InputError, match="project_id"):
             check_project_id(value)
-
-    @given(st.text() | st.from_regex(r"\A[0-9a-f_-]{1,70}\Z"))
-    def test_any(self, value):
-        try:
-            assert check_project_id(value) == value
-        except InputError as error:
-            assert not re.fullmatch("[0-9a-z_-]{1,64}", value)
-            assert str(error).isprintable()
-        else:
-            assert re.fullmatch("[0-9A-Za-z_-]{1,64}", value)
 
 
 # In the order in which they are tried. The last needs nothing.
@@ -184,21 +155,21 @@ class TestChoice:
     def test_ways(self):
         assert list(WAYS) == list(CLASSES) == ["token", "aksk", "password", "profile", "agency"]
 
-    @pytest.mark.parametrize("present", list(itertools.product([False, True], repeat=4)), ids=str)
+    @pytest.mark.parametrize("first", list(WAYS))
     @pytest.mark.parametrize("where", ["task", "env"])
-    def test_first_complete(self, profile, present, where):
-        names = [name for name, there in zip(WAYS, present) if there]
+    def test_first_complete(self, profile, first, where):
+        """Those behind it are there as well."""
+        names = list(WAYS)[list(WAYS).index(first) : -1]
         if "profile" in names:
             profile(PROFILE)
         given = {key: value for name in names if name in COMPLETE for key, value in COMPLETE[name].items()}
-        expected = [*names, "agency"][0]
-        assert choose(**{where: given}).__class__ is CLASSES[expected]
+        assert choose(**{where: given}).__class__ is CLASSES[first]
 
     @pytest.mark.parametrize("auth_method", list(WAYS))
-    @pytest.mark.parametrize("where", ["task", "env"])
-    def test_explicit(self, profile, auth_method, where):
+    @pytest.mark.parametrize("task", [{}, {"domain_name": "example-account"}])
+    def test_explicit(self, profile, auth_method, task):
         profile(PROFILE)
-        assert choose(**{where: {**TOKEN_OF_MINE, **KEY, **USER}}, auth_method=auth_method).__class__ is CLASSES[auth_method]
+        assert choose(task, {**TOKEN_OF_MINE, **KEY, **USER}, auth_method).__class__ is CLASSES[auth_method]
 
     @pytest.mark.parametrize(
         "auth_method, named",
@@ -216,30 +187,25 @@ class TestChoice:
         with pytest.raises(InputError, match="profile"):
             choose(env={**TOKEN_OF_MINE, **KEY, **USER}, auth_method="profile")
 
-    INCOMPLETE = [
-        # what is set, what is missing
-        (["auth_token"], ["project_id"]),
-        (["access_key"], ["secret_key"]),
-        (["secret_key"], ["access_key"]),
-        (["security_token"], ["access_key", "secret_key"]),
-        (["access_key", "security_token"], ["secret_key"]),
-        (["username"], ["password", "domain_name"]),
-        (["password"], ["username", "domain_name"]),
-        (["username", "password"], ["domain_name"]),
-        (["username", "domain_name"], ["password"]),
-        (["password", "domain_name"], ["username"]),
-        (["auth_token", "secret_key"], ["project_id", "access_key"]),
-        (["access_key", "username"], ["secret_key", "password", "domain_name"]),
-        (["auth_token", "access_key", "username"], ["project_id", "secret_key", "password", "domain_name"]),
-    ]
-
-    @pytest.mark.parametrize("there, missing", INCOMPLETE)
+    @pytest.mark.parametrize(
+        "there, missing",
+        [
+            (["auth_token"], ["project_id"]),
+            (["access_key"], ["secret_key"]),
+            (["security_token"], ["access_key", "secret_key"]),
+            (["username"], ["password", "domain_name"]),
+            (["username", "password"], ["domain_name"]),
+            (["password", "domain_name"], ["username"]),
+            (["auth_token", "secret_key"], ["project_id", "access_key"]),
+            (["auth_token", "access_key", "username"], ["project_id", "secret_key", "password", "domain_name"]),
+        ],
+    )
     @pytest.mark.parametrize("where", ["task", "env"])
-    @pytest.mark.parametrize("empty", [False, True])
-    def test_incomplete(self, there, missing, where, empty):
+    def test_incomplete(self, there, missing, where):
+        """The agency of the host is not tried then."""
         everything = {**TOKEN_OF_MINE, **KEY, **USER, "security_token": SECURITY_TOKEN}
         given = {name: everything[name] for name in there}
-        if empty and where == "env":
+        if where == "env":
             given = {**dict.fromkeys(everything, ""), **given}
         with pytest.raises(InputError) as caught:
             choose(**{where: given})
@@ -249,12 +215,6 @@ class TestChoice:
         assert ("(the account name)" in message) == ("domain_name" in missing)
         check_nothing_shown(shown(caught.value))
         assert not readable("operator", message)
-
-    @pytest.mark.parametrize("there, _missing", INCOMPLETE)
-    def test_agency_is_not_tried_when_something_was_begun(self, there, _missing):
-        everything = {**TOKEN_OF_MINE, **KEY, **USER, "security_token": SECURITY_TOKEN}
-        with pytest.raises(InputError):
-            choose(env={name: everything[name] for name in there})
 
     def test_profile_is_tried_when_something_else_was_begun(self, profile):
         profile(PROFILE)
@@ -266,7 +226,7 @@ class TestChoice:
         assert choose(env={"auth_token": TOKEN, "access_key": ACCESS_KEY, **USER}).__class__ is PasswordIdentity
 
     @pytest.mark.parametrize(
-        "env", [{}, {"domain_name": "example-account"}, {"project_id": PROJECT_ID}, {"auth_token": "", "password": "", "access_key": None}]
+        "env", [{}, {"domain_name": "example-account"}, {"auth_token": "", "password": "", "access_key": None}]
     )
     def test_nothing_at_all(self, monkeypatch, env):
         assert choose(env=env).__class__ is AgencyIdentity
@@ -289,11 +249,8 @@ class TestTaskBeforeEnvironment:
     @pytest.mark.parametrize(
         "task, env, way",
         [
-            (USER, TOKEN_OF_MINE, "password"),
-            (USER, KEY, "password"),
             (USER, {**TOKEN_OF_MINE, **KEY}, "password"),
             (KEY, {**TOKEN_OF_MINE, **USER}, "aksk"),
-            (TOKEN_OF_MINE, {**KEY, **USER}, "token"),
             ({**USER, **KEY}, TOKEN_OF_MINE, "aksk"),
             ({"username": "operator", "password": PASSWORD}, {"domain_name": "example-account", **TOKEN_OF_MINE}, "password"),
             ({"domain_name": "example-account"}, {"username": "operator", "password": PASSWORD}, "password"),
@@ -301,8 +258,6 @@ class TestTaskBeforeEnvironment:
             ({"project_id": PROJECT_ID}, {"auth_token": TOKEN}, "token"),
             ({"project_name": "mine"}, KEY, "aksk"),
             ({"region": "cn-north-4", "iam_endpoint": IAM}, TOKEN_OF_MINE, "token"),
-            ({"region": "cn-north-4"}, USER, "password"),
-            ({}, {**TOKEN_OF_MINE, **USER}, "token"),
         ],
     )
     def test_way(self, task, env, way):
@@ -314,10 +269,8 @@ class TestTaskBeforeEnvironment:
     @pytest.mark.parametrize(
         "task, env, missing",
         [
-            ({"username": "operator"}, {"password": "theirs", "domain_name": "example-account"}, "password"),
             ({"password": PASSWORD}, {"username": "them", "domain_name": "example-account"}, "username"),
             ({"username": "operator"}, {**TOKEN_OF_MINE, **KEY, "password": "theirs", "domain_name": "example-account"}, "password"),
-            ({"access_key": ACCESS_KEY}, {"secret_key": "theirs"}, "secret_key"),
             ({"access_key": ACCESS_KEY}, {"secret_key": "theirs", "security_token": "theirs", **TOKEN_OF_MINE, **USER}, "secret_key"),
             ({"secret_key": SECRET_KEY}, {"access_key": "theirs"}, "access_key"),
             ({"security_token": SECURITY_TOKEN}, KEY, "access_key"),
@@ -338,11 +291,6 @@ class TestTaskBeforeEnvironment:
         who = choose({**KEY, "security_token": SECURITY_TOKEN}, {"security_token": "theirs"})
         assert who.security_token == SECURITY_TOKEN
 
-    @pytest.mark.parametrize("auth_method", list(WAYS))
-    def test_explicit_takes_the_environment(self, profile, auth_method):
-        profile(PROFILE)
-        assert choose({"domain_name": "example-account"}, {**TOKEN_OF_MINE, **KEY, **USER}, auth_method).__class__ is CLASSES[auth_method]
-
     def test_project_name_of_the_task(self):
         """An id from the environment is that of another project."""
         assert choose({"project_name": "mine", **USER}, {"project_id": PROJECT_ID})._project() == ("name", "mine")
@@ -351,8 +299,7 @@ class TestTaskBeforeEnvironment:
         with pytest.raises(InputError, match="project_id"):
             choose({"project_name": "mine"}, TOKEN_OF_MINE)
 
-    @pytest.mark.parametrize("name", Credentials._fields)
-    @pytest.mark.parametrize("auth_method", ["auto", "password"])
+    @pytest.mark.parametrize("name, auth_method", [("region", "auto"), ("auth_token", "auto"), ("domain_name", "password")])
     def test_bytes_that_are_no_text(self, name, auth_method):
         """So they come out of the environment."""
         with pytest.raises(InputError, match=f"{name} is not valid UTF-8"):
@@ -366,21 +313,18 @@ class TestToken:
         assert (who.project_id, len(cloud.calls)) == (PROJECT_ID, 0)
         assert http.secrets == {TOKEN}
 
-    def test_nothing_else_is_needed(self):
-        assert isinstance(identity(Credentials(**TOKEN_OF_MINE)), TokenIdentity)
-
     def test_on_a_request(self, cloud):
         cloud.get("https://drs.example.com", json={})
         HttpClient().request("GET", "https://drs.example.com", auth=identity(Credentials(**TOKEN_OF_MINE)))
         assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
 
-    @pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", "two words", "tok\ten", "tök", "tok\x00en", "tok\ud800"])
+    @pytest.mark.parametrize("token", [f"{TOKEN}\n", "two words", "tök", "tok\x00en"])
     def test_characters_that_no_token_has(self, token):
         with pytest.raises(InputError, match="auth_token") as caught:
             choose(env={"auth_token": token, "project_id": PROJECT_ID})
         assert token.strip() not in shown(caught.value)
 
-    @pytest.mark.parametrize("project_id", [None, "", "a/b"])
+    @pytest.mark.parametrize("project_id", ["", "a/b"])
     def test_project_id_is_needed(self, project_id):
         with pytest.raises(InputError, match="project_id"):
             choose(env={"auth_token": TOKEN, "project_id": project_id, "project_name": REGION})
@@ -436,13 +380,10 @@ class TestPassword:
         cloud.post("https://iam.example.com/v3/auth/tokens", status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": PROJECT_ID}}})
         login(region=None, iam_endpoint=endpoint, project_id=PROJECT_ID)
 
-    def test_expiry(self, cloud):
-        add_login(cloud, expires_at="2026-11-24T10:11:12.701000Z")
-        assert login()[0].expires_at == "2026-11-24T10:11:12.701000Z"
-
-    def test_no_expiry(self, cloud):
-        add_login(cloud)
-        assert login()[0].expires_at is None
+    @pytest.mark.parametrize("expires_at, known", [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False)])
+    def test_expiry(self, cloud, expires_at, known):
+        add_login(cloud, expires_at=expires_at)
+        assert login()[0].expires_at == (expires_at if known else None)
 
     @pytest.mark.parametrize(
         "options, named", [({"project_id": "a/b"}, "project_id"), ({}, "project_name"), ({"region": REGION, "iam_endpoint": "x"}, "iam_endpoint")]
@@ -453,8 +394,10 @@ class TestPassword:
 
 
 class TestLoginRefused:
-    @pytest.mark.parametrize("status", [400, 401, 403, 404])
-    @pytest.mark.parametrize("options, project", [({"project_id": PROJECT_ID}, PROJECT_ID), ({"project_name": "my-project"}, "my-project"), ({}, REGION)])
+    @pytest.mark.parametrize(
+        "status, options, project",
+        [(400, {}, REGION), (401, {"project_id": PROJECT_ID}, PROJECT_ID), (403, {"project_name": "mine"}, "mine"), (404, {}, REGION)],
+    )
     def test_says_who_and_where(self, cloud, status, options, project):
         body = {"error": {"code": status, "message": f"The username or password {PASSWORD} is wrong.", "title": "Unauthorized"}}
         cloud.post(LOGIN_URL, status=status, json=body, headers={"X-IAM-Trace-Id": "trace"})
@@ -487,11 +430,6 @@ class TestLoginRefused:
         assert "Check the password" not in str(error)
         assert len(cloud.calls) == 1
 
-    def test_throttled(self, cloud):
-        cloud.post(LOGIN_URL, status=429)
-        add_login(cloud)
-        assert login()[0].token == TOKEN
-
     def test_no_answer(self, serve):
         server = serve(loopback.reset_after_request)
         error = refused(iam_endpoint=server.url)
@@ -502,7 +440,7 @@ class TestLoginRefused:
 
 
 class TestBadLoginAnswer:
-    @pytest.mark.parametrize("headers", [{}, {"X-Subject-Token": ""}, {"X-Subject-Token": "a b"}, {"X-Subject-Token": "t\u00f6k"}])
+    @pytest.mark.parametrize("headers", [{}, {"X-Subject-Token": "a b"}, {"X-Subject-Token": "t\u00f6k"}])
     def test_no_token(self, cloud, headers):
         cloud.post(LOGIN_URL, status=201, headers=headers, json={"token": {"project": {"id": PROJECT_ID}}})
         error = refused()
@@ -510,34 +448,11 @@ class TestBadLoginAnswer:
         assert "X-Subject-Token" in str(error)
         assert "operator" in str(error)
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            {},
-            {"token": None},
-            {"token": []},
-            {"token": {}},
-            {"token": {"domain": {"id": "unscoped"}}},
-            {"token": {"project": None}},
-            {"token": {"project": {"name": REGION}}},
-            {"token": {"project": {"id": None}}},
-            {"token": {"project": {"id": 7}}},
-            {"token": {"project": {"id": "../.."}}},
-            {"token": {"project": {"id": ""}}},
-        ],
-    )
-    def test_no_project(self, cloud, body):
-        cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN, "X-Request-Id": "r1"}, json=body)
+    @pytest.mark.parametrize("token", [None, [], {}, {"project": None}, {"project": {}}, {"project": {"id": 7}}, {"project": {"id": "../.."}}])
+    def test_no_project(self, cloud, token):
+        cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN, "X-Request-Id": "r1"}, json={"token": token})
         error = refused()
         assert isinstance(error, BadAnswerError)
         assert "project" in str(error)
         assert error.request_id == "r1"
         assert TOKEN not in str(error)
-
-    def test_token_echoed_by_the_next_error(self, cloud):
-        add_login(cloud)
-        who, http = login()
-        cloud.get("https://drs.example.com", status=401, body=json.dumps({"error_msg": f"bad token {TOKEN}"}))
-        with pytest.raises(ApiError) as caught:
-            http.request("GET", "https://drs.example.com", auth=who)
-        assert caught.value.error_msg == "bad token ********"

@@ -9,18 +9,15 @@ import re
 
 import pytest
 import yaml
-from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HuaweiCloudError, InputError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import WAYS
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, VERSION, DrsModule, env_fallback, key_fallback
-from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, VERSION, DrsModule
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     COLLECTION,
-    IAM,
     JOB_ID,
     LOGIN_URL,
     NEW_TOKEN,
@@ -168,31 +165,23 @@ class TestCollectionFiles:
 
 
 class TestEmptyValues:
-    @pytest.mark.parametrize("empty", ["", None])
-    @pytest.mark.parametrize("name", list(SHARED_OPTIONS))
-    def test_in_options(self, name, empty):
-        assert make({name: empty}).params[name] == SHARED_OPTIONS[name].get("default")
+    def test_of_options_and_variables(self, monkeypatch):
+        for env in ENVIRONMENT.values():
+            monkeypatch.setenv(env, "")
+        defaults = {name: spec.get("default") for name, spec in SHARED_OPTIONS.items()}
+        for args in ({}, dict.fromkeys(SHARED_OPTIONS, ""), dict.fromkeys(SHARED_OPTIONS)):
+            assert make(args).params == defaults
 
     def test_of_an_alias(self):
         assert make({"account_name": "", "domain_name": "mine"}).params["domain_name"] == "mine"
 
-    @pytest.mark.parametrize("name", list(ENVIRONMENT))
-    def test_in_the_environment(self, monkeypatch, name):
-        monkeypatch.setenv(ENVIRONMENT[name], "")
-        assert make({}).params[name] == SHARED_OPTIONS[name].get("default")
-
-    @pytest.mark.parametrize("args", [{}, {"region": ""}, {"region": None}])
+    @pytest.mark.parametrize("args", [{"region": ""}, {"region": None}])
     def test_the_environment_counts_then(self, monkeypatch, args):
         monkeypatch.setenv("HW_REGION_NAME", REGION)
         assert make(args).params["region"] == REGION
 
-    @pytest.mark.parametrize("args", [{}, {"job_id": ""}, {"job_id": None}])
-    def test_of_a_required_option(self, failed, args):
-        assert "job_id" in failed(lambda: make(args, job_id={"required": True}))["msg"]
-
-    @pytest.mark.parametrize("value", [0, False, " "])
-    def test_other_values_are_not_empty(self, value):
-        assert make({"region": value}).params["region"] == str(value)
+    def test_of_a_required_option(self, failed):
+        assert "job_id" in failed(lambda: make({"job_id": ""}, job_id={"required": True}))["msg"]
 
     def test_zero_and_false(self):
         params = make({"max_retries": 0, "validate_certs": False}).params
@@ -200,32 +189,21 @@ class TestEmptyValues:
 
 
 class TestRules:
-    """What a module demands of its options together."""
-
-    SPEC = {"job_id": {}, "name": {}}
+    """What a module demands of its options together. Shared options may be among them, and empty ones count as unset."""
 
     @pytest.mark.parametrize(
         "rules, args, said",
         [
-            ({"mutually_exclusive": [("job_id", "name")]}, {"job_id": "1", "name": "2"}, "mutually exclusive: job_id|name"),
-            ({"required_together": [("job_id", "name")]}, {"job_id": "1"}, "required together: job_id, name"),
-            ({"required_one_of": [("job_id", "name")]}, {"job_id": "", "name": None}, "one of the following is required: job_id, name"),
+            ({"mutually_exclusive": [("job_id", "region")]}, {"job_id": "1", "region": REGION}, "mutually exclusive: job_id|region"),
+            ({"required_one_of": [("job_id", "region")]}, {"job_id": "", "region": None}, "one of the following is required: job_id, region"),
         ],
     )
     def test_broken(self, failed, rules, args, said):
-        assert said in failed(lambda: make(args, rules, **self.SPEC))["msg"]
+        assert said in failed(lambda: make(args, rules, job_id={}))["msg"]
 
-    @pytest.mark.parametrize("args", [{"job_id": "1"}, {"job_id": "1", "name": ""}, {"job_id": None, "name": "2"}])
-    def test_kept(self, args):
-        params = make(args, {"mutually_exclusive": [("job_id", "name")], "required_one_of": [("job_id", "name")]}, **self.SPEC).params
-        assert [params["job_id"], params["name"]] == [args.get("job_id") or None, args.get("name") or None]
-
-    def test_of_shared_options(self, failed):
-        """They are the same options, so a rule may name them."""
-        assert "region|name" in failed(lambda: make({"region": REGION, "name": "x"}, {"mutually_exclusive": [("region", "name")]}, **self.SPEC))["msg"]
-
-    def test_check_mode(self):
-        assert make({}, {"mutually_exclusive": []}).supports_check_mode is True
+    def test_kept(self):
+        module = make({"job_id": "1", "region": ""}, {"mutually_exclusive": [("job_id", "region")]}, job_id={})
+        assert (module.params["job_id"], module.params["region"], module.supports_check_mode) == ("1", None, True)
 
 
 class TestEnvironment:
@@ -250,13 +228,12 @@ class TestEnvironment:
     def test_alias(self):
         assert make({"account_name": "mine"}).params["domain_name"] == "mine"
 
-    @pytest.mark.parametrize("name", [name for name, spec in SHARED_OPTIONS.items() if "no_log" in spec])
-    @pytest.mark.parametrize("last", [False, True])
-    def test_secret_is_masked(self, monkeypatch, name, last):
-        if name == "security_token" and not last:
-            monkeypatch.setenv("HW_ACCESS_KEY", "other")
-        monkeypatch.setenv(ENVIRONMENTS[name][-1 if last else 0], PASSWORD)
-        assert PASSWORD in make({}).no_log_values
+    def test_secrets_are_masked(self, monkeypatch):
+        for name, envs in ENVIRONMENTS.items():
+            if "no_log" in SHARED_OPTIONS[name]:
+                monkeypatch.setenv(envs[-1], f"secret of {envs[-1]}")
+        masked = ("HW_AUTH_TOKEN", "HW_USER_PASSWORD", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+        assert {f"secret of {name}" for name in masked} <= make({}).no_log_values
 
     KEYS = [
         # what is set: ours, the SDK's; what is taken
@@ -264,13 +241,8 @@ class TestEnvironment:
         ("", "abc", "abc"),
         ("12-", "abc", "12-"),
         ("1--", "abc", "1--"),
-        ("-2-", "abc", "-2-"),
-        ("1-3", "abc", "1-3"),
         ("--3", "abc", "abc"),
-        ("--3", "", "---"),
         ("--3", "ab-", "ab-"),
-        ("", "a--", "a--"),
-        ("", "--c", "--c"),
         ("-2-", "a--", "-2-"),
     ]
 
@@ -283,15 +255,6 @@ class TestEnvironment:
                     monkeypatch.setenv(ENVIRONMENTS[name][number], value.strip("-"))
         params = make({}).params
         assert [params[name] or "-" for name in KEY_OPTIONS] == list(taken)
-
-    @pytest.mark.parametrize("value", [None, ""])
-    def test_unset(self, monkeypatch, value):
-        if value is not None:
-            monkeypatch.setenv("HW_REGION_NAME", value)
-        with pytest.raises(AnsibleFallbackNotFound):
-            env_fallback("HW_REGION_NAME")
-        with pytest.raises(AnsibleFallbackNotFound):
-            key_fallback("HW_ACCESS_KEY", "HUAWEICLOUD_SDK_AK")
 
 
 KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
@@ -333,59 +296,29 @@ class TestWayIn:
         [
             ({}, TOKEN_IN_ENVIRONMENT, "token"),
             ({}, KEY_IN_ENVIRONMENT, "temporary key"),
-            ({}, {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}, "key"),
             ({}, {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY, "HUAWEICLOUD_SDK_SECURITY_TOKEN": SECURITY_TOKEN}, "temporary key"),
-            ({}, USER_IN_ENVIRONMENT, "login"),
-            ({}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
-            ({}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "temporary key"),
             ({}, {**USER_IN_ENVIRONMENT, "HW_AUTH_TOKEN": "", "HW_ACCESS_KEY": "", "HW_SECRET_KEY": ""}, "login"),
             (LOGIN, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "login"),
-            ({"username": "operator", "password": PASSWORD}, {**TOKEN_IN_ENVIRONMENT, "HW_DOMAIN_NAME": "example-account"}, "login"),
             ({"account_name": "example-account"}, {**USER_IN_ENVIRONMENT, "HW_DOMAIN_NAME": "theirs"}, "login"),
             ({"username": "", "password": None, "domain_name": ""}, TOKEN_IN_ENVIRONMENT, "token"),
-            (KEY, {**TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "key"),
-            ({**KEY, "security_token": SECURITY_TOKEN}, TOKEN_IN_ENVIRONMENT, "temporary key"),
             ({**KEY, "security_token": ""}, KEY_IN_ENVIRONMENT, "key"),
-            ({"auth_token": TOKEN}, {"HW_PROJECT_ID": PROJECT_ID, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
-            ({"project_id": PROJECT_ID}, {"HW_AUTH_TOKEN": TOKEN}, "token"),
-            ({"auth_method": "aksk"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "temporary key"),
-            ({"auth_method": "password"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
-            ({"auth_method": "token"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
-            ({}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
-            ({"auth_method": "auto"}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
-            ({"auth_method": ""}, {"HW_AUTH_METHOD": "", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "token"),
+            ({"auth_method": "aksk"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "temporary key"),
+            ({"auth_method": ""}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
         ],
     )
     def test_complete(self, way, args, env, expected):
         assert way(args, env) == expected
 
-    @pytest.mark.parametrize("auth_method", ["auto", "profile"])
-    def test_profile(self, way, profile, auth_method):
+    def test_profile(self, way, profile):
         profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n")
-        assert way({"auth_method": auth_method}, {"HW_DOMAIN_NAME": "example-account"}) == "key"
-
-    @pytest.mark.parametrize("auth_method", ["auto", "agency"])
-    def test_agency(self, cloud, way, serve, metadata, auth_method):
-        key = {"credential": {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}}
-        server = serve(loopback.answer(b"metadata-token"), loopback.answer(json.dumps(key).encode()))
-        metadata(server.url)
-        cloud.add_passthru(server.url)
-        assert way({"auth_method": auth_method}, {}) == "temporary key"
+        assert way({}, {"HW_DOMAIN_NAME": "example-account"}) == "key"
 
     @pytest.mark.parametrize(
         "args, env, named",
         [
-            ({"username": "operator"}, {"HW_USER_PASSWORD": "theirs", "HW_DOMAIN_NAME": "theirs"}, "password"),
-            ({"username": "operator"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, "HW_USER_PASSWORD": "theirs", "HW_DOMAIN_NAME": "theirs"}, "password"),
             ({"username": "operator", "password": ""}, USER_IN_ENVIRONMENT, "password"),
-            ({"access_key": ACCESS_KEY}, {**KEY_IN_ENVIRONMENT, **TOKEN_IN_ENVIRONMENT}, "secret_key"),
-            ({"access_key": ACCESS_KEY}, {"HUAWEICLOUD_SDK_AK": "theirs", "HUAWEICLOUD_SDK_SK": "theirs"}, "secret_key"),
-            ({"auth_token": TOKEN}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "project_id"),
             ({}, {"HW_ACCESS_KEY": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": "theirs"}, "secret_key"),
-            ({}, {"HW_SECRET_KEY": SECRET_KEY, "HUAWEICLOUD_SDK_AK": "theirs"}, "access_key"),
             ({"auth_method": "token"}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "auth_token"),
-            ({"auth_method": "profile"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "profile"),
-            ({"auth_method": "agency"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "metadata"),
             ({}, {}, "metadata"),
         ],
     )
@@ -409,10 +342,6 @@ class TestConnect:
         login, read = (call.request for call in cloud.calls)
         assert login.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
         assert (read.headers["X-Auth-Token"], read.headers["X-Language"]) == (TOKEN, "en-us")
-
-    def test_with_a_token(self, cloud):
-        make({"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID}).connect()
-        assert len(cloud.calls) == 0
 
     def test_settings_reach_the_session(self, cloud):
         add_login(cloud)
@@ -444,23 +373,15 @@ class TestConnect:
         "wrong, named",
         [
             ({"timeout": 0}, "timeout"),
-            ({"timeout": -1}, "timeout"),
             ({"timeout": 3601}, "timeout"),
             ({"max_retries": -1}, "max_retries"),
             ({"max_retries": 101}, "max_retries"),
-            ({"password": "\udcff"}, "password"),
             ({"region": "no/region"}, "region"),
-            ({"region": ""}, "region"),
             ({"endpoint": "http://drs.example.com"}, "endpoint"),
             ({"iam_endpoint": "https://iam.example.com/v2"}, "iam_endpoint"),
             ({"project_id": "a/b"}, "project_id"),
-            ({"username": ""}, "username"),
             ({"password": ""}, "password"),
-            ({"domain_name": ""}, "domain_name"),
             ({"auth_token": f"{TOKEN}\n", "project_id": PROJECT_ID}, "auth_token"),
-            ({"auth_token": TOKEN, "username": ""}, "project_id"),
-            ({"access_key": ACCESS_KEY, "username": ""}, "secret_key"),
-            ({"auth_method": "profile"}, "profile"),
             ({**KEY, "secret_key": "two words"}, "secret_key"),
             ({"ca_cert": "/nonexistent/ca.pem"}, "ca_cert"),
         ],
@@ -501,24 +422,11 @@ class TestLogIn:
         assert TOKEN not in module.no_log_values
         assert cloud.calls[0].request.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
 
-    @pytest.mark.parametrize("auth_method", ["auto", "password"])
-    def test_nothing_but_a_password(self, cloud, monkeypatch, auth_method):
+    def test_nothing_but_a_password(self, cloud, monkeypatch):
         for name, value in {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}.items():
             monkeypatch.setenv(name, value)
         add_login(cloud, NEW_TOKEN)
-        assert make({**LOGIN, "auth_method": auth_method}).log_in().token == NEW_TOKEN
-
-    @pytest.mark.parametrize("auth_method", ["token", "aksk", "profile", "agency"])
-    def test_other_ways(self, cloud, auth_method):
-        with pytest.raises(InputError, match=rf"auth_method {auth_method}.*username, password and domain_name"):
-            make({**LOGIN, **KEY, "auth_token": TOKEN, "project_id": PROJECT_ID, "auth_method": auth_method}).log_in()
-        assert len(cloud.calls) == 0
-
-    @pytest.mark.parametrize("wrong, named", [({"timeout": 0}, "timeout"), ({"max_retries": -1}, "max_retries"), ({"ca_cert": "/nonexistent"}, "ca_cert")])
-    def test_options_are_checked_first(self, cloud, wrong, named):
-        with pytest.raises(InputError, match=named):
-            make({**LOGIN, **wrong}).log_in()
-        assert len(cloud.calls) == 0
+        assert make(LOGIN).log_in().token == NEW_TOKEN
 
 
 class TestFailingWith:
@@ -556,19 +464,6 @@ class TestFailingWith:
         with make(LOGIN).failing_with({}):
             pass
 
-    def test_refused_login(self, failed, cloud):
-        cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
-        module = make(LOGIN)
-
-        def action():
-            with module.failing_with({}):
-                module.connect()
-
-        result = failed(action)
-        assert (result["http_status"], result["error_code"], result["error_msg"]) == (401, "401", "Wrong: ********")
-        for part in ("operator", "example-account", REGION, IAM):
-            assert part in result["msg"]
-
 
 def test_missing_requests(monkeypatch, failed):
     monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
@@ -577,9 +472,10 @@ def test_missing_requests(monkeypatch, failed):
     assert "Python library" in result["msg"]
 
 
-@pytest.mark.parametrize("value, good", [(2, True), (1, True), (9, True), (0, False), (-1, False), (10, False)])
+@pytest.mark.parametrize("value, good", [(1, True), (9, True), (0, False), (10, False), (True, False)])
 def test_check_range(value, good):
-    module = make({"wait": value}, wait={"type": "int"})
+    module = make({"wait": 1}, wait={"type": "int"})
+    module.params["wait"] = value
     if good:
         module.check_range("wait", 1, 9)
     else:
@@ -587,20 +483,10 @@ def test_check_range(value, good):
             module.check_range("wait", 1, 9)
 
 
-@pytest.mark.parametrize("value", [True, False])
-def test_check_range_of_something_else(value):
-    module = make({"wait": 1}, wait={"type": "int"})
-    module.params["wait"] = value
-    with pytest.raises(InputError, match="wait"):
-        module.check_range("wait", 0, 9)
-
-
 WAIT = {"wait_timeout": {"type": "int", "default": 300}, "wait_sleep": {"type": "int", "default": 2}}
 
 
-@pytest.mark.parametrize(
-    "args", [{}, {"wait_timeout": 1, "wait_sleep": 1}, {"wait_timeout": 86400, "wait_sleep": 3600}, {"wait_timeout": 1, "wait_sleep": 3600}]
-)
+@pytest.mark.parametrize("args", [{"wait_timeout": 1, "wait_sleep": 1}, {"wait_timeout": 86400, "wait_sleep": 3600}])
 def test_check_wait(args):
     make(args, **WAIT).check_wait()
 
@@ -609,12 +495,9 @@ def test_check_wait(args):
     "args, said",
     [
         ({"wait_timeout": 0}, "wait_timeout must be a number from 1 to 86400; it is 0"),
-        ({"wait_timeout": -1}, "wait_timeout"),
         ({"wait_timeout": 86401}, "wait_timeout"),
         ({"wait_sleep": 0}, "wait_sleep must be a number from 1 to 3600; it is 0"),
-        ({"wait_sleep": -1}, "wait_sleep"),
         ({"wait_sleep": 3601}, "wait_sleep"),
-        ({"wait_timeout": 0, "wait_sleep": 0}, "wait_timeout"),
     ],
 )
 def test_check_wait_of_something_else(args, said):

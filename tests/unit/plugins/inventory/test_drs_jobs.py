@@ -9,7 +9,6 @@ import re
 import sys
 
 import pytest
-import requests
 import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
@@ -18,7 +17,6 @@ from ansible.parsing import vault
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.doc_fragments import constructed, inventory_cache
 from ansible.utils.display import Display
-from urllib3.exceptions import ProtocolError
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
@@ -26,11 +24,14 @@ from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import Inven
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     LOGIN_URL,
+    LOST,
     NEW_TOKEN,
     PASSWORD,
     PROJECT_ID,
     REGION,
     TOKEN,
+    WITH_PASSWORD,
+    WITH_TOKEN,
     add_login,
     check_nothing_shown,
     shown,
@@ -52,10 +53,7 @@ else:
 NAME = "huaweicloud.drs.drs_jobs"
 JOBS_URL = f"{DRS}/v5/{PROJECT_ID}/jobs"
 TAGS_URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
-WITH_TOKEN = {"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID}
-LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "account_name": "example-account"}
 VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
-LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
 
 
 def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
@@ -84,7 +82,7 @@ def _controller(monkeypatch):
         _profiles._string_encoding_check_enabled.cache_clear()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _options():
     """What the loader of plugins tells the configuration: the plugin's options with those of its fragments."""
     options = {}
@@ -142,9 +140,7 @@ def failure(parse, *args, **kwargs):
         ("drs_jobs.yaml", True),
         ("shards.drs_jobs.yml", True),
         ("drs_jobs.json", False),
-        ("drs_jobs", False),
         ("jobs.yml", False),
-        ("drs_jobs.yml.orig", False),
     ],
 )
 def test_verify_file(tmp_path, name, good):
@@ -203,15 +199,10 @@ class TestHosts:
     @pytest.mark.parametrize(
         "options, hosts",
         [
-            ({"engine_type": "mysql-to-dws"}, ["shard1", "shard2"]),
             ({"engine_type": ["mysql-to-dws", "mysql-to-mysql"]}, ["other", "shard1", "shard2"]),
-            ({"status": "PAUSING"}, ["shard2"]),
             ({"status": ["INCRE_TRANSFER_STARTED", "PAUSING"], "engine_type": "mysql-to-mysql"}, ["other"]),
-            ({"status": []}, ["other", "shard1", "shard2"]),
-            ({"status": "DELETED"}, []),
             ({"status": "PAUSING,INCRE_TRANSFER_FAILED"}, ["shard2"]),
             ({"status": "{{ 'PAUS' ~ 'ING' }}"}, ["shard2"]),
-            ({"status": ["{{ 'PAUS' ~ 'ING' }}", "DELETED"]}, ["shard2"]),
             ({"engine_type": "{{ 'mysql-to-mysql' }}"}, ["other"]),
             ({"status": "", "engine_type": None}, ["other", "shard1", "shard2"]),
             ({"status": "{{ lookup('env', 'HW_NOT_SET') }}"}, ["other", "shard1", "shard2"]),
@@ -358,7 +349,7 @@ class TestOptions:
     def test_login(self, cloud, parse):
         add_login(cloud)
         add_jobs(cloud)
-        assert len(parse(LOGIN).hosts) == 3
+        assert len(parse(WITH_PASSWORD).hosts) == 3
         assert cloud.calls[0].request.url.startswith(LOGIN_URL)
         assert cloud.calls[1].request.headers["X-Auth-Token"] == TOKEN
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {"name": "example-account"}
@@ -388,9 +379,9 @@ class TestOptions:
         parse({**WITH_TOKEN, **in_file})
         assert [call.request.req_kwargs["verify"] for call in cloud.calls] == [verified] * 2
 
-    @pytest.mark.parametrize("name", ["HW_TIMEOUT", "HW_MAX_RETRIES", "HW_AUTH_METHOD", "HW_CA_CERT", "HW_DRS_ENDPOINT", "HW_USER_NAME"])
-    def test_empty_variable_is_unset(self, cloud, parse, monkeypatch, name):
-        monkeypatch.setenv(name, "")
+    def test_empty_variables_are_unset(self, cloud, parse, monkeypatch):
+        for name in ("HW_TIMEOUT", "HW_MAX_RETRIES", "HW_AUTH_METHOD", "HW_CA_CERT", "HW_DRS_ENDPOINT", "HW_USER_NAME"):
+            monkeypatch.setenv(name, "")
         add_jobs(cloud)
         assert len(parse(WITH_TOKEN).hosts) == 3
 
@@ -424,33 +415,23 @@ class TestOptions:
         """What it has encrypted is no template."""
         add_login(cloud)
         add_jobs(cloud)
-        assert len(parse({**LOGIN, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}).hosts) == 3
+        assert len(parse({**WITH_PASSWORD, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}).hosts) == 3
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["password"] == password
 
     @pytest.mark.usefixtures("_opened")
     def test_other_vault(self, cloud, parse):
         encrypted = vault.VaultLib([("default", vault.VaultSecret(b"of-another-vault"))]).encrypt(PASSWORD).decode()
-        assert "Option password cannot be read" in failure(parse, {**LOGIN, "password": {"__ansible_vault": encrypted}})
+        assert "Option password cannot be read" in failure(parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}})
 
     @pytest.mark.parametrize(
         "options, named",
         [
-            ({"region": "x"}, "region"),
             ({"endpoint": "http://drs.example.com"}, "endpoint"),
-            ({"project_id": ""}, "project_id"),
-            ({"auth_token": f"{TOKEN}\n"}, "auth_token"),
-            ({"auth_token": "", "auth_method": "token"}, "auth_token"),
             ({"auth_token": "", "username": "operator"}, "password"),
-            ({"auth_method": "password", "password": PASSWORD}, "username"),
             ({"timeout": 0}, "timeout"),
-            ({"max_retries": 101}, "max_retries"),
-            ({"ca_cert": "/absent"}, "ca_cert"),
             ({"plugin": "other"}, "plugin"),
             ({"timeout": "long"}, "timeout"),
             ({"auth_method": "{{ 'magic' }}"}, "auth_method"),
-            ({"language": "de"}, "language"),
-            ({"validate_certs": "perhaps"}, "validate_certs"),
-            ({"status": "RUNNING"}, "status"),
             ({"status": ["PAUSING", ""]}, "status"),
             ({"engine_type": {"a": "b"}}, "engine_type"),
             ({"compose": 3}, "compose"),
@@ -466,17 +447,16 @@ class TestOptions:
         assert named in said
         assert len(cloud.calls) == 0
 
-    @pytest.mark.parametrize("name, value", [("HW_TIMEOUT", "long"), ("HW_AUTH_METHOD", "magic"), ("HW_VALIDATE_CERTS", "perhaps")])
-    def test_wrong_in_the_environment(self, cloud, parse, monkeypatch, name, value):
-        monkeypatch.setenv(name, value)
-        assert name[3:].lower() in failure(parse, WITH_TOKEN)
+    def test_wrong_in_the_environment(self, cloud, parse, monkeypatch):
+        monkeypatch.setenv("HW_AUTH_METHOD", "magic")
+        assert "auth_method" in failure(parse, WITH_TOKEN)
         assert len(cloud.calls) == 0
 
 
 class TestErrors:
     def test_login_refused(self, cloud, parse):
         cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"{PASSWORD} is wrong."}})
-        message = failure(parse, LOGIN)
+        message = failure(parse, WITH_PASSWORD)
         assert "******** is wrong" in message
         assert NAME in message
         assert len(cloud.calls) == 1
@@ -485,30 +465,25 @@ class TestErrors:
         "fault, said",
         [
             ({"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}}, "no permission for ********"),
-            ({"status": 404, "json": {"error_code": "APIGW.0101"}}, "not published"),
             ({"body": LOST}, "no complete answer"),
-            ({"body": f"<html>{TOKEN}"}, "not JSON"),
-            ({"json": {}}, "no list of jobs"),
         ],
     )
     def test_of_the_jobs(self, cloud, parse, fault, said):
         cloud.get(JOBS_URL, **fault)
         assert said in failure(parse, {**WITH_TOKEN, "max_retries": 0})
 
-    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
-    def test_tags_are_not_published(self, cloud, parse, monkeypatch, code):
+    def test_tags_are_not_published(self, cloud, parse, monkeypatch):
         said = []
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
-        cloud.post(TAGS_URL, status=404, json={"error_code": code})
+        cloud.post(TAGS_URL, status=404, json={"error_code": "APIGW.0101"})
         inventory = parse(WITH_TOKEN)
         assert [variables(inventory, host)["drs_tags"] for host in inventory.hosts] == [{}] * 3
         assert [NAME in message and "tags" in message for message in said] == [True]
 
-    @pytest.mark.parametrize("fault", [{"status": 403, "json": {"error_msg": TOKEN}}, {"body": LOST}, {"json": {"resources": "odd"}}])
-    def test_of_the_tags(self, cloud, parse, fault):
+    def test_of_the_tags(self, cloud, parse):
         cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
-        cloud.post(TAGS_URL, **fault)
+        cloud.post(TAGS_URL, status=403, json={"error_msg": TOKEN})
         assert NAME in failure(parse, {**WITH_TOKEN, "max_retries": 0})
 
     def test_requests_is_missing(self, parse, monkeypatch):

@@ -395,16 +395,6 @@ class TestCheck:
         with pytest.raises(HuaweiCloudError, match=f"5 of 6 jobs failed. unknown: {job(1)}, {job(2)}, {job(3)}; unsent: {job(4)}, {job(5)}"):
             work.check_outcome()
 
-    def test_lost_answers_now_and_then(self, cloud):
-        for number in range(5):
-            if number % 2:
-                cloud.get(url(number, ""), body=LOST)
-            else:
-                self.add_job(cloud, number)
-        work = batch(5, 1)
-        work.check()
-        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "collectable", "unknown", "collectable"]
-
 
 class TestWait:
     def collected(self, cloud, count, concurrency=3, **kwargs):
@@ -639,11 +629,3 @@ class TestOneSession:
         assert work.counts == {"unsent": 3}
         assert "DRS may have accepted" not in work.positions[0]["msg"]
         assert self.logins(cloud) == 1
-
-    def test_token_alone(self, cloud):
-        """There is nothing to renew it with, so each gets what DRS said."""
-        tokens = self.refuse_together(cloud)
-        work = batch(self.COUNT + 1, self.COUNT)
-        work.collect()
-        assert {position["error_code"] for position in work.positions[1:]} == {"APIGW.0301"}
-        assert tokens == [TOKEN] * self.COUNT

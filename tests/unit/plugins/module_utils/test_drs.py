@@ -136,17 +136,6 @@ class TestTime:
         moment = datetime.strptime(sent, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         assert moment <= NOW + timedelta(minutes=5)
 
-    offsets = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(
-        lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
-    )
-
-    @settings(max_examples=50)
-    @given(st.datetimes(datetime(1, 1, 3), datetime(2024, 2, 27), timezones=offsets), st.sampled_from("T "), st.booleans())
-    def test_any_moment_of_the_past(self, moment, separator, extended):
-        value = moment.isoformat(separator)
-        value = value if extended else value[:-3] + value[-2:]
-        assert parse_time(value, NOW) == moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
-
 
 class TestValues:
     @pytest.mark.parametrize("value", [JOB_ID, "c7debc9c-8e09-4a5d-8dd6-cc44f78JB20R", "x" * 36])
@@ -319,10 +308,9 @@ class TestWait:
         assert clock.pauses == [4, 4, 2]
         assert len(cloud.calls) == 4
 
-    @pytest.mark.parametrize("status, code", [(400, "DRS.M01503"), (429, None), (503, None)])
-    def test_busy_for_a_while(self, cloud, drs, clock, status, code):
+    def test_busy_for_a_while(self, cloud, drs, clock):
         for _answer in range(2):
-            cloud.get(RESULT_URL, status=status, json={"error_code": code})
+            cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.M01503"})
         add_result(cloud, "success")
         assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).position == POSITION
         assert clock.pauses == [2, 2]
@@ -339,11 +327,6 @@ class TestWait:
             client(max_retries=99).wait_for_position(JOB_ID, QUERY_ID, 150, 40)
         # When the next pause of a retry would be too long, there are those between two reads.
         assert clock.pauses == [60, 60, 30]
-
-    def test_no_answer(self, refusing_url, clock):
-        with pytest.raises(NoAnswerError):
-            client(refusing_url).wait_for_position(JOB_ID, QUERY_ID, 300, 2)
-        assert clock.pauses == []
 
     def test_no_answer_when_the_time_is_over(self, refusing_url, clock):
         with pytest.raises(StillPendingError):

@@ -19,7 +19,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     COLLECTION,
     JOB_ID,
-    LOGIN_URL,
     NEW_TOKEN,
     PASSWORD,
     PROJECT_ID,
@@ -29,11 +28,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     TOKEN,
     add_job,
     add_login,
-    add_projects,
     check_nothing_shown,
-    check_signed,
     patch_args,
-    shown,
 )
 
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
@@ -41,7 +37,8 @@ DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 ENVIRONMENTS = {name: spec["fallback"][1] for name, spec in SHARED_OPTIONS.items() if "fallback" in spec}
 ENVIRONMENT = {name: envs[0] for name, envs in ENVIRONMENTS.items()}
 KEY_OPTIONS = ["access_key", "secret_key", "security_token"]
-LOGIN = {"region": REGION, "username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+LOGIN = {"region": REGION, **USER}
 
 
 def make(args, rules=None, **spec):
@@ -261,74 +258,40 @@ KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
 KEY_IN_ENVIRONMENT = {"HW_ACCESS_KEY": ACCESS_KEY, "HW_SECRET_KEY": SECRET_KEY, "HW_SECURITY_TOKEN": SECURITY_TOKEN}
 TOKEN_IN_ENVIRONMENT = {"HW_AUTH_TOKEN": TOKEN, "HW_PROJECT_ID": PROJECT_ID}
 USER_IN_ENVIRONMENT = {"HW_USER_NAME": "operator", "HW_USER_PASSWORD": PASSWORD, "HW_DOMAIN_NAME": "example-account"}
-WITH_A_LOGIN = {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
 
 
 class TestWayIn:
-    """What of the task and of the environment is taken, seen at the first request to DRS."""
-
-    @pytest.fixture
-    def way(self, cloud, monkeypatch):
-        """Connect, and return the way in that was taken."""
-
-        def way(args, env, **answers):
-            for name, value in {"HW_REGION_NAME": REGION, **env}.items():
-                monkeypatch.setenv(name, value)
-            cloud.assert_all_requests_are_fired = False
-            add_login(cloud, NEW_TOKEN)
-            add_projects(cloud, REGION)
-            cloud.get(f"https://drs.{REGION}.myhuaweicloud.eu/v5/{PROJECT_ID}/jobs/{JOB_ID}", json={"job": {}})
-            make(args).connect().show_job_detail(JOB_ID)
-            request = cloud.calls[-1].request
-            logins = [call.request for call in cloud.calls if call.request.url.startswith(LOGIN_URL)]
-            if "Authorization" in request.headers:
-                check_signed(request)
-                assert not logins
-                return "temporary key" if "X-Security-Token" in request.headers else "key"
-            if logins:
-                assert json.loads(logins[0].body)["auth"]["identity"]["password"]["user"] == WITH_A_LOGIN
-            return {TOKEN: "token", NEW_TOKEN: "login"}[request.headers["X-Auth-Token"]]
-
-        return way
-
     @pytest.mark.parametrize(
-        "args, env, expected",
+        "args, env, taken, given",
         [
-            ({}, TOKEN_IN_ENVIRONMENT, "token"),
-            ({}, KEY_IN_ENVIRONMENT, "temporary key"),
-            ({}, {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY, "HUAWEICLOUD_SDK_SECURITY_TOKEN": SECURITY_TOKEN}, "temporary key"),
-            ({}, {**USER_IN_ENVIRONMENT, "HW_AUTH_TOKEN": "", "HW_ACCESS_KEY": "", "HW_SECRET_KEY": ""}, "login"),
-            (LOGIN, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "login"),
-            ({"account_name": "example-account"}, {**USER_IN_ENVIRONMENT, "HW_DOMAIN_NAME": "theirs"}, "login"),
-            ({"username": "", "password": None, "domain_name": ""}, TOKEN_IN_ENVIRONMENT, "token"),
-            ({**KEY, "security_token": ""}, KEY_IN_ENVIRONMENT, "key"),
-            ({"auth_method": "aksk"}, {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}, "temporary key"),
-            ({"auth_method": ""}, {"HW_AUTH_METHOD": "password", **TOKEN_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "login"),
+            ({}, {**USER_IN_ENVIRONMENT, "HW_AUTH_METHOD": "password"}, {**USER, "auth_method": "password"}, set()),
+            ({"auth_method": "auto"}, {"HW_AUTH_METHOD": "password"}, {"auth_method": "auto"}, {"auth_method"}),
+            ({**KEY, "security_token": ""}, {"HW_USER_NAME": "theirs"}, {**KEY, "username": "theirs"}, set(KEY)),
+            ({"account_name": "mine"}, {"HW_DOMAIN_NAME": "theirs"}, {"domain_name": "mine"}, {"domain_name"}),
+            ({"username": "", "project_name": "mine"}, {"HW_USER_NAME": "theirs"}, {"username": "theirs", "project_name": "mine"}, {"project_name"}),
         ],
     )
-    def test_complete(self, way, args, env, expected):
-        assert way(args, env) == expected
+    def test_what_reaches_the_layer_below(self, monkeypatch, args, env, taken, given):
+        """The options, whether from the task or from the environment, and which of them are from the task."""
 
-    def test_profile(self, way, profile):
-        profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n")
-        assert way({}, {"HW_DOMAIN_NAME": "example-account"}) == "key"
+        def identity(*args):
+            seen.extend(args)
+            raise InputError("enough")
 
-    @pytest.mark.parametrize(
-        "args, env, named",
-        [
-            ({"username": "operator", "password": ""}, USER_IN_ENVIRONMENT, "password"),
-            ({}, {"HW_ACCESS_KEY": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": "theirs"}, "secret_key"),
-            ({"auth_method": "token"}, {**KEY_IN_ENVIRONMENT, **USER_IN_ENVIRONMENT}, "auth_token"),
-            ({}, {}, "metadata"),
-        ],
-    )
-    def test_incomplete(self, cloud, monkeypatch, args, env, named):
-        for name, value in {"HW_REGION_NAME": REGION, **env}.items():
+        for name, value in env.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(HuaweiCloudError, match=rf"\b{named}\b") as caught:
-            make(args).connect()
-        check_nothing_shown(shown(caught.value))
-        assert not [call for call in cloud.calls if "myhuaweicloud" in call.request.url]
+        monkeypatch.setattr(_module, "identity", identity)
+        seen = []
+        with pytest.raises(InputError, match="enough"):
+            make({"region": REGION, **args}).connect()
+        credentials, auth_method, from_task = seen
+        taken = {"region": REGION, "auth_method": "auto", **taken}
+        assert {name: value for name, value in {**credentials._asdict(), "auth_method": auth_method}.items() if value} == taken
+        assert from_task - {"region"} == {name for name in from_task if name.startswith("_ansible")} | given
+
+    def test_nothing_at_all(self, cloud):
+        with pytest.raises(HuaweiCloudError, match="metadata"):
+            make({"region": REGION}).connect()
 
 
 class TestConnect:

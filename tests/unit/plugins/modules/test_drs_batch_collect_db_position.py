@@ -250,29 +250,6 @@ class TestInterrupted:
         # Another one while the result is written would lose it.
         assert {signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
 
-    def test_while_waiting(self, cloud, module, clock, monkeypatch):
-        def sleep(seconds):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(clock, "sleep", sleep)
-        add_collect(cloud, 0, 1, 2)
-        add_result(cloud, 0)
-        for number in (1, 2):
-            add_result(cloud, number, "pending")
-        message, result = module.fail({**ARGS, "wait": True})
-        assert result["positions"] == [{**started(0), "outcome": "success", "status": "success", "position": "mysql-bin.000001:0"}, started(1), started(2)]
-        assert result["counts"] == {"success": 1, "pending": 2}
-        assert result["changed"] is True
-        assert "goes on" in message
-
-    def test_in_check_mode(self, cloud, module, monkeypatch):
-        def check(self):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(PositionBatch, "check", check)
-        result = module.fail(ARGS, check_mode=True)[1]
-        assert result["counts"] == {"unsent": 3}
-
     def test_fault_of_ours(self, cloud, module, monkeypatch):
         """It loses nothing either."""
 

@@ -162,20 +162,13 @@ class TestModules:
         assert sent
         assert all(readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values()) for request in sent)
 
-    @pytest.mark.parametrize("way, part, form", pairs(WAYS, PARTS, ECHOES))
-    def test_echo(self, cloud, run, way, part, form):
-        add_login(cloud)
-        add_projects(cloud, REGION)
-        cloud.add_callback("POST", COLLECT_URL, callback=echoing(part, form, 400))
-        assert run(way)["http_status"] == 400
-
-    @pytest.mark.parametrize("way, call, status", pairs(WAYS, CALLS, [302, 401, 500]))
-    def test_echo_of_all(self, cloud, run, way, call, status):
+    @pytest.mark.parametrize("way, call, status, part, form", pairs(WAYS, CALLS, [302, 400, 401, 500], PARTS, ECHOES))
+    def test_echo(self, cloud, run, way, call, status, part, form):
         name, method, url = call
         add_login(cloud, NEW_TOKEN)
         add_projects(cloud, REGION)
         add_job_before(cloud, url)
-        cloud.add_callback(method, url, callback=echoing("all", "json", status))
+        cloud.add_callback(method, url, callback=echoing(part, form, status))
         assert run(way, name)["http_status"] == status
         # Of a way that was renewed there are two secrets.
         renewed = status == 401 and way in ("password", "token-with-password")

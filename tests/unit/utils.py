@@ -15,6 +15,7 @@ import types
 from unittest import mock
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
+import pytest
 import requests
 from ansible.module_utils import basic
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity
 
 COLLECTION = pathlib.Path(__file__).parents[2]
@@ -254,6 +255,22 @@ def execute(path, name):
     module = types.ModuleType(name)
     exec(_compiled(pathlib.Path(path)), module.__dict__)
     return module
+
+
+def with_token(request):
+    request.headers["X-Auth-Token"] = TOKEN
+    return request
+
+
+def send(method="GET", url="https://drs.example.com/v5/thing", http=None, **kwargs):
+    """Send a request that goes nowhere, unless a test says where."""
+    return (http or HttpClient(timeout=10, max_retries=2)).request(method, url, auth=with_token, **kwargs)
+
+
+def failure(*args, **kwargs):
+    with pytest.raises(HuaweiCloudError) as caught:
+        send(*args, **kwargs)
+    return caught.value
 
 
 def client(endpoint=DRS, language="en-us", max_retries=0):

@@ -169,10 +169,6 @@ class TestHosts:
         assert variables(inventory, "other")["drs_tags"] == {}
         assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
 
-    def test_none(self, cloud, parse):
-        add_jobs(cloud, [], {})
-        assert not parse(WITH_TOKEN).hosts
-
     def test_names(self, cloud, parse):
         """Those that several jobs have get the id, and those without one are called by it."""
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])

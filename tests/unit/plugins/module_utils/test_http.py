@@ -7,7 +7,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import socket
 import time
 from email.utils import formatdate
 from urllib.parse import quote, quote_plus, urlsplit
@@ -30,24 +29,9 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
     check_endpoint,
 )
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.utils import PASSWORD, TOKEN, readable, shown, texts
+from ansible_collections.huaweicloud.drs.tests.unit.utils import PASSWORD, TOKEN, failure, readable, send, shown, texts
 
 URL = "https://drs.example.com/v5/thing"
-
-
-def with_token(request):
-    request.headers["X-Auth-Token"] = TOKEN
-    return request
-
-
-def send(method="GET", url=URL, http=None, **kwargs):
-    return (http or HttpClient(timeout=10, max_retries=2)).request(method, url, auth=with_token, **kwargs)
-
-
-def failure(*args, **kwargs):
-    with pytest.raises(HuaweiCloudError) as caught:
-        send(*args, **kwargs)
-    return caught.value
 
 
 def answered(body, status=400, http=None, **kwargs):
@@ -193,16 +177,6 @@ class TestRetries:
     def test_connection_refused(self, refusing_url, clock):
         error = failure("POST", refusing_url)
         assert "no connection" in str(error)
-        assert (len(clock.pauses), error.maybe_accepted) == (2, False)
-
-    def test_name_not_resolved(self, monkeypatch, clock):
-        def getaddrinfo(*args, **kwargs):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        error = failure("POST", "https://drs.invalid")
-        assert "no connection" in str(error)
-        assert "drs.invalid" in str(error)
         assert (len(clock.pauses), error.maybe_accepted) == (2, False)
 
     def test_each_request_has_retries_of_its_own(self, cloud):
@@ -473,9 +447,6 @@ class TestSecrets:
     @pytest.mark.parametrize("text", ["p+w%2fd", "p%2Bw/d", "p+w\\/d"])
     def test_plus_in_another_form(self, text):
         assert answered(f"It is {text}.", http=HttpClient(secrets={"p+w/d"})).error_msg == HIDDEN
-
-    def test_in_two_forms(self):
-        assert answered("s3cre/t or s3cre%2Ft", http=HttpClient(secrets={"s3cre/t"})).error_msg == HIDDEN
 
     def test_within_another(self):
         # Sets have no order of their own, so that one pair could come out right by chance.

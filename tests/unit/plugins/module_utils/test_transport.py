@@ -23,28 +23,13 @@ import requests
 import trustme
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HttpClient, HuaweiCloudError, InputError, NoAnswerError, in_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HttpClient, InputError, NoAnswerError, in_time
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.utils import PROXY_PASSWORD, TOKEN, check_nothing_shown, execute, readable, shown
+from ansible_collections.huaweicloud.drs.tests.unit.utils import PROXY_PASSWORD, TOKEN, check_nothing_shown, execute, failure, readable, send, shown, with_token
 
 # It goes nowhere: a proxy or a mock has to answer.
 URL = "https://drs.example.com/v5/thing"
 BOTH = pytest.mark.parametrize("method", ["GET", "POST"])
-
-
-def with_token(request):
-    request.headers["X-Auth-Token"] = TOKEN
-    return request
-
-
-def send(method="GET", url=URL, http=None, **kwargs):
-    return (http or HttpClient(timeout=10, max_retries=2)).request(method, url, auth=with_token, **kwargs)
-
-
-def failure(*args, **kwargs):
-    with pytest.raises(HuaweiCloudError) as caught:
-        send(*args, **kwargs)
-    return caught.value
 
 
 def in_two_threads():

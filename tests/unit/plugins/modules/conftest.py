@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
+import pathlib
 import re
 from unittest import mock
 
@@ -140,3 +141,14 @@ class ModuleFile:
 @pytest.fixture
 def module_file(capsys):
     return lambda name: ModuleFile(name, capsys)
+
+
+@pytest.fixture
+def module(request, capsys):
+    """The module whose name the file of the test has."""
+    return ModuleFile(pathlib.Path(str(request.fspath)).stem[len("test_") :], capsys)
+
+
+@pytest.fixture(params=[False, True], ids=["run", "check"])
+def check_mode(request):
+    return request.param

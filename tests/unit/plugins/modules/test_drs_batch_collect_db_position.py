@@ -63,11 +63,6 @@ def no_position(number):
     return started(number, outcome="failed", status="failed", msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}")
 
 
-@pytest.fixture
-def module(module_file):
-    return module_file("drs_batch_collect_db_position")
-
-
 @pytest.fixture(autouse=True)
 def _signals():
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -206,7 +201,6 @@ class TestCheckMode:
         ({"unknown": 1}, "unknown"),
     ],
 )
-@pytest.mark.parametrize("check_mode", [False, True])
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
     message, result = module.fail({**ARGS, **wrong}, check_mode)
     assert named in message

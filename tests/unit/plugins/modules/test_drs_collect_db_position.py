@@ -35,11 +35,6 @@ STARTED = {"id": QUERY_ID, "changed": True, "request_id": REQUEST_ID, **JOB}
 BOTH = pytest.mark.parametrize("wait", [False, True])
 
 
-@pytest.fixture
-def module(module_file):
-    return module_file("drs_collect_db_position")
-
-
 def test_documentation(module):
     module.check_documentation()
     module.check_options()
@@ -150,7 +145,6 @@ class TestWait:
         ({"unknown": 1}, "unknown"),
     ],
 )
-@pytest.mark.parametrize("check_mode", [False, True])
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
     message, result = module.fail({**ARGS, **wrong}, check_mode)
     assert named in message

@@ -19,16 +19,6 @@ IDS = {"job_id": JOB_ID, "query_id": QUERY_ID}
 ARGS = {**WITH_TOKEN, **IDS}
 
 
-@pytest.fixture
-def module(module_file):
-    return module_file("drs_db_position_info")
-
-
-@pytest.fixture(params=[False, True], ids=["run", "check"])
-def check_mode(request):
-    return request.param
-
-
 def test_documentation(module):
     module.check_documentation()
     module.check_options()

@@ -41,16 +41,6 @@ SOME = [
 
 
 @pytest.fixture
-def module(module_file):
-    return module_file("drs_job_info")
-
-
-@pytest.fixture(params=[False, True], ids=["run", "check"])
-def check_mode(request):
-    return request.param
-
-
-@pytest.fixture
 def ids(module, check_mode):
     """Run the module, and return the ids of the jobs that it found."""
 
@@ -111,22 +101,6 @@ class TestOne:
         add_status(cloud, "PAUSING")
         assert module.run({**WITH_TOKEN, "job_id": JOB_ID}, check_mode) == {"changed": False, "jobs": [JOB]}
         assert [(call.request.method, call.request.url) for call in cloud.calls] == [("GET", f"{JOB_URL}?type=detail")]
-
-    @pytest.mark.parametrize(
-        "args, found",
-        [
-            ({"status": "PAUSING"}, True),
-            ({"engine_type": ["mysql-to-mysql", "mysql-to-dws"]}, True),
-            ({"engine_type": "mysql-to-mysql", "status": "PAUSING"}, False),
-        ],
-    )
-    def test_chosen(self, cloud, ids, args, found):
-        """Of a job that is not chosen, nothing more is read."""
-        add_status(cloud, "PAUSING")
-        if found:
-            add_actions(cloud)
-        assert ids(job_id=JOB_ID, include="actions", **args) == [JOB_ID] * found
-        assert len(cloud.calls) == 1 + found
 
 
 class TestList:

@@ -30,11 +30,6 @@ SENT_SET = f"{GTID_SET},{GTID_SET}"
 READ = [("GET", JOB_URL), ("GET", ACTIONS_URL)]
 
 
-@pytest.fixture
-def module(module_file):
-    return module_file("drs_start_position")
-
-
 def test_documentation(module):
     module.check_documentation()
     module.check_options()
@@ -50,7 +45,6 @@ def test_documentation(module):
         ({"wait": True}, "wait"),
     ],
 )
-@pytest.mark.parametrize("check_mode", [False, True])
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
     message, result = module.fail({**ARGS, **wrong}, check_mode)
     assert named in message

@@ -25,16 +25,6 @@ EXPIRES_AT = "2026-11-24T10:11:12.701000Z"
 RESULT = {"changed": False, "token": TOKEN, "expires_at": EXPIRES_AT, "project_id": PROJECT_ID}
 
 
-@pytest.fixture
-def module(module_file):
-    return module_file("iam_token")
-
-
-@pytest.fixture(params=[False, True], ids=["run", "check"])
-def check_mode(request):
-    return request.param
-
-
 def test_documentation(module):
     module.check_documentation()
     module.check_options()

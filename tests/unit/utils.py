@@ -122,6 +122,38 @@ def job_id(number):
     return f"{number:08d}-8e09-4a5d-8dd6-cc44f78jb20r"
 
 
+def position_url(number, what="/collect-db-position"):
+    return f"{JOBS_URL}/{job_id(number)}{what}"
+
+
+def add_collect_of(cloud, *numbers, **body):
+    """That queries of many jobs are accepted."""
+    for number in numbers:
+        answer = {"id": f"query-{number}", "status": "pending", **body}
+        cloud.post(position_url(number), status=202, json=answer, headers={"X-Request-Id": f"request-{number}"})
+
+
+def add_result_of(cloud, number, status="success"):
+    cloud.get(position_url(number, "/db-position"), json={"status": status, "position": f"mysql-bin.000001:{number}"})
+
+
+def add_job_of(cloud, *numbers, engine_type="mysql-to-dws"):
+    for number in numbers:
+        cloud.get(position_url(number, ""), json={"job": {"base_info": {"engine_type": engine_type}}})
+
+
+def started(number, **more):
+    """What a batch returns of a job whose query was accepted."""
+    return {
+        "job_id": job_id(number),
+        "outcome": "pending",
+        "status": "pending",
+        "id": f"query-{number}",
+        "request_id": f"request-{number}",
+        **more,
+    }
+
+
 def listed(number=0, **facts):
     """A job, as it stands in a list of them."""
     return {

@@ -186,12 +186,6 @@ class TestHosts:
         add_jobs(cloud, [job(1, "same"), job(2, "same", status="PAUSING")])
         assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == ["same_id-2"]
 
-    def test_children(self, cloud, parse):
-        add_jobs(cloud, [job(1, "parent", children=[job(2, "child")])])
-        inventory = parse(WITH_TOKEN)
-        assert variables(inventory, "child")["drs_parent_id"] == "id-1"
-        assert variables(inventory, "parent")["drs_parent_id"] is None
-
     @pytest.mark.parametrize(
         "options, hosts",
         [
@@ -223,15 +217,6 @@ class TestConstructed:
         assert members(inventory, "paused") == ["shard2"]
         # A condition may use what is composed.
         assert members(inventory, "of_a") == ["shard1"]
-
-    def test_keyed_groups(self, cloud, parse):
-        add_jobs(cloud)
-        inventory = parse({**WITH_TOKEN, "keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]})
-        assert {name: members(inventory, name) for name in inventory.groups if name.startswith("shard_")} == {
-            "shard_a": ["shard1"],
-            "shard_b": ["shard2"],
-            "shard_none": ["other"],
-        }
 
     def test_names_of_groups(self, cloud, parse):
         """No template and no path gets into them from a tag."""
@@ -334,12 +319,6 @@ class TestCache:
         assert files
         check_nothing_shown(*(path.read_text() for path in files))
 
-    def test_off(self, cloud, parse):
-        for _number in range(2):
-            add_jobs(cloud)
-            parse(WITH_TOKEN)
-        assert len(cloud.calls) == 4
-
 
 class TestOptions:
     def test_login(self, cloud, parse):
@@ -350,13 +329,6 @@ class TestOptions:
         assert cloud.calls[1].request.headers["X-Auth-Token"] == TOKEN
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {"name": "example-account"}
 
-    def test_environment(self, cloud, parse, monkeypatch):
-        for name, value in {"REGION_NAME": REGION, "USER_NAME": "operator", "USER_PASSWORD": PASSWORD, "DOMAIN_NAME": "example-account"}.items():
-            monkeypatch.setenv(f"HW_{name}", value)
-        add_login(cloud)
-        add_jobs(cloud)
-        assert len(parse({}).hosts) == 3
-
     def test_file_wins(self, cloud, parse, monkeypatch):
         for name, value in {"REGION_NAME": "x", "AUTH_TOKEN": "other", "PROJECT_ID": "other"}.items():
             monkeypatch.setenv(f"HW_{name}", value)
@@ -366,7 +338,7 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         "environment, in_file, verified",
-        [("", {}, True), ("false", {}, False), ("false", {"validate_certs": True}, True), (None, {"validate_certs": False}, False)],
+        [("false", {}, False), ("false", {"validate_certs": True}, True), (None, {"validate_certs": False}, False)],
     )
     def test_validate_certs(self, cloud, parse, monkeypatch, environment, in_file, verified):
         if environment is not None:

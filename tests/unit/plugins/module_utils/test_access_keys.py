@@ -326,10 +326,6 @@ class TestProfile:
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "nowhere"))
         assert "nowhere" in str(failure("profile"))
 
-    def test_no_home(self, monkeypatch):
-        monkeypatch.delenv("HOME")
-        assert "profile" in str(failure("profile"))
-
     @pytest.mark.parametrize("auth_method", ["profile", "auto"])
     def test_identity_provider(self, cloud, profile, auth_method):
         profile("[basic]\nidp_id = theirs\nid_token_file = /nonexistent\n")

@@ -392,15 +392,9 @@ class TestAdvice:
         "code, words",
         [
             ("DRS.10000010", "job_id, region and project"),
-            ("DRS.10030014", "Collect the position again"),
-            ("DRS.M00100", "Log in again"),
-            ("DRS.M00102", "permission"),
-            ("DRS.M01503", "Wait"),
             ("APIGW.0101", "not published in this region"),
             ("APIGW.0301", "Log in again"),
             ("APIGW.0301", "the clock of this host"),
-            ("APIGW.0307", "region"),
-            ("APIGW.0308", "Wait"),
         ],
     )
     def test_what_the_user_can_do(self, cloud, code, words):

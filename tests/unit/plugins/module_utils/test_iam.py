@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import re
 import sys
-from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
@@ -42,7 +39,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     check_nothing_shown,
     readable,
     shown,
-    texts,
 )
 
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
@@ -101,18 +97,6 @@ class TestEndpoints:
         with pytest.raises(InputError, match="region"):
             service_endpoint("drs", region, "endpoint", None)
 
-    @settings(max_examples=50)
-    @given(texts() | texts("aen1-"), st.sampled_from(["drs", "iam"]))
-    def test_any_region(self, region, service):
-        try:
-            endpoint = service_endpoint(service, region, "endpoint", None)
-        except InputError as error:
-            assert str(error).isprintable()
-            return
-        assert re.fullmatch(r"[a-z0-9-]+", region)
-        assert re.fullmatch(rf"https://({service}\.{region}|iam)\.myhuaweicloud\.(com|eu)", endpoint)
-        assert all(len(label) < 64 for label in urlsplit(endpoint).hostname.split("."))
-
     def test_neither(self):
         with pytest.raises(InputError, match="region.* endpoint"):
             service_endpoint("drs", "", "endpoint", None)
@@ -169,22 +153,6 @@ class TestChoice:
     def test_explicit(self, profile, auth_method, task):
         profile(PROFILE)
         assert choose(task, {**TOKEN_OF_MINE, **KEY, **USER}, auth_method).__class__ is CLASSES[auth_method]
-
-    @pytest.mark.parametrize(
-        "auth_method, named",
-        [("token", ["auth_token", "project_id"]), ("aksk", ["access_key", "secret_key"]), ("password", ["username", "password", "domain_name"])],
-    )
-    def test_explicit_and_nothing_else(self, profile, auth_method, named):
-        profile(PROFILE)
-        others = {key: value for name, options in COMPLETE.items() if name != auth_method for key, value in options.items() if key != "project_id"}
-        with pytest.raises(InputError) as caught:
-            choose(env=others, auth_method=auth_method)
-        assert set(re.findall("[a-z]+_[a-z]+|password|username", str(caught.value))) == set(named)
-        check_nothing_shown(shown(caught.value))
-
-    def test_explicit_profile_and_nothing_else(self):
-        with pytest.raises(InputError, match="profile"):
-            choose(env={**TOKEN_OF_MINE, **KEY, **USER}, auth_method="profile")
 
     @pytest.mark.parametrize(
         "there, missing",
@@ -318,11 +286,6 @@ class TestToken:
             choose(env={"auth_token": token, "project_id": PROJECT_ID})
         assert token.strip() not in shown(caught.value)
 
-    @pytest.mark.parametrize("project_id", ["", "a/b"])
-    def test_project_id_is_needed(self, project_id):
-        with pytest.raises(InputError, match="project_id"):
-            choose(env={"auth_token": TOKEN, "project_id": project_id, "project_name": REGION})
-
 
 def test_a_new_way_has_to_say_how():
     new = Identity(Credentials(**TOKEN_OF_MINE))
@@ -395,25 +358,19 @@ class TestLoginRefused:
         check_nothing_shown(shown(error))
         assert (error.http_status, error.request_id, len(cloud.calls)) == (status, "trace", 1)
 
-    def test_locked(self, cloud):
-        cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}})
-        error = refused()
-        assert "15 minutes" in str(error)
-        assert "domain_name" not in str(error)
-        assert len(cloud.calls) == 1
-
-    def test_second_factor(self, cloud):
-        cloud.post(LOGIN_URL, status=401, json={"receipt": {"methods": ["password"]}, "required_auth_methods": [["totp", "password"]]})
-        error = refused()
-        assert "operator" in str(error)
-        assert "second factor" in str(error)
-        assert "Check the password" not in str(error)
-        assert len(cloud.calls) == 1
-
-    def test_iam_down(self, cloud):
-        cloud.post(LOGIN_URL, status=500, json={"error_code": "APIGW.0601"})
+    @pytest.mark.parametrize(
+        "status, body, said",
+        [
+            (401, {"error": {"code": 401, "message": "The account is locked."}}, "Several failed logins lock a user for 15 minutes."),
+            (401, {"receipt": {"methods": ["password"]}, "required_auth_methods": [["totp", "password"]]}, "second factor"),
+            (500, {"error_code": "APIGW.0601"}, "operator"),
+        ],
+    )
+    def test_for_another_reason(self, cloud, status, body, said):
+        cloud.post(LOGIN_URL, status=status, json=body)
         error = refused()
         assert "operator" in str(error)
+        assert said in str(error)
         assert "Check the password" not in str(error)
         assert len(cloud.calls) == 1
 

@@ -146,14 +146,6 @@ def test_title(cloud):
     assert time.monotonic() - started < 5  # and not minutes
 
 
-@pytest.mark.parametrize("auth_method", ["profile", "agency"])
-def test_project_is_missing(profile, auth_method):
-    if auth_method == "profile":
-        profile(PROFILE.replace("project_id", "x"))
-    with pytest.raises(InputError, match="project_name"):
-        identity(Credentials(iam_endpoint="https://iam.example.com"), "auto")
-
-
 def test_empty_security_token(cloud, profile):
     profile(f"{PROFILE}security_token =\n")
     http = HttpClient(timeout=10, max_retries=0)

@@ -117,15 +117,16 @@ class TestRenewal:
         assert [request.headers["X-Auth-Token"] for request in reads] == [TOKEN, NEW_TOKEN, NEW_TOKEN]
         assert {request.headers["X-Language"] for request in reads} == {"en-us"}
 
-    def test_refused_again(self, cloud):
+    @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (400, "DRS.M00304")])
+    def test_refused_again(self, cloud, status, code):
         drs, _secrets = connect(max_retries=4, **WITH_BOTH)
         add_refusal(cloud)
         add_login(cloud, NEW_TOKEN)
-        add_refusal(cloud, message="The second.")
+        add_refusal(cloud, status, code, message=f"It is {NEW_TOKEN}.")
         with pytest.raises(ApiError) as caught:
             drs.collect_position_async(JOB_ID, TIME)
         error = caught.value
-        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (401, "APIGW.0301", "The second.", False)
+        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (status, code, "It is ********.", False)
         assert sent(cloud) == [OLD, LOGIN, NEW]
 
     def test_answer_lost_the_second_time(self, serve, cloud):

@@ -93,6 +93,14 @@ class ModuleFile:
         result.pop("exception", None)
         return result.pop("msg"), result
 
+    def check_refused(self, cloud, args, named, check_mode):
+        """It does not take the arguments, says which one is wrong, and has done nothing."""
+        message, result = self.fail(args, check_mode)
+        assert named in message
+        assert not result.get("changed")
+        assert set(result) <= {"changed", *self.own_options}
+        assert len(cloud.calls) == 0
+
     def check_documentation(self):
         """Every example uses options that exist and gives those that must be given, and every returned key has a sample of its type."""
         assert any(self.fqcn in task for task in self.tasks)

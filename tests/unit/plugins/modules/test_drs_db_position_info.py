@@ -51,5 +51,4 @@ def test_refused(cloud, module, check_mode):
     ],
 )
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    assert named in module.fail({**ARGS, **wrong}, check_mode)[0]
-    assert len(cloud.calls) == 0
+    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)

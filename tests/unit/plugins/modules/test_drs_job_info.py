@@ -71,10 +71,7 @@ def test_documentation(module):
     ],
 )
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    message, result = module.fail({**WITH_TOKEN, **wrong}, check_mode)
-    assert named in message
-    assert not result.get("changed")
-    assert len(cloud.calls) == 0
+    module.check_refused(cloud, {**WITH_TOKEN, **wrong}, named, check_mode)
 
 
 class TestRefused:

@@ -46,10 +46,7 @@ def test_documentation(module):
     ],
 )
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
-    message, result = module.fail({**ARGS, **wrong}, check_mode)
-    assert named in message
-    assert "request_id" not in result
-    assert len(cloud.calls) == 0
+    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
 
 
 # What is given beside the position, what comes back of it, and what is sent.

@@ -60,8 +60,7 @@ def test_other_ways(cloud, module, check_mode, auth_method):
 
 @pytest.mark.parametrize("wrong, named", [({"password": ""}, "password"), ({"timeout": 0}, "timeout"), ({"job_id": "x"}, "job_id")])
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    assert named in module.fail({**WITH_PASSWORD, **wrong}, check_mode)[0]
-    assert len(cloud.calls) == 0
+    module.check_refused(cloud, {**WITH_PASSWORD, **wrong}, named, check_mode)
 
 
 def test_refused(cloud, module, check_mode):
@@ -73,11 +72,3 @@ def test_refused(cloud, module, check_mode):
     for part in ("operator", "example-account", REGION, IAM):
         assert part in message
     assert len(cloud.calls) == 1
-
-
-@pytest.mark.parametrize("body", [{}, {"token": {"project": {"id": "../.."}}}, {"token": {"project": {"id": TOKEN}}}])
-def test_token_that_is_no_use_is_not_shown(cloud, module, check_mode, body):
-    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN}, json=body)
-    message, result = module.fail(WITH_PASSWORD, check_mode)
-    assert "project" in message
-    assert "token" not in result

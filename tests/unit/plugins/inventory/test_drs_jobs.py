@@ -133,16 +133,7 @@ def failure(parse, *args, **kwargs):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name, good",
-    [
-        ("drs_jobs.yml", True),
-        ("drs_jobs.yaml", True),
-        ("shards.drs_jobs.yml", True),
-        ("drs_jobs.json", False),
-        ("jobs.yml", False),
-    ],
-)
+@pytest.mark.parametrize("name, good", [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)])
 def test_verify_file(tmp_path, name, good):
     path = tmp_path / name
     assert not InventoryModule().verify_file(str(path))  # It is not there.
@@ -415,11 +406,6 @@ class TestOptions:
         assert named in said
         assert len(cloud.calls) == 0
 
-    def test_wrong_in_the_environment(self, cloud, parse, monkeypatch):
-        monkeypatch.setenv("HW_AUTH_METHOD", "magic")
-        assert "auth_method" in failure(parse, WITH_TOKEN)
-        assert len(cloud.calls) == 0
-
 
 class TestErrors:
     def test_login_refused(self, cloud, parse):
@@ -448,11 +434,6 @@ class TestErrors:
         inventory = parse(WITH_TOKEN)
         assert [variables(inventory, host)["drs_tags"] for host in inventory.hosts] == [{}] * 3
         assert [NAME in message and "tags" in message for message in said] == [True]
-
-    def test_of_the_tags(self, cloud, parse):
-        cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
-        cloud.post(TAGS_URL, status=403, json={"error_msg": TOKEN})
-        assert NAME in failure(parse, {**WITH_TOKEN, "max_retries": 0})
 
     def test_requests_is_missing(self, parse, monkeypatch):
         monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")

@@ -325,11 +325,6 @@ class TestPassword:
         assert (who.project_id, who.token) == (PROJECT_ID, TOKEN)
         assert http.secrets == {PASSWORD, TOKEN}
 
-    @pytest.mark.parametrize("endpoint", ["https://iam.example.com", "https://iam.example.com/v3"])
-    def test_endpoint(self, cloud, endpoint):
-        cloud.post("https://iam.example.com/v3/auth/tokens", status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": PROJECT_ID}}})
-        login(region=None, iam_endpoint=endpoint, project_id=PROJECT_ID)
-
     @pytest.mark.parametrize("expires_at, known", [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False)])
     def test_expiry(self, cloud, expires_at, known):
         add_login(cloud, expires_at=expires_at)

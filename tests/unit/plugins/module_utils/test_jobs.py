@@ -104,10 +104,8 @@ class TestValues:
     @pytest.mark.parametrize(
         "value, sent",
         [
-            (f"{UUID}:1-77", f"{UUID}:1-77"),
             (f"{UUID}:1-77,\n{UUID}:1-3:7\r\n", f"{UUID}:1-77,{UUID}:1-3:7"),
             (f"\t{UUID} : 1 -\u00a077\n", f"{UUID}:1-77"),
-            ("x", "x"),
             ("x" * 2048, "x" * 2048),
             (" \n".join("x" * 2048), "x" * 2048),
         ],

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 import yaml
@@ -19,7 +20,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     COLLECTION,
     JOB_ID,
-    NEW_TOKEN,
     PASSWORD,
     PROJECT_ID,
     REGION,
@@ -342,12 +342,6 @@ class TestLogIn:
         assert TOKEN not in module.no_log_values
         assert cloud.calls[0].request.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
 
-    def test_nothing_but_a_password(self, cloud, monkeypatch):
-        for name, value in {**TOKEN_IN_ENVIRONMENT, **KEY_IN_ENVIRONMENT}.items():
-            monkeypatch.setenv(name, value)
-        add_login(cloud, NEW_TOKEN)
-        assert make(LOGIN).log_in().token == NEW_TOKEN
-
 
 class TestFailingWith:
     def run(self, error, result=None):
@@ -406,20 +400,17 @@ def test_check_range(value, good):
 WAIT = {"wait_timeout": {"type": "int", "default": 300}, "wait_sleep": {"type": "int", "default": 2}}
 
 
-@pytest.mark.parametrize("args", [{"wait_timeout": 1, "wait_sleep": 1}, {"wait_timeout": 86400, "wait_sleep": 3600}])
-def test_check_wait(args):
-    make(args, **WAIT).check_wait()
-
-
 @pytest.mark.parametrize(
     "args, said",
     [
+        ({"wait_timeout": 1, "wait_sleep": 1}, None),
+        ({"wait_timeout": 86400, "wait_sleep": 3600}, None),
         ({"wait_timeout": 0}, "wait_timeout must be a number from 1 to 86400; it is 0"),
         ({"wait_timeout": 86401}, "wait_timeout"),
         ({"wait_sleep": 0}, "wait_sleep must be a number from 1 to 3600; it is 0"),
         ({"wait_sleep": 3601}, "wait_sleep"),
     ],
 )
-def test_check_wait_of_something_else(args, said):
-    with pytest.raises(InputError, match=said):
+def test_check_wait(args, said):
+    with pytest.raises(InputError, match=said) if said else nullcontext():
         make(args, **WAIT).check_wait()

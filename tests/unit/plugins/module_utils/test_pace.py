@@ -205,7 +205,3 @@ class TestRequests:
         with pytest.raises(ApiError):
             send(http, "GET")
         assert gap(http._pace) == 0.32
-
-    @pytest.mark.parametrize("connections", [1, 10])
-    def test_connections_are_kept(self, connections):
-        assert HttpClient(connections=connections)._adapter._pool_maxsize == connections

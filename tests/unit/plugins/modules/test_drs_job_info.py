@@ -108,14 +108,6 @@ class TestList:
         assert sent(cloud) == [("GET", JOBS_URL)]
         assert "name=" not in cloud.calls[0].request.url
 
-    def test_keys(self, cloud, module, check_mode):
-        add_jobs(cloud, listed(1, children=[listed(2)]))
-        facts = {"status": "INCRE_TRANSFER_STARTED", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS"}
-        assert module.run(WITH_TOKEN, check_mode)["jobs"] == [
-            {"id": job_id(1), "name": "job-1", "parent_id": None, **facts},
-            {"id": job_id(2), "name": "job-2", "parent_id": job_id(1), **facts},
-        ]
-
     def test_name(self, cloud, ids):
         """An empty id beside it counts as unset."""
         add_jobs(cloud, listed(11), listed(1), listed(12))

@@ -38,7 +38,7 @@ def pytest_configure(config):
 
 
 class Clock:
-    """Stands in for the module time. A pause takes no time, but afterwards the clock shows it. Nothing else moves it."""
+    """Stands in for the module time. A pause takes no time, but the clock shows it. Nothing else moves it."""
 
     def __init__(self):
         self.now = 1000.0

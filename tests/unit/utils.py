@@ -250,7 +250,7 @@ def shown(error):
 
 
 def texts(characters=CHARACTERS, **sizes):
-    """A strategy like Hypothesis' own, which needs seconds to look at all of Unicode first, even if it is given an alphabet."""
+    """A strategy. That of Hypothesis looks at all of Unicode first, for seconds, with an alphabet as well."""
     return st.lists(st.sampled_from(characters), **sizes).map("".join)
 
 

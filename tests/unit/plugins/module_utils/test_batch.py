@@ -64,9 +64,7 @@ def failed(number):
 
 def sent(cloud, method="POST"):
     """How often a request was sent for each job, by its number."""
-    return Counter(
-        int(call.request.url.partition("/jobs/")[2][:8]) for call in cloud.calls if call.request.method == method and "/jobs/" in call.request.url
-    )
+    return Counter(int(call.request.url.partition("/jobs/")[2][:8]) for call in cloud.calls if call.request.method == method and "/jobs/" in call.request.url)
 
 
 class TestJobIds:

@@ -74,6 +74,7 @@ class TestRequest:
         cloud.get(URL, json=job)
         assert send().body == job
 
+
 # method, status, requests sent with two retries, whether the server may have carried it out
 RETRIES = [
     *((method, status, 3, False) for method, status in [("GET", 429), ("POST", 429), ("PUT", 503), ("POST", 503)]),
@@ -141,7 +142,7 @@ class TestRetries:
     @pytest.mark.parametrize("fault", [loopback.drip_header, loopback.drip_body, loopback.drip_chunks])
     @pytest.mark.parametrize("method, sent", [("GET", 2), ("POST", 1)])
     def test_never_silent_for_long(self, serve, monkeypatch, method, sent, fault):
-        """Each attempt is bounded, in real time, while the server goes on for ever. A GET is sent again, a POST is not."""
+        """Each attempt is bounded while the server goes on for ever. A GET is sent again, a POST is not."""
 
         def in_time(seconds, function):
             given.append(seconds)

@@ -193,7 +193,8 @@ class TestChoice:
         assert choose(env={"auth_token": TOKEN, "access_key": ACCESS_KEY, **USER}).__class__ is PasswordIdentity
 
     @pytest.mark.parametrize(
-        "env", [{}, {"domain_name": "example-account"}, {"auth_token": "", "password": "", "access_key": None}]
+        "env",
+        [{}, {"domain_name": "example-account"}, {"auth_token": "", "password": "", "access_key": None}],
     )
     def test_nothing_at_all(self, monkeypatch, env):
         assert choose(env=env).__class__ is AgencyIdentity

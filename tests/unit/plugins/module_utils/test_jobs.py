@@ -195,7 +195,8 @@ class TestJobs:
         assert all("&name=job-1" in call.request.url for call in cloud.calls)
 
     @pytest.mark.parametrize(
-        "page, count", [(50, 0), (50, 1), (50, 49), (50, 50), (1000, 51), (1000, 100), (50, 101), (7, 49), (7, 51), (1, 3)]
+        "page, count",
+        [(50, 0), (50, 1), (50, 49), (50, 50), (1000, 51), (1000, 100), (50, 101), (7, 49), (7, 51), (1, 3)],
     )
     def test_pages(self, cloud, drs, page, count):
         """Whatever DRS hands out at once, nothing is left out, and nothing asked for in vain."""
@@ -204,7 +205,8 @@ class TestJobs:
         assert len(cloud.calls) == max(1, -(-count // min(page, 50)))
 
     @pytest.mark.parametrize(
-        "page, total", [(50, {"total_count": None}), (7, {"total": "137"}), (50, {"total": 138}), (7, {"total": [137]})]
+        "page, total",
+        [(50, {"total_count": None}), (7, {"total": "137"}), (50, {"total": 138}), (7, {"total": [137]})],
     )
     def test_total_that_does_not_help(self, cloud, drs, page, total):
         add_jobs(cloud, *map(listed, range(137)), page=page, **total)
@@ -479,7 +481,8 @@ class TestStartPosition:
 
 class TestWaitForAction:
     @pytest.mark.parametrize(
-        "action, status", [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")]
+        "action, status",
+        [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")],
     )
     def test_until_it_runs(self, cloud, drs, clock, action, status):
         add_status(cloud, "PAUSING", "STARTJOBING", status)

@@ -162,7 +162,7 @@ class TestEmptyValues:
 
 
 class TestRules:
-    """What a module demands of its options together. Shared options may be among them, and empty ones count as unset."""
+    """What a module demands of its options, shared ones among them, together. Empty ones count as unset."""
 
     @pytest.mark.parametrize(
         "rules, args, said",

@@ -139,6 +139,7 @@ class TestRenewal:
         assert caught.value.maybe_accepted
         assert len(server.requests) == 2
 
+
 class TestNoRenewal:
     @pytest.mark.parametrize("beside", [{}, {"username": "operator"}, {**USER, "iam_endpoint": "x"}])
     def test_token_alone(self, cloud, beside):
@@ -167,6 +168,7 @@ class TestNoRenewal:
             drs.collect_position_async(JOB_ID, TIME)
         assert (caught.value.http_status, caught.value.error_code) == (status, code)
         assert sent(cloud) == [OLD]
+
 
 class TestLoginRefused:
     """It locks users, so it is never tried again."""

@@ -189,8 +189,8 @@ class TestInterrupted:
         try:
             message, result = module.fail({**ARGS, "concurrency": 1})
         finally:
-            # Left alone, the thread of the batch would end with the process. It cannot be joined: Python up to 3.12 takes a
-            # thread for ended as soon as somebody who joins it is interrupted.
+            # Left alone, the thread of the batch would end with the process. It cannot be joined: Python up to 3.12
+            # takes a thread for ended as soon as somebody who joins it is interrupted.
             over.set()
             while set(workers) & set(sys._current_frames()):
                 time.sleep(0.001)

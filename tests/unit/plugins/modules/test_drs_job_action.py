@@ -65,7 +65,8 @@ def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, name
 
 class TestAction:
     @pytest.mark.parametrize(
-        "action, status, after", [("pause", RUNS, "PAUSING"), ("retry", "PAUSING", ANY_RUNNING), ("reset", RUNS, ANY_RUNNING)]
+        "action, status, after",
+        [("pause", RUNS, "PAUSING"), ("retry", "PAUSING", ANY_RUNNING), ("reset", RUNS, ANY_RUNNING)],
     )
     def test_told(self, cloud, module, clock, action, status, after, check_mode):
         """It is told what it has not done yet. In check mode the result has the request instead."""

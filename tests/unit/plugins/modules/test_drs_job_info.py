@@ -12,6 +12,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     JOB_ID,
     JOB_URL,
     JOBS_URL,
+    WITH_PASSWORD,
     WITH_TOKEN,
     add_actions,
     add_jobs,
@@ -71,7 +72,7 @@ def test_documentation(module):
     ],
 )
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    module.check_refused(cloud, {**WITH_TOKEN, **wrong}, named, check_mode)
+    module.check_refused(cloud, {**WITH_PASSWORD, **wrong}, named, check_mode)
 
 
 class TestRefused:

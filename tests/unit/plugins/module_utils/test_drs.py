@@ -210,9 +210,6 @@ class TestCollect:
         client(language="zh-cn").collect_position_async(JOB_ID, TIME)
         assert cloud.calls[0].request.headers["X-Language"] == "zh-cn"
 
-    def test_what_would_be_sent(self, drs):
-        assert drs.collect_position_request(JOB_ID, TIME) == {"method": "POST", "url": COLLECT_URL, "body": {"reset_position_time": TIME}}
-
     def test_odd_status_does_not_lose_the_id(self, cloud, drs):
         add_collect(cloud, status={"odd": 1})
         assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID

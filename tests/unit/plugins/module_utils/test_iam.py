@@ -114,9 +114,6 @@ class TestEndpoints:
         with pytest.raises(InputError, match="iam_endpoint"):
             iam_endpoint(REGION, f"https://iam.example.com:5000{tail}")
 
-    def test_iam_endpoint_of_the_region(self):
-        assert iam_endpoint(REGION, None) == IAM
-
 
 class TestProjectId:
     @pytest.mark.parametrize("value", [PROJECT_ID, "a", "A-Z_9" * 12])

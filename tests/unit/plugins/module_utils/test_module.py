@@ -194,13 +194,6 @@ class TestEnvironment:
         monkeypatch.setenv("HW_AUTH_METHOD", "kerberos")
         assert "agency" in failed(lambda: make({}))["msg"]
 
-    def test_an_option_comes_first(self, monkeypatch):
-        monkeypatch.setenv("HW_REGION_NAME", "cn-north-4")
-        assert make({"region": REGION}).params["region"] == REGION
-
-    def test_alias(self):
-        assert make({"account_name": "mine"}).params["domain_name"] == "mine"
-
     def test_secrets_are_masked(self, monkeypatch):
         for name, envs in ENVIRONMENTS.items():
             if "no_log" in SHARED_OPTIONS[name]:
@@ -264,10 +257,6 @@ class TestWayIn:
         taken = {"region": REGION, "auth_method": "auto", **taken}
         assert {name: value for name, value in {**credentials._asdict(), "auth_method": auth_method}.items() if value} == taken
         assert from_task - {"region"} == {name for name in from_task if name.startswith("_ansible")} | given
-
-    def test_nothing_at_all(self, cloud):
-        with pytest.raises(HuaweiCloudError, match="metadata"):
-            make({"region": REGION}).connect()
 
 
 class TestConnect:

@@ -237,6 +237,7 @@ class TestWayIn:
             ({"auth_method": "auto"}, {"HW_AUTH_METHOD": "password"}, {"auth_method": "auto"}, {"auth_method"}),
             ({**KEY, "security_token": ""}, {"HW_USER_NAME": "theirs"}, {**KEY, "username": "theirs"}, set(KEY)),
             ({"account_name": "mine"}, {"HW_DOMAIN_NAME": "theirs"}, {"domain_name": "mine"}, {"domain_name"}),
+            ({"account_name": "theirs", "domain_name": "mine"}, {}, {"domain_name": "mine"}, {"domain_name"}),
             ({"username": "", "project_name": "mine"}, {"HW_USER_NAME": "theirs"}, {"username": "theirs", "project_name": "mine"}, {"project_name"}),
         ],
     )

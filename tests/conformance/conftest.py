@@ -6,6 +6,26 @@ from __future__ import annotations
 
 from simulator.fixtures import running, sim
 
-from ansible_collections.huaweicloud.drs.tests.unit.conftest import authority, ca_cert, clock, refusing_url, serve, tls
+from ansible_collections.huaweicloud.drs.tests.unit.conftest import (
+    _clean_environment,
+    _fresh_process,
+    authority,
+    ca_cert,
+    clock,
+    refusing_url,
+    serve,
+    tls,
+)
 
-__all__ = ["authority", "ca_cert", "clock", "refusing_url", "running", "serve", "sim", "tls"]
+__all__ = [
+    "_clean_environment",
+    "_fresh_process",
+    "authority",
+    "ca_cert",
+    "clock",
+    "refusing_url",
+    "running",
+    "serve",
+    "sim",
+    "tls",
+]

@@ -206,6 +206,7 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[d
             quiet=True,
             envvars={
                 "PATH": PATH,
+                "HOME": str(tmp_path),
                 "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
                 "ANSIBLE_DISPLAY_TRACEBACK": "always",
                 "MARKER": str(tmp_path),

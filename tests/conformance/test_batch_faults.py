@@ -23,7 +23,6 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpC
 from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.conftest import _clean_environment  # noqa: F401
 
 COUNT, MIDDLE, CONCURRENCY = 50, 25, 10
 IDS = [JOB if number == MIDDLE else f"{number:08d}-8e09-4a5d-8dd6-cc44f78jb20r" for number in range(COUNT)]

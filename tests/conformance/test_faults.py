@@ -19,7 +19,6 @@ import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.conftest import _clean_environment  # noqa: F401
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, chunk, drip, each, head, hold, once, reset
 
 REQUEST_ID = "4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2"

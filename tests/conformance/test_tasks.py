@@ -20,7 +20,6 @@ import pytest
 from simulator.client import Simulator
 
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
-from ansible_collections.huaweicloud.drs.tests.unit.conftest import _clean_environment, _fresh_process  # noqa: F401
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, drip, head, once
 from ansible_collections.huaweicloud.drs.tests.unit.utils import patch_args
 
@@ -186,8 +185,8 @@ RUNS = [
     collect("reads are cut", fault("cut", READ), "collect read", (*CUT, GOES_ON), "id", "request_id", options=WAIT),
     collect("reads get no answer", fault("hang", READ), "collect read", IN_VAIN, "id", "request_id", options=WAIT,
             alone=True),
-    collect("reads come byte by byte", (ACCEPTED, once(head(), end=drip(b" "))), "", IN_VAIN, "id", options={**WAIT,
-            "timeout": 30}),
+    collect("reads come byte by byte", (ACCEPTED, once(head(), end=drip(b" "))), "", IN_VAIN, "id", alone=True,
+            options={**WAIT, "timeout": 30}),
     collect("reads are HTML", fault("html", READ), "collect read", (*SIGN_IN, GOES_ON), "id", "request_id",
             status=200, options=WAIT),
     collect("reads fail", broken("status", READ), "collect read", ("Broken", GOES_ON), "id", "request_id",
@@ -223,7 +222,7 @@ RUNS = [
     act("looks fail", broken("status", LOOK, skip=1), f"{TOLD_ALL} job", ("Broken", LOOK_FIRST), "request_id",
         options=WAIT, changed=True, **SAID),
     act("looks get no answer", fault("hang", LOOK, skip=1), f"{TOLD_ALL} job", STUCK, "request_id", options=WAIT,
-        changed=True),
+        changed=True, alone=True),
     act("stuck", {}, f"{TOLD_ALL} job job", STUCK, "request_id", job={"status": "PAUSING", "action": "stuck"},
         options=WAIT, changed=True),
     act("fails later", {}, f"{TOLD_ALL} job", ("is in status INCRE_TRANSFER_FAILED", LOOK_FIRST), "request_id",

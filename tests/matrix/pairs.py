@@ -36,7 +36,8 @@ def _find(version: str) -> Path | None:
     return Path(found) if found else None
 
 
-PYTHONS = {version: found for version in sorted({*TARGETS, *sum(CORES.values(), ())}) if (found := _find(version))}
+_FOUND = {version: _find(version) for version in sorted({*TARGETS, *sum(CORES.values(), ())})}
+PYTHONS = {version: path for version, path in _FOUND.items() if path}
 PAIRS = [(core, python) for core, pythons in CORES.items() for python in pythons if python in PYTHONS]
 # What could not run, for want of a Python.
 MISSING = [

@@ -70,22 +70,48 @@ def run_at_a_terminal(answer: bytes) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("variables", "reason"),
+    "variables",
     [
-        ({"drs_job_name": "stock-to-dws", "drs_position": POSITION}, "Several jobs have the name stock-to-dws"),
-        ({"drs_job_name": "inventory-to-dws", "drs_position": POSITION}, "is in status WAITING_FOR_START"),
+        f"drs_job_id={JOB} drs_position={POSITION} drs_gtid_set=a:1-5, b:1-77",
+        f"drs_job_id={JOB} drs_job_name=orders-to-dws drs_position={POSITION}",
+        f"drs_job_id={JOB} drs_position=",
+        f"drs_job_id={JOB} drs_position={POSITION} drs_wait_sleep=often",
+        f"drs_job_id={JOB} drs_position={POSITION} drs_wait_timeout=0",
+        f"drs_job_id={JOB} drs_position={POSITION} drs_report_path=no-such-folder/report.md",
+        f"drs_job_id={JOB} drs_position={POSITION} drs_report_path=report.json",
     ],
-    ids=["several", "status"],
+    ids=["white space", "ID and name", "no position", "sleep", "timeout", "folder of the report", "kind of report"],
 )
-def test_refused(cloud: Simulator, ansible: Ansible, token: dict[str, str], variables: dict[str, str], reason: str) -> None:
-    assert reason in ansible(*RESET, variables={**variables, "drs_confirm": True}, code=2, **token)
+def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
+    said = ansible(*RESET, "-e", variables, "-e", "drs_confirm=true", code=2)
+    assert "Set one of drs_job_id and drs_job_name, and one of" in said
+    assert "On the command line, variables must have no white space." in said
+    assert cloud.requests() == []
+
+
+def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
+    said = ansible(*RESET, variables={**GIVEN, "drs_confirm": True}, code=2, HW_USER_PASSWORD="not-the-password-9261")
+    assert "user drs-operator of account (domain) example-account" in said
+    assert "not-the-password" not in said
     assert changes(cloud) == []
 
 
-def test_white_space_refused(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(*RESET, "-e", f"drs_job_id={JOB} drs_position={POSITION} drs_confirm=true drs_gtid_set=a:1-5, b:1-77", code=2)
-    assert "variables must have no white space" in said
-    assert cloud.requests() == []
+@pytest.mark.parametrize(
+    ("job", "variables", "reason"),
+    [
+        ({}, {"drs_job_name": "no-such-job"}, "There is no job with the name no-such-job in this project."),
+        ({}, {"drs_job_name": "stock-to-dws"}, "Several jobs have the name stock-to-dws"),
+        ({"engine_type": "mysql-to-mysql"}, {"drs_job_id": JOB}, "is of engine type mysql-to-mysql and task type INCR_TRANS. DRS sets a position for"),
+        ({"task_type": "FULL_INCR_TRANS"}, {"drs_job_id": JOB}, "is of engine type mysql-to-dws and task type FULL_INCR_TRANS. DRS sets a position for"),
+        ({"status": "WAITING_FOR_START"}, {"drs_job_id": JOB}, "is in status WAITING_FOR_START"),
+        ({}, {"drs_job_id": JOB, "drs_verify_source": True}, "drs_verify_source needs the collection community.mysql, which is not installed here"),
+    ],
+    ids=["none", "several", "engine type", "task type", "status", "no collection for MySQL"],
+)
+def test_refused(cloud: Simulator, ansible: Ansible, token: dict[str, str], job: dict[str, str], variables: dict[str, Any], reason: str) -> None:
+    cloud.job(JOB, **job)
+    assert reason in ansible(*RESET, variables={**variables, "drs_position": POSITION, "drs_confirm": True}, code=2, **token)
+    assert changes(cloud) == []
 
 
 @pytest.mark.parametrize("options", [[], ["--skip-tags", "confirm"]], ids=["asked", "not asked"])

@@ -137,6 +137,47 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], t
     assert not (tmp_path / "report.md").exists()
 
 
+@pytest.mark.parametrize(
+    ("tag", "variables", "said", "changed"),
+    [
+        ("collect", {"drs_reset_position_time": "2023-09-19T07:00:00Z"}, POSITION, ["collect-db-position"]),
+        ("wait", {}, "runs, 0 seconds behind", []),
+    ],
+    ids=["collect", "wait"],
+)
+def test_tag_that_changes_nothing(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tag: str, variables: dict[str, str], said: str, changed: list[str]
+) -> None:
+    """It needs no confirmation, and to wait needs no position."""
+    assert said in ansible(*RESET, "--tags", tag, variables={"drs_job_id": JOB, **variables}, **token)
+    assert changes(cloud) == changed
+
+
+def test_answer_to_the_pause_is_lost(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    cloud.faults([{"match": {"method": "POST", "path": "/action"}, "kind": "reset_after", "times": 1}])
+    said = ansible(*RESET, variables={**GIVEN, "drs_confirm": True}, code=2, **token)
+    assert (
+        f"The job was told to pause, or may have been. The position was not set. Run the playbook again with drs_position={POSITION} when the cause is mended."
+    ) in said
+    assert "To give up and let the job go on as it was, use huaweicloud.drs.drs_job_action with action retry." in said
+    assert changes(cloud) == ["stop"]
+
+
+def test_failed_job_does_not_go_on(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    """It cannot be paused. Its position is set once, and then it is only let go on."""
+    cloud.job(JOB, status="INCRE_TRANSFER_FAILED", action="failed")
+    variables = {**GIVEN, "drs_confirm": True, "drs_wait_sleep": 1}
+    said = ansible(*RESET, variables=variables, code=2, **token)
+    assert "is in status INCRE_TRANSFER_FAILED. The position was set. Run the playbook again with the same variables and --tags retry,wait" in said
+    assert changes(cloud) == ["start-position", "restart"]
+
+    cloud.job(JOB, action="success")
+    cloud.forget_requests()
+    assert "runs, 0 seconds behind" in ansible(*RESET, "--tags", "retry,wait", variables=variables, **token)
+    assert changes(cloud) == ["restart"]
+    assert cloud.job(JOB)["start_position"] == POSITION
+
+
 def test_goes_on_from_where_it_was(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """A query takes too long, the answer to the position is lost, and then it succeeds. Each run is what the one before it said."""
     path = tmp_path / "report.md"

@@ -20,6 +20,7 @@ JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 UNKNOWN = "00000000-8e09-4a5d-8dd6-cc44f78jb20r"
 FLEET = [f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r" for number in range(10, 15)]
 QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
+ANY_QUERY = "[0-9a-f-]{36}"
 TIME = {"drs_reset_position_time": "2023-09-19T07:00:00Z"}
 
 
@@ -34,8 +35,8 @@ def handed_on(said: str, **values: str) -> bool:
 
 
 @pytest.mark.smoke
-def test_one(cloud: Simulator, ansible: Ansible) -> None:
-    """It reads until the position is there, and hands it on. Variables stand in for the environment."""
+def test_one_and_many(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    """It reads until the positions are there, and hands them on."""
     cloud.faults(
         [
             {
@@ -48,49 +49,63 @@ def test_one(cloud: Simulator, ansible: Ansible) -> None:
             {"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
         ]
     )
-    variables = {"drs_region": "eu-west-101", "drs_endpoint": cloud.url, "drs_iam_endpoint": cloud.url, "drs_domain_name": "example-account"}
-    said = ansible(
-        *RUNBOOK,
-        variables={"drs_job_id": JOB, **TIME, "drs_wait_sleep": "1", "drs_project_name": "", **variables},
-        **dict.fromkeys(["HW_REGION_NAME", "HW_AUTH_URL", "HW_DRS_ENDPOINT", "HW_DOMAIN_NAME"], ""),
-    )
+    said = ansible(*RUNBOOK, variables={"job": JOB, "shards": FLEET, **TIME, "drs_wait_sleep": "1", "drs_concurrency": "3"}, **token)
     assert "FAILED - RETRYING" in said
     assert f"The position of DRS job {JOB} at 2023-09-19T07:00:00Z is mysql-bin.000277:805" in said
-    assert re.search("handed on: [0-9a-z-]{36} success mysql-bin.000277:805", said)
-    assert handed_on(said, **{"": "mysql-bin.000277:805", "status": "success", "id": "[0-9a-z-]{36}"})
-    assert posts(cloud) == ["tokens", "collect-db-position"]
+    assert re.search(f"handed on: {ANY_QUERY} success mysql-bin.000277:805", said)
+    assert re.search("of many: .*success.* 5.* mysql-bin.000277:815 .* mysql-bin.000277:819", said)
+    assert handed_on(said, **{"": "mysql-bin.000277:805", "status": "success", "id": ANY_QUERY})
+    assert posts(cloud) == ["collect-db-position"] * 6
 
 
+@pytest.mark.smoke
 def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> None:
-    """They are given as a shell gives them, asked for after one login, and handed on all the same."""
-    said = ansible(*COLLECT, "-e", "drs_reset_position_time=2023-09-19T07:00:00Z", "-e", f"drs_job_ids={','.join([*FLEET, UNKNOWN])}", code=2)
+    """They are given as a shell gives them, asked for after one login, and handed on all the same. Variables stand in for the environment."""
+    login = f"drs_region=eu-west-101 drs_endpoint={cloud.url} drs_iam_endpoint={cloud.url} drs_domain_name=example-account drs_project_name="
+    said = ansible(
+        *COLLECT,
+        *("-e", "drs_reset_position_time=2023-09-19T07:00:00Z", "-e", f"drs_job_ids={','.join([*FLEET, UNKNOWN])}", "-e", login),
+        code=2,
+        **dict.fromkeys(["HW_REGION_NAME", "HW_AUTH_URL", "HW_DRS_ENDPOINT", "HW_DOMAIN_NAME"], ""),
+    )
     assert "1 of 6 jobs failed" in said
     assert re.search(r"CUSTOM STATS[^~]*\"success\": 5[^~]*mysql-bin.000277:819[^~]*DRS.10000010", said)
     assert posts(cloud) == ["tokens", *["collect-db-position"] * 6]
 
 
-def test_check_mode(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(*RUNBOOK, "--check", variables={"drs_job_ids": f"{FLEET[0]}\n{FLEET[1]}, {FLEET[2]}\n", **TIME})
+def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    said = ansible(*RUNBOOK, "--check", variables={"job": JOB, "shards": f"{FLEET[0]}\n{FLEET[1]}, {FLEET[2]}\n", **TIME}, **token)
+    assert f"The position of DRS job {JOB} at 2023-09-19T07:00:00Z would be collected." in said
     assert "The positions of 3 DRS jobs at 2023-09-19T07:00:00Z would be collected." in said
+    assert "handed on: no no no" in said
     assert "of many: no" in said
     assert "CUSTOM STATS" not in said
-    assert posts(cloud) == ["tokens"]
+    assert posts(cloud) == []
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "status"),
+    ("fault", "reason", "status", "query"),
     [
-        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, "is pending", "pending"),
-        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, "binlog", "failed"),
+        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, "{query} is pending", "pending", ANY_QUERY),
+        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "failed"}}, "{query} is failed", "failed", ANY_QUERY),
+        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, "binlog", "failed", QUERY),
     ],
-    ids=["late", "failed at once"],
+    ids=["late", "failed", "failed at once"],
 )
-def test_no_position(cloud: Simulator, ansible: Ansible, fault: dict[str, Any], reason: str, status: str) -> None:
+def test_no_position(cloud: Simulator, ansible: Ansible, token: dict[str, str], fault: dict[str, Any], reason: str, status: str, query: str) -> None:
     cloud.faults([{**fault, "times": None}])
-    token = {"HW_AUTH_TOKEN": cloud.token(), "HW_PROJECT_ID": cloud.cloud["projects"][0]["id"]}
     said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 1, "drs_wait_sleep": 1}, code=2, **token)
-    assert reason in said
-    assert handed_on(said, **{"": "", "status": status, "id": QUERY if status == "failed" else "[0-9a-z-]{36}"})
+    assert re.search(reason.format(query=query), said)
+    assert handed_on(said, **{"": "", "status": status, "id": query})
+
+
+def test_refused_for_good(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    body = {"error_code": "DRS.M00102", "error_msg": "No permission."}
+    cloud.faults([{"match": {"path": "/db-position"}, "kind": "status", "status": 403, "body": body, "times": None}])
+    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 60}, code=2, **token)
+    assert "DRS.M00102" in said
+    assert [request["path"].rpartition("/")[2] for request in cloud.requests()].count("db-position") == 1
+    assert handed_on(said, **{"": "", "status": "pending", "id": ANY_QUERY})
 
 
 def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:

@@ -30,12 +30,6 @@ GIVEN = {"drs_job_id": JOB, "drs_position": POSITION}
 QUESTION = b"Type yes to go on"
 
 
-@pytest.fixture
-def token(cloud: Simulator) -> dict[str, str]:
-    """Spares a run its login."""
-    return {"HW_AUTH_TOKEN": cloud.token(), "HW_PROJECT_ID": cloud.cloud["projects"][0]["id"]}
-
-
 def changes(cloud: Simulator) -> list[str]:
     """What was sent that changes something: the calls by their paths, the actions by their names."""
     sent = [request for request in cloud.requests() if request["method"] != "GET" and "/auth/" not in request["path"]]

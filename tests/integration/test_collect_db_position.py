@@ -21,6 +21,7 @@ UNKNOWN = "00000000-8e09-4a5d-8dd6-cc44f78jb20r"
 FLEET = [f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r" for number in range(10, 15)]
 QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 ANY_QUERY = "[0-9a-f-]{36}"
+READ = {"path": "/db-position"}
 TIME = {"drs_reset_position_time": "2023-09-19T07:00:00Z"}
 
 
@@ -39,14 +40,8 @@ def test_one_and_many(cloud: Simulator, ansible: Ansible, token: dict[str, str])
     """It reads until the positions are there, and hands them on."""
     cloud.faults(
         [
-            {
-                "match": {"path": "/db-position"},
-                "kind": "status",
-                "status": 400,
-                "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."},
-                "times": 1,
-            },
-            {"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
+            {"match": READ, "kind": "status", "status": 400, "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."}, "times": 1},
+            {"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
         ]
     )
     said = ansible(*RUNBOOK, variables={"job": JOB, "shards": FLEET, **TIME, "drs_wait_sleep": "1", "drs_concurrency": "3"}, **token)
@@ -84,28 +79,24 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "status", "query"),
+    ("fault", "timeout", "reason", "status", "query"),
     [
-        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, "{query} is pending", "pending", ANY_QUERY),
-        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "failed"}}, "{query} is failed", "failed", ANY_QUERY),
-        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, "binlog", "failed", QUERY),
+        ({"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, 1, "{query} is pending", "pending", ANY_QUERY),
+        ({"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "failed"}}, 10, "{query} is failed", "failed", ANY_QUERY),
+        ({"match": READ, "kind": "status", "status": 403, "body": {"error_code": "DRS.M00102", "error_msg": "No."}}, 10, "DRS.M00102", "pending", ANY_QUERY),
+        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, 10, "binlog", "failed", QUERY),
     ],
-    ids=["late", "failed", "failed at once"],
+    ids=["late", "failed", "refused", "failed at once"],
 )
-def test_no_position(cloud: Simulator, ansible: Ansible, token: dict[str, str], fault: dict[str, Any], reason: str, status: str, query: str) -> None:
+def test_no_position(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], fault: dict[str, Any], timeout: int, reason: str, status: str, query: str
+) -> None:
+    """Only one that is late is waited for."""
     cloud.faults([{**fault, "times": None}])
-    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 1, "drs_wait_sleep": 1}, code=2, **token)
+    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": timeout, "drs_wait_sleep": 1}, code=2, **token)
     assert re.search(reason.format(query=query), said)
+    assert "RETRYING" not in said or timeout == 1
     assert handed_on(said, **{"": "", "status": status, "id": query})
-
-
-def test_refused_for_good(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    body = {"error_code": "DRS.M00102", "error_msg": "No permission."}
-    cloud.faults([{"match": {"path": "/db-position"}, "kind": "status", "status": 403, "body": body, "times": None}])
-    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 60}, code=2, **token)
-    assert "DRS.M00102" in said
-    assert [request["path"].rpartition("/")[2] for request in cloud.requests()].count("db-position") == 1
-    assert handed_on(said, **{"": "", "status": "pending", "id": ANY_QUERY})
 
 
 def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:

@@ -30,10 +30,10 @@ demo: .venv/demo/.ready
 	.venv/demo/bin/python tests/demo/demo.py
 
 test: .venv/test/.ready
-	.venv/test/bin/pytest -n auto --cov=plugins --durations=10 $(ARGS)
+	.venv/test/bin/pytest -n auto --dist worksteal --cov=plugins --durations=10 $(ARGS)
 
 matrix: .venv/test/.ready
-	.venv/test/bin/pytest -n auto --durations=10 --timeout=1500 tests/matrix $(ARGS)
+	.venv/test/bin/pytest -n auto --dist worksteal --durations=10 --timeout=1500 tests/matrix $(ARGS)
 
 bench: .venv/user/.ready .venv/bench/.ready
 	.venv/bench/bin/python tests/bench/bench.py .venv/user/bin

@@ -42,15 +42,24 @@ options:
       - V(auto) takes the first of the others, in this order, for which all is set that it needs. Options of the task win over the environment as a set. If
         the task has some of them, nothing that is only in the environment is looked at, and a user name, password or key in the task is not
         completed from there.
+      - V(auto) - The first one that is complete.
+      - V(token) - O(auth_token). IAM is not called.
+      - V(aksk) - O(access_key) and O(secret_key). Requests are signed. IAM is only asked for the project's ID if
+        O(project_id) is not set.
+      - V(password) - O(username), O(password) and O(domain_name). Every task makes one login, which gets a token.
+      - V(profile) - The access key in the section C(basic) of C(~/.huaweicloud/credentials), or of the file in
+        E(HUAWEICLOUD_SDK_CREDENTIALS_FILE).
+      - V(agency) - The temporary access key of an ECS host that has an agency, from its metadata service. If that
+        does not answer, it costs 3 seconds.
       - If not set, the environment variable E(HW_AUTH_METHOD) is used.
     type: str
     choices:
-      auto: The first one that is complete.
-      token: O(auth_token). IAM is not called.
-      aksk: O(access_key) and O(secret_key). Requests are signed. IAM is only asked for the project's ID if O(project_id) is not set.
-      password: O(username), O(password) and O(domain_name). Every task makes one login, which gets a token.
-      profile: The access key in the section C(basic) of C(~/.huaweicloud/credentials), or of the file in E(HUAWEICLOUD_SDK_CREDENTIALS_FILE).
-      agency: The temporary access key of an ECS host that has an agency, from its metadata service. If that does not answer, it costs 3 seconds.
+      - auto
+      - token
+      - aksk
+      - password
+      - profile
+      - agency
     default: auto
   auth_token:
     description:

@@ -40,13 +40,19 @@ options:
   action:
     description:
       - What the job is told to do.
+      - V(start) - Begin, for a job that waits for its start.
+      - V(pause) - Stop replicating for the time being. A pause must not last longer than 24 hours. The API calls
+        this C(stop).
+      - V(retry) - Go on after a pause or a failure. The API calls this C(restart).
+      - V(reset) - Begin anew after a failure, with the data in full. The job's pre-check must have passed
+        completely.
     type: str
     required: true
     choices:
-      start: Begin, for a job that waits for its start.
-      pause: Stop replicating for the time being. A pause must not last longer than 24 hours. The API calls this C(stop).
-      retry: Go on after a pause or a failure. The API calls this C(restart).
-      reset: Begin anew after a failure, with the data in full. The job's pre-check must have passed completely.
+      - start
+      - pause
+      - retry
+      - reset
   wait:
     description:
       - Whether to wait until the job runs, or has been paused.

@@ -80,11 +80,13 @@ options:
   include:
     description:
       - What else to read, for each job that is returned. Each takes one more request a job.
+      - V(actions) - What the job can be told to do now.
+      - V(progress) - The delay of the incremental phase.
     type: list
     elements: str
     choices:
-      actions: What the job can be told to do now.
-      progress: The delay of the incremental phase.
+      - actions
+      - progress
 seealso:
   - module: huaweicloud.drs.drs_job_action
 """

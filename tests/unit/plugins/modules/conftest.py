@@ -131,8 +131,7 @@ class ModuleFile:
             assert documented["type"] == spec[name].get("type", "str"), name
             for key in ("elements", "default", "required"):
                 assert documented.get(key) == spec[name].get(key), f"{name}: {key}"
-            # A documentation that explains each choice has a dictionary.
-            assert list(documented.get("choices", [])) == spec[name].get("choices", []), name
+            assert documented.get("choices", []) == spec[name].get("choices", []), name
             assert set(documented) <= {"description", "type", "elements", "default", "choices", "required"}, name
             assert set(spec[name]) <= {"type", "elements", "default", "choices", "required"}, name
             # A secret would have to be masked.

@@ -94,9 +94,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR, HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, list_tags
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, given_options, open_drs
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
+    SHARED_OPTIONS,
+    connect,
+    drop_empty_options,
+)
 
 # Those that modules have as well. Here, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -126,7 +131,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             cached = self.get_option("cache")
             if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
                 cached = False
-                self.display.warning(f"{self.NAME}: The cache is not used, because a profile or an agency does not tell the account. Set project_id.")
+                self.display.warning(
+                    f"{self.NAME}: The cache is not used, because a profile or an agency does not tell the account. Set project_id."
+                )
             jobs = self._cache.get(key) if cached and cache else None
             if jobs is None:
                 jobs = self._read_jobs()
@@ -150,13 +157,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                     raise AnsibleParserError(f"Option {name} cannot be read: {error}") from None
             rendered[name] = value
         # Only now is it known which ones are empty.
-        self.given = given_options(rendered)
-        checked = ArgumentSpecValidator(OPTIONS).validate({name: value for name, value in self.given.items() if name in OPTIONS})
+        self.task_options = drop_empty_options(rendered)
+        checked = ArgumentSpecValidator(OPTIONS).validate(
+            {name: value for name, value in self.task_options.items() if name in OPTIONS}
+        )
         if checked.error_messages:
             raise AnsibleParserError(" ".join(checked.error_messages))
         self.params = checked.validated_parameters
-        super().set_options(task_keys, var_options, {name: value for name, value in self.given.items() if name not in OPTIONS})
-        unknown = sorted(set(map(str, self.given)) - set(self._options))
+        super().set_options(
+            task_keys, var_options, {name: value for name, value in self.task_options.items() if name not in OPTIONS}
+        )
+        unknown = sorted(set(map(str, self.task_options)) - set(self._options))
         if unknown:
             # A filter that is misspelt would let plays run on more jobs.
             raise AnsibleParserError(f"There is no option {' or '.join(unknown)}.")
@@ -166,10 +177,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests is missing.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
-        drs = open_drs(self.params, self.given, secrets, ansible_version)
+        drs = connect(self.params, self.task_options, secrets, ansible_version)
         jobs, tags = list_jobs(drs), list_tags(drs)
         if tags is None:
-            self.display.warning(f"{self.NAME}: This region does not publish the call that reads tags, so drs_tags is empty.")
+            self.display.warning(
+                f"{self.NAME}: This region does not publish the call that reads tags, so drs_tags is empty."
+            )
         return [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]
 
     def _add_hosts(self, jobs: list[dict[str, t.Any]]) -> None:

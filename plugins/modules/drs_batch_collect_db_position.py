@@ -211,8 +211,9 @@ error_msg:
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch, check_job_ids
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
 
 
 def main() -> None:
@@ -227,13 +228,13 @@ def main() -> None:
         }
     )
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_ids = check_job_ids(module.params["job_ids"])
         reset_position_time = parse_time(module.params["reset_position_time"])
         module.check_range("concurrency", 1, 100)
         module.check_wait()
         result["reset_position_time"] = reset_position_time
-        drs = module.connect(connections=module.params["concurrency"])
+        drs = module.connect(module.params["concurrency"], Throttle())
         batch = PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
         try:
             if module.check_mode:
@@ -248,7 +249,9 @@ def main() -> None:
             changed = module.check_mode or any("id" in position for position in batch.positions)
             result.update(changed=changed, counts=batch.counts, positions=batch.positions)
         if UNCHECKED in batch.counts:
-            module.warn("This region does not offer to read jobs, so it is not known whether their positions can be collected.")
+            module.warn(
+                "This region does not offer to read jobs, so it is not known whether their positions can be collected."
+            )
         batch.check_outcome()
     module.exit_json(**result)
 

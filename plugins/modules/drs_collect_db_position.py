@@ -191,9 +191,18 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, READ_LATER, check_job_id, no_position, parse_time
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
+    FAILED,
+    check_status,
+    collect_position_async,
+    collect_position_request,
+    parse_time,
+    position_not_found,
+    wait_for_position,
+)
 
 
 def main() -> None:
@@ -207,7 +216,7 @@ def main() -> None:
         }
     )
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         reset_position_time = parse_time(module.params["reset_position_time"])
         module.check_wait()
@@ -215,25 +224,34 @@ def main() -> None:
         drs = module.connect()
 
         if module.check_mode:
-            if not drs.check_collectable(job_id):
-                module.warn(f"This region does not offer to read job {job_id}, so it is not known whether its position can be collected.")
-            request = drs.collect_position_request(job_id, reset_position_time)
+            # Only check mode reads the job. What a task imports is most of its time.
+            from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
+
+            if not check_collectable(drs, job_id):
+                module.warn(
+                    f"This region does not offer to read job {job_id}, so it is not known whether its position can be collected."
+                )
+            request = collect_position_request(drs, job_id, reset_position_time)
             module.exit_json(changed=True, id=None, status=None, request_id=None, request=request, **result)
 
-        query = drs.collect_position_async(job_id, reset_position_time)
+        query = collect_position_async(drs, job_id, reset_position_time)
         result.update(changed=True, id=query.id, request_id=query.request_id)
-        result["status"] = drs.check_status(query.status)
+        result["status"] = check_status(drs, query.status)
         if module.params["wait"] and query.status != FAILED:
             try:
-                found = drs.wait_for_position(job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"])
+                found = wait_for_position(
+                    drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
+                )
             except HuaweiCloudError as error:
-                error.advise(READ_LATER)
+                from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
+
+                error.add_hint(READ_LATER)
                 raise
             result["status"] = found.status
             if found.position:
                 result["position"] = found.position
         if result["status"] == FAILED:
-            raise no_position(job_id, reset_position_time)
+            raise position_not_found(job_id, reset_position_time)
     module.exit_json(**result)
 
 

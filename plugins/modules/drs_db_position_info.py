@@ -112,18 +112,19 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id, check_query_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import check_query_id, show_position_result
 
 
 def main() -> None:
     module = DrsModule(argument_spec={"job_id": {"required": True}, "query_id": {"required": True}})
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         query_id = check_query_id(module.params["query_id"])
         result.update(changed=False, job_id=job_id, query_id=query_id)
-        found = module.connect().show_position_result(job_id, query_id)
+        found = show_position_result(module.connect(), job_id, query_id)
         result.update(status=found.status, request_id=found.request_id)
         if found.position:
             result["position"] = found.position

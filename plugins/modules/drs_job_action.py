@@ -143,8 +143,8 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     ACTIONS,
     check_allowed,
@@ -168,7 +168,7 @@ def main() -> None:
     )
     action, wait = module.params["action"], module.params["wait"] and not module.check_mode
     result: dict[str, t.Any] = {"changed": False}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         module.check_wait()
         result.update(job_id=job_id, action=action)
@@ -176,7 +176,7 @@ def main() -> None:
         before = show_job(drs, job_id)["status"]
         result.update(status_before=before, status=before, request_id=None)
 
-        if before not in ACTIONS[action].done and check_allowed(drs, job_id, action):
+        if before not in ACTIONS[action].noop_statuses and check_allowed(drs, job_id, action):
             if module.check_mode:
                 result["request"] = job_action_request(drs, job_id, action)
             else:
@@ -184,11 +184,15 @@ def main() -> None:
             result["changed"] = True
         if wait:
             try:
-                result["status"] = wait_for_action(drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"])
+                result["status"] = wait_for_action(
+                    drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"]
+                )
             except HuaweiCloudError as error:
-                error.advise(f"Look at the job before you tell it to {action} again.")
+                error.add_hint(f"Look at the job before you tell it to {action} again.")
                 raise
-        after = result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].leads_to))
+        after = (
+            result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].target_statuses))
+        )
         result["diff"] = {"before": {"status": before}, "after": {"status": after}}
     module.exit_json(**result)
 

@@ -193,8 +193,14 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, show_actions, show_job, show_progress
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    JOB_STATUSES,
+    list_jobs,
+    show_actions,
+    show_job,
+    show_progress,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -210,7 +216,7 @@ def main() -> None:
         mutually_exclusive=[("job_id", "name")],
     )
     params, result = module.params, {"changed": False}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(params["job_id"]) if params["job_id"] else None
         drs = module.connect()
         jobs: list[dict[str, t.Any]] = [show_job(drs, job_id)] if job_id else list_jobs(drs, params["name"])

@@ -144,7 +144,7 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     check_gtid_set,
     check_position,
@@ -159,7 +159,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._module import Drs
 def main() -> None:
     module = DrsModule(argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}})
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         position = check_position(module.params["position"])
         gtid_set = check_gtid_set(module.params["gtid_set"]) if module.params["gtid_set"] else None
@@ -169,7 +169,9 @@ def main() -> None:
         if module.check_mode:
             job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
-                module.warn(f"Job {job_id} is of task type {job['task_type'][:50]!r}. DRS offers to set the position of INCR_TRANS jobs only.")
+                module.warn(
+                    f"Job {job_id} is of task type {job['task_type'][:50]!r}. DRS offers to set the position of INCR_TRANS jobs only."
+                )
             result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))
         else:
             result["request_id"] = update_start_position(drs, job_id, position, gtid_set)

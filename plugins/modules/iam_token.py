@@ -109,7 +109,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._module import Drs
 
 def main() -> None:
     module = DrsModule(argument_spec={})
-    with module.failing_with({}):
+    with module.fail_json_on_error({}):
         login = module.log_in()
     module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
 

@@ -4,9 +4,9 @@
 
 # Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The ways in with an access key: one that the user gives, one in a profile, and the temporary one of an ECS host.
+"""Authentication with an access key: one from the options, one from a profile, and the temporary one of an ECS host.
 
-It belongs to C(_iam.py), and is apart because a login with a password needs none of it.
+It is a file of its own because a login with a password needs none of it.
 """
 
 from __future__ import annotations
@@ -18,23 +18,18 @@ import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthMethod, AuthOptions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_project_id, iam_endpoint
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
-    BadAnswerError,
-    HttpClient,
     HuaweiCloudError,
-    InputError,
-    in_time,
+    InvalidOptionError,
+    InvalidResponseError,
+    MissingOptionError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
-    EVERY_WAY,
-    WAYS,
-    Credentials,
-    Identity,
-    IncompleteError,
-    check_project_id,
-    iam_endpoint,
-)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._timeout import call_with_timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -43,15 +38,19 @@ if t.TYPE_CHECKING:
 METADATA_TIMEOUT = 3.0
 
 
-class AccessKeyIdentity(Identity):
+class AccessKeyAuth(AuthMethod):
     """An access key, permanent or temporary. Requests are signed by the official SDK's own signer.
 
     https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html (Signing Algorithm)
     """
 
-    def __init__(self, given: Credentials) -> None:
-        super().__init__(given)
-        self.access_key, self.secret_key, self.security_token = given.access_key, given.secret_key, given.security_token
+    def __init__(self, options: AuthOptions) -> None:
+        super().__init__(options)
+        self.access_key, self.secret_key, self.security_token = (
+            options.access_key,
+            options.secret_key,
+            options.security_token,
+        )
 
     def validate(self) -> None:
         super().validate()
@@ -60,12 +59,14 @@ class AccessKeyIdentity(Identity):
         _sdk()
         if not self.project_id:
             self._project()
-            iam_endpoint(self.given.region, self.given.iam_endpoint)
+            iam_endpoint(self.options.region, self.options.iam_endpoint)
 
     def _check_keys(self) -> None:
-        for option in WAYS["aksk"]:
+        for option in ("access_key", "secret_key", "security_token"):
             if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
-                raise InputError(f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again.")
+                raise InvalidOptionError(
+                    f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again."
+                )
 
     def authenticate(self, http: HttpClient) -> None:
         self._check_keys()
@@ -74,30 +75,36 @@ class AccessKeyIdentity(Identity):
             self.project_id = self._find_project(http)
 
     def _find_project(self, http: HttpClient) -> str:
-        """The id of the project, by its name.
+        """Return the ID of the project with the name.
 
         https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (Querying Project Information), which needs a permission; and
         https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html (Listing the Projects Accessible to an IAM User), which needs none.
         """
-        endpoint = iam_endpoint(self.given.region, self.given.iam_endpoint)
+        endpoint = iam_endpoint(self.options.region, self.options.iam_endpoint)
         name = self._project()[1]
         try:
-            answer = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
+            response = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
         except ApiError as error:
             if error.http_status != 403:
                 raise
-            answer = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
-        projects = answer.body.get("projects")
+            response = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
+        projects = response.body.get("projects")
         if not isinstance(projects, list):
-            raise BadAnswerError(f"The answer of {endpoint} holds no list of projects.", request_id=answer.request_id)
+            raise InvalidResponseError(
+                f"The answer of {endpoint} holds no list of projects.", request_id=response.request_id
+            )
         ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
         if len(ids) != 1 or not isinstance(ids[0], str):
             found = f"{len(ids)} projects" if ids else "no project"
-            raise HuaweiCloudError(f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name.")
+            raise HuaweiCloudError(
+                f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name."
+            )
         try:
             return check_project_id(ids[0])
-        except InputError:
-            raise BadAnswerError(f"The project that {endpoint} found has no usable id.", request_id=answer.request_id) from None
+        except InvalidOptionError:
+            raise InvalidResponseError(
+                f"The project that {endpoint} found has no usable id.", request_id=response.request_id
+            ) from None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         sdk = _sdk()
@@ -111,65 +118,83 @@ class AccessKeyIdentity(Identity):
             header_params={"Content-Type": request.headers["Content-Type"]},
             body=request.body or b"",
         )
-        keys = sdk.BasicCredentials(self.access_key, self.secret_key, self.project_id).with_security_token(self.security_token)
+        keys = sdk.BasicCredentials(self.access_key, self.secret_key, self.project_id).with_security_token(
+            self.security_token
+        )
         request.headers.update(keys.sign_request(signed).header_params)
         return request
 
 
-class ProfileIdentity(AccessKeyIdentity):
-    """The access key in the file of the official SDK, C(~/.huaweicloud/credentials) or C(HUAWEICLOUD_SDK_CREDENTIALS_FILE)."""
+class ProfileAuth(AccessKeyAuth):
+    """The access key in the file of the official SDK, ``~/.huaweicloud/credentials`` or ``HUAWEICLOUD_SDK_CREDENTIALS_FILE``."""
 
     def validate(self) -> None:
         try:
             found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # The SDK lets the exceptions of its parsers through. They quote the file.
-            reason = str(error) if isinstance(error, InputError) or type(error).__name__ == "ApiValueError" else type(error).__name__
-            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser("~/.huaweicloud/credentials")
-            kind = IncompleteError if isinstance(error, InputError) or not os.path.exists(path) else InputError
+            # The SDK does not catch the exceptions of its parsers. They quote the file.
+            reason = (
+                str(error)
+                if isinstance(error, InvalidOptionError) or type(error).__name__ == "ApiValueError"
+                else type(error).__name__
+            )
+            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser(
+                "~/.huaweicloud/credentials"
+            )
+            kind = (
+                MissingOptionError
+                if isinstance(error, InvalidOptionError) or not os.path.exists(path)
+                else InvalidOptionError
+            )
             raise kind(f"There is no profile to be used: {reason}") from None
         if not found.ak:
-            raise InputError("The profile names an identity provider in place of an access key. Get temporary keys from it, and use these.")
+            raise InvalidOptionError(
+                "The profile names an identity provider in place of an access key. Get temporary keys from it, and use these."
+            )
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
         self.project_id = self.project_id or found.project_id
         super().validate()
 
 
-class AgencyIdentity(AccessKeyIdentity):
+class AgencyAuth(AccessKeyAuth):
     """The temporary access key that an ECS host with an agency gets from its metadata service."""
 
     def validate(self) -> None:
         try:
             _sdk()
-        except InputError as error:
-            raise IncompleteError(str(error)) from None
+        except InvalidOptionError as error:
+            raise MissingOptionError(str(error)) from None
         # The key is not known yet. All else can be checked.
         self.access_key = self.secret_key = "unknown"
-        if not (self.project_id or self.given.project_name or self.given.region):
-            raise IncompleteError("One of project_id, project_name and region must be set, to say which project is meant.")
+        if not (self.project_id or self.options.project_name or self.options.region):
+            raise MissingOptionError(
+                "One of project_id, project_name and region must be set, to say which project is meant."
+            )
         super().validate()
 
     def authenticate(self, http: HttpClient) -> None:
         try:
-            found = in_time(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
+            found = call_with_timeout(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # What the SDK lets through may quote the answer.
-            raise HuaweiCloudError(f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {EVERY_WAY}") from None
+            # The exceptions of the SDK may quote the response.
+            raise HuaweiCloudError(
+                f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {AUTH_HELP}"
+            ) from None
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
         super().authenticate(http)
 
 
 def _sdk() -> t.Any:
-    """The parts of the official SDK that access keys need. It is optional, and its import is slow.
+    """Return the parts of the official SDK that access keys need. It is optional, and its import is slow.
 
-    :raises InputError: when it is not installed.
+    :raises InvalidOptionError: when it is not installed.
     """
     try:
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
         from huaweicloudsdkcore.auth.provider import MetadataCredentialProvider, ProfileCredentialProvider
         from huaweicloudsdkcore.sdk_request import SdkRequest
     except ImportError as error:
-        raise InputError(
+        raise InvalidOptionError(
             f"Access keys need the Python library huaweicloudsdkcore, which signs requests. It cannot be imported by {sys.executable}: {error}."
         ) from error
     return SimpleNamespace(

@@ -1,0 +1,42 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Call a function with a time limit."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import typing as t
+
+T = t.TypeVar("T")
+
+
+def call_with_timeout(seconds: float, function: t.Callable[[], T]) -> T:
+    """Call a function in a thread, and give up on it when the time is over. What it began ends with the process.
+
+    The timeouts of sockets do not do this: they start again with every byte that a slow server sends. The threads of
+    ``concurrent.futures`` do not either: the process would wait for the function before it ends.
+
+    :returns: what the function returns.
+    :raises TimeoutError: when the time is over.
+    """
+    outcome: queue.SimpleQueue[tuple[t.Any, BaseException | None]] = queue.SimpleQueue()
+
+    def call() -> None:
+        try:
+            outcome.put((function(), None))
+        except BaseException as error:  # pylint: disable=broad-exception-caught
+            outcome.put((None, error))
+
+    threading.Thread(target=call, name="call_with_timeout", daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"It took longer than {seconds:g} seconds.") from None
+    if error:
+        raise error
+    return t.cast(T, result)

@@ -175,7 +175,11 @@ def command_lines(marker: str) -> Iterator[set[str]]:
 
 def left_behind(artifacts: Path) -> dict[str, str]:
     """Return what a run leaves in files, without the environment, which ansible-runner itself writes down."""
-    texts = {str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace") for path in artifacts.rglob("*") if path.is_file()}
+    texts = {
+        str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace")
+        for path in artifacts.rglob("*")
+        if path.is_file()
+    }
     for name, text in texts.items():
         if name.endswith("/command"):
             texts[name] = json.dumps({**json.loads(text), "env": None})
@@ -183,7 +187,9 @@ def left_behind(artifacts: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("faults", "rows"), RUNS.values(), ids=RUNS)
-def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]) -> None:
+def test_no_secret_is_left_behind(
+    sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]
+) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
     ways, environment = methods(sim, tmp_path)
     vault = {name: value for options in ways.values() for name, value in options.items() if name in SECRET}

@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 
@@ -116,7 +118,7 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
     cloud = Cloud(call, *faults)
     url = serve(cloud.talk).url
     http = HttpClient(timeout=QUICK, max_retries=1, connections=CONCURRENCY)
-    who = identity(Credentials(iam_endpoint=url, project_name="eu-west-101", **USER))
+    who = select_auth(AuthOptions(iam_endpoint=url, project_name="eu-west-101", **USER))
     who.authenticate(http)
     batch = PositionBatch(DrsClient(Session(http, who), url), IDS, MOMENT, CONCURRENCY)
     message = ""
@@ -132,7 +134,9 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
         message = str(error)
 
     one = batch.positions[MIDDLE]
-    assert [position for position in batch.positions if position is not one] == [right(call, job_id) for job_id in IDS if job_id != JOB]
+    assert [position for position in batch.positions if position is not one] == [
+        right(call, job_id) for job_id in IDS if job_id != JOB
+    ]
     assert cloud.logins == 1
     calls = ["collect", "read"] if call == "read" else [call]
     once = Counter((name, job_id) for name in calls for job_id in IDS)

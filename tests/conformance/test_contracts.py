@@ -25,7 +25,11 @@ EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "drs",
         "CollectPositionAsyncResponse",
-        {"id": "0eacda0b-9422-4535-8b62-537d1833638b", "job_id": "177738d1-4eee-4fcb-a4e1-09aea79jb20i", "status": "pending"},
+        {
+            "id": "0eacda0b-9422-4535-8b62-537d1833638b",
+            "job_id": "177738d1-4eee-4fcb-a4e1-09aea79jb20i",
+            "status": "pending",
+        },
     ),
     ("drs", "Error", {"error_code": "DRS.10000010", "error_msg": "Job does not exist, please check job id."}),
     (
@@ -94,7 +98,13 @@ def read_resolved(service: str) -> dict[str, Any]:
 
 CONTRACTS = {service: read_resolved(service) for service in ("drs", "iam", "metadata")}
 OPERATIONS = {
-    operation["operationId"]: (service, method, path, item.get("parameters", []) + operation.get("parameters", []), operation)
+    operation["operationId"]: (
+        service,
+        method,
+        path,
+        item.get("parameters", []) + operation.get("parameters", []),
+        operation,
+    )
     for service in SDKS
     for path, item in CONTRACTS[service]["paths"].items()
     for method, operation in item.items()
@@ -181,7 +191,9 @@ def test_the_contract_agrees_with_the_sdk(name: str) -> None:
     assert set(places["header"]) == set(info["header_params"]) - {"Content-Type"}
     for attribute, kind in request_model.openapi_types.items():
         described = places["query"].get(request_model.attribute_map[attribute])
-        assert described is None or described["schema"]["type"] == ("array" if kind.startswith("list[") else TYPES[kind])
+        assert described is None or described["schema"]["type"] == (
+            "array" if kind.startswith("list[") else TYPES[kind]
+        )
     assert ("requestBody" in operation) == (info["body"] is not None)
     found: list[str] = []
     if "requestBody" in operation:
@@ -190,7 +202,11 @@ def test_the_contract_agrees_with_the_sdk(name: str) -> None:
     answers = {status: response for status, response in operation["responses"].items() if status < "300"}
     assert info["response_type"] in {model_of(name, status, info) for status in answers}
     for status, answer in answers.items():
-        headers = {f"response.{name} is missing in the contract" for name in info["response_headers"] if name in answer["headers"]}
+        headers = {
+            f"response.{name} is missing in the contract"
+            for name in info["response_headers"]
+            if name in answer["headers"]
+        }
         found += set(answer_differences(answer, sdk, model_of(name, status, info))) - headers
     assert not found
 
@@ -205,9 +221,15 @@ def test_a_disagreement_with_the_sdk_is_found() -> None:
     assert list(differences(schema, v5, "QueryDbPositionReq", "request")) == [
         "request.reset_position_time is integer in the contract, str in the SDK",
     ]
-    assert list(answer_differences({}, v5, "ShowActionsResponse")) == ["response has a body in the SDK: {'job_action': 'JobActions'}"]
-    either = {"oneOf": [{"properties": {"query": {"type": "string"}}}, CONTRACTS["drs"]["components"]["schemas"]["Error"]]}
-    assert list(answer_differences({"content": {"application/json": {"schema": either}}}, v5, "ExecuteJobActionResponse")) == [
+    assert list(answer_differences({}, v5, "ShowActionsResponse")) == [
+        "response has a body in the SDK: {'job_action': 'JobActions'}"
+    ]
+    either = {
+        "oneOf": [{"properties": {"query": {"type": "string"}}}, CONTRACTS["drs"]["components"]["schemas"]["Error"]]
+    }
+    assert list(
+        answer_differences({"content": {"application/json": {"schema": either}}}, v5, "ExecuteJobActionResponse")
+    ) == [
         "response.query_id is missing in the contract",
         "response.query is not in the SDK",
     ]

@@ -55,11 +55,18 @@ def blocks(path: Path, language: str) -> list[str]:
     """The blocks of a file that are in a language. In a module it is its examples."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        values = [node.value for node in ast.parse(text).body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"]
+        values = [
+            node.value
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"
+        ]
         return [ast.literal_eval(value) for value in values]
     if path.suffix == ".md":
         return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for block in re.findall(rf"^\.\. code-block:: {language}\n((?:[ ]+.*\n|\n)+)", text, re.MULTILINE)]
+    return [
+        textwrap.dedent(block)
+        for block in re.findall(rf"^\.\. code-block:: {language}\n((?:[ ]+.*\n|\n)+)", text, re.MULTILINE)
+    ]
 
 
 def is_play(block: str) -> bool:
@@ -78,7 +85,9 @@ EXAMPLES = [
 GROUPS = {
     "login in the environment": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" in block],
     "key of the host": [block for _path, block in EXAMPLES if "auth_method: " in block],
-    "login in the task": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block],
+    "login in the task": [
+        block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block
+    ],
 }
 INVENTORIES = [block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block]
 
@@ -253,7 +262,10 @@ def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]
     # A job that was paused has gone on, from where it was told to.
     told = "--check" not in options and any("start-position" in calls for calls in plays)
     job = sim.job(JOB)
-    assert (job["status"], job["start_position"]) == ("INCRE_TRANSFER_STARTED", "mysql-bin.000277:805" if told else None)
+    assert (job["status"], job["start_position"]) == (
+        "INCRE_TRANSFER_STARTED",
+        "mysql-bin.000277:805" if told else None,
+    )
 
 
 def test_inventories(sim: Simulator, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, chunk, drip, each, head, hold, once, reset
 
@@ -164,7 +165,12 @@ def swallowing_url() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("row", "method", "sent"),
-    [pytest.param(row, method, sent, id=f"{row.fault}-{method}") for row in FAULTS for method, sent in (("POST", row.posts), ("GET", row.gets)) if sent],
+    [
+        pytest.param(row, method, sent, id=f"{row.fault}-{method}")
+        for row in FAULTS
+        for method, sent in (("POST", row.posts), ("GET", row.gets))
+        if sent
+    ],
 )
 def test_fault(request: pytest.FixtureRequest, serve: Any, clock: Any, row: Row, method: str, sent: int) -> None:
     context, ca = (request.getfixturevalue(name) if row.tls else None for name in ("tls", "ca_cert"))

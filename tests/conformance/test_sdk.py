@@ -79,7 +79,11 @@ def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
 def test_reads_a_job(sim: Simulator) -> None:
     job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="detail")).job
     assert (job.id, job.status) == (JOB, "INCRE_TRANSFER_STARTED")
-    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == ("mysql-to-dws", "sync", "INCR_TRANS")
+    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == (
+        "mysql-to-dws",
+        "sync",
+        "INCR_TRANS",
+    )
     assert {tag.key: tag.value for tag in job.base_info.tags} == {"env": "prod", "team": "sales"}
     assert job.progress_info is None
 
@@ -110,13 +114,26 @@ def refusal(call: Any, *arguments: Any) -> tuple[int, str]:
 
 def test_lists_jobs(sim: Simulator) -> None:
     answer = jobs(sim, limit=100)
-    known = [job for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)]
+    known = [
+        job
+        for job in sim.cloud["jobs"]
+        if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)
+    ]
     assert answer.total_count == len(known) > 10
     assert [job.id for job in answer.jobs] == [job["id"] for job in reversed(known)]
     assert len({job.create_time for job in answer.jobs}) == len(known)
     oldest = answer.jobs[-1]
-    assert (oldest.name, oldest.status, oldest.engine_type) == ("orders-to-dws", "INCRE_TRANSFER_STARTED", "mysql-to-dws")
-    assert (oldest.task_type, oldest.job_type, oldest.job_mode, oldest.job_mode_role) == ("INCR_TRANS", "sync", "single", None)
+    assert (oldest.name, oldest.status, oldest.engine_type) == (
+        "orders-to-dws",
+        "INCRE_TRANSFER_STARTED",
+        "mysql-to-dws",
+    )
+    assert (oldest.task_type, oldest.job_type, oldest.job_mode, oldest.job_mode_role) == (
+        "INCR_TRANS",
+        "sync",
+        "single",
+        None,
+    )
     assert (oldest.net_type, oldest.charging_mode, oldest.job_direction) == ("vpc", "on_demand", "up")
     assert (oldest.billing_tag, oldest.enterprise_project_id, oldest.children) == (True, "0", [])
     assert oldest.job_action.available_actions == ["PAUSE", "FREE_RESOURCE"]
@@ -166,12 +183,19 @@ def test_filters_and_sorts_jobs(sim: Simulator, query: Any, names: list[str]) ->
 def test_a_job_of_many_is_listed_once(sim: Simulator) -> None:
     answer = jobs(sim, name="shops-to-dws")
     (parent,) = answer.jobs
-    assert (answer.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (1, PARENT_JOB, "multi_to_single", "parent")
+    assert (answer.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (
+        1,
+        PARENT_JOB,
+        "multi_to_single",
+        "parent",
+    )
     assert [(job.name, job.status) for job in parent.children] == [
         ("shops-to-dws-north", "INCRE_TRANSFER_STARTED"),
         ("shops-to-dws-south", "INCRE_TRANSFER_FAILED"),
     ]
-    assert {(job.job_mode, job.job_mode_role, job.job_type) for job in parent.children} == {("multi_to_single", "child", "sync")}
+    assert {(job.job_mode, job.job_mode_role, job.job_type) for job in parent.children} == {
+        ("multi_to_single", "child", "sync")
+    }
     assert parent.children[1].job_action.available_actions == ["RETRY", "RESET", "FREE_RESOURCE"]
     assert jobs(sim, name="shops-to-dws-north").total_count == 0
 
@@ -194,10 +218,14 @@ def test_refuses_to_list_jobs(sim: Simulator, query: Any, code: str) -> None:
     assert refusal(lambda: jobs(sim, **query)) == (400, code)
 
 
-def tagged(sim: Simulator, tags: Any = None, resource_type: str = "sync", limit: Any = None, offset: Any = None, **query: Any) -> Any:
+def tagged(
+    sim: Simulator, tags: Any = None, resource_type: str = "sync", limit: Any = None, offset: Any = None, **query: Any
+) -> Any:
     given = [v5.Tag(key, values) for key, values in (tags or {}).items()]
     body = v5.QueryInstanceByTagReq(tags=given or None, **query)
-    return client(sim).list_instance_by_tags(v5.ListInstanceByTagsRequest(resource_type=resource_type, limit=limit, offset=offset, body=body))
+    return client(sim).list_instance_by_tags(
+        v5.ListInstanceByTagsRequest(resource_type=resource_type, limit=limit, offset=offset, body=body)
+    )
 
 
 def test_lists_jobs_by_tags(sim: Simulator) -> None:
@@ -209,7 +237,11 @@ def test_lists_jobs_by_tags(sim: Simulator) -> None:
     everything = {job["name"] for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"]) == (PROJECT, "sync")}
     assert names() == everything
     assert names({"team": ["sales"]}) == {"orders-to-dws", "inventory-to-dws", "orders-to-dws-archive"}
-    assert names({"team": ["sales", "finance"], "env": ["prod"]}) == {"orders-to-dws", "billing-to-dws", "payments-to-dws"}
+    assert names({"team": ["sales", "finance"], "env": ["prod"]}) == {
+        "orders-to-dws",
+        "billing-to-dws",
+        "payments-to-dws",
+    }
     assert names({"team": []}) == names({"team": ["sales", "finance"]}) != everything
     assert names({"team": ["nobody"]}) == names({"nothing": []}) == set()
     assert names({"team": ["sales"]}, without_any_tag=True) == everything - names({"env": []})
@@ -286,7 +318,9 @@ TRANSITIONS = [
 
 
 @pytest.mark.parametrize(("name", "shown", "before", "task_type", "meanwhile", "after"), TRANSITIONS)
-def test_an_action_changes_the_state(sim: Simulator, name: str, shown: str, before: str, task_type: str, meanwhile: str, after: str) -> None:
+def test_an_action_changes_the_state(
+    sim: Simulator, name: str, shown: str, before: str, task_type: str, meanwhile: str, after: str
+) -> None:
     sim.job(JOB, status=before, task_type=task_type)
     assert shown in actions(sim).available_actions
     sim.settings(action_seconds=600)
@@ -306,7 +340,13 @@ def test_an_action_changes_the_state(sim: Simulator, name: str, shown: str, befo
 def test_no_other_state_allows_an_action(sim: Simulator, name: str) -> None:
     allowed = {row[2]: row[1] for row in TRANSITIONS if row[0] == name}
     (shown,) = set(allowed.values())
-    for state in {"CONFIGURATION", "STARTJOBING", "START_JOB_FAILED", "RELEASE_RESOURCE_COMPLETE", *(row[2] for row in TRANSITIONS)} - set(allowed):
+    for state in {
+        "CONFIGURATION",
+        "STARTJOBING",
+        "START_JOB_FAILED",
+        "RELEASE_RESOURCE_COMPLETE",
+        *(row[2] for row in TRANSITIONS),
+    } - set(allowed):
         sim.job(JOB, status=state)
         listed = actions(sim)
         assert (shown in listed.available_actions, shown in listed.unavailable_actions) == (False, True)
@@ -365,7 +405,9 @@ def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
     def end() -> Any:
         if stop == "terminate":
             return act(sim, stop)
-        return client(sim).stop_job_action(v5.StopJobActionRequest(job_id=JOB, body=v5.StopJobActionReq(is_force_stop=True)))
+        return client(sim).stop_job_action(
+            v5.StopJobActionRequest(job_id=JOB, body=v5.StopJobActionReq(is_force_stop=True))
+        )
 
     assert "FREE_RESOURCE" in actions(sim).available_actions
     answer = end()
@@ -394,7 +436,9 @@ def test_mistaken_actions_are_refused(sim: Simulator, name: Any, more: Any, code
 # Start positions
 
 
-def apply(sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any = None, job_id: str = PAUSED_JOB) -> Any:
+def apply(
+    sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any = None, job_id: str = PAUSED_JOB
+) -> Any:
     body = v5.ModifyStartPositionReq(position, gtid_set)
     return client(sim).update_start_position(v5.UpdateStartPositionRequest(job_id=job_id, body=body))
 
@@ -474,7 +518,9 @@ def test_what_has_a_start_position(sim: Simulator) -> None:
         ({"access_key": TEMPORARY_KEY, "security_token": None}, JOB, MOMENT, 401, "APIGW.0301"),
     ],
 )
-def test_refusals_are_errors_to_the_sdk(sim: Simulator, options: Any, job_id: str, moment: str, status: int, code: str) -> None:
+def test_refusals_are_errors_to_the_sdk(
+    sim: Simulator, options: Any, job_id: str, moment: str, status: int, code: str
+) -> None:
     with pytest.raises(ClientRequestException) as caught:
         collect(client(sim, **options), job_id, moment)
     assert (caught.value.status_code, caught.value.error_code) == (status, code)
@@ -527,7 +573,10 @@ def test_what_was_signed_must_be_what_came(sim: Simulator) -> None:
     for headers in (
         {**signed(sim), "X-Language": "en-us"},
         signed(sim, body=b"{}"),
-        {**signed(sim), "Authorization": "SDK-HMAC-SHA256 Access=SIMULATEDKEYOPERATOR, SignedHeaders=host, Signature=00"},
+        {
+            **signed(sim),
+            "Authorization": "SDK-HMAC-SHA256 Access=SIMULATEDKEYOPERATOR, SignedHeaders=host, Signature=00",
+        },
     ):
         answer = ask(sim, headers)
         assert (answer.status_code, answer.json()["error_code"]) == (401, "APIGW.0301")

@@ -35,7 +35,12 @@ CALLS: dict[str, tuple[str, str, Any, int]] = {
     "stop_job_action": ("POST", f"jobs/{JOB}/stop", {}, 200),
     "collect_position_async": ("POST", f"jobs/{JOB}/collect-db-position", {"reset_position_time": MOMENT}, 202),
     "show_position_result": ("GET", f"jobs/{JOB}/db-position?query_id=none", None, 400),
-    "update_start_position": ("PUT", f"jobs/{PAUSED_JOB}/start-position", {"file_and_position": "mysql-bin.000277:805"}, 200),
+    "update_start_position": (
+        "PUT",
+        f"jobs/{PAUSED_JOB}/start-position",
+        {"file_and_position": "mysql-bin.000277:805"},
+        200,
+    ),
     "list_instance_by_tags": ("POST", "sync/resource-instances/filter", {}, 200),
 }
 GONE = "mysql-bin.000001:4"
@@ -52,17 +57,23 @@ def log_in(
     identity = {"name": user, "password": password, "domain": {"name": account}}
     auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": identity}}}
     auth["scope"] = scope or {"project": {"name": "eu-west-101"}}
-    return sim.session.post(f"{sim.url}/v3/auth/tokens", params={"nocatalog": "true"}, json={"auth": auth}, timeout=TIMEOUT)
+    return sim.session.post(
+        f"{sim.url}/v3/auth/tokens", params={"nocatalog": "true"}, json={"auth": auth}, timeout=TIMEOUT
+    )
 
 
 def collect(sim: Simulator, token: str, *, project: str = PROJECT, job: str = JOB, **options: Any) -> requests.Response:
     headers = {"X-Auth-Token": token, **options.pop("headers", {})}
     body = options or {"json": {"reset_position_time": MOMENT}}
-    return sim.session.post(f"{sim.url}/v5/{project}/jobs/{job}/collect-db-position", headers=headers, timeout=TIMEOUT, **body)
+    return sim.session.post(
+        f"{sim.url}/v5/{project}/jobs/{job}/collect-db-position", headers=headers, timeout=TIMEOUT, **body
+    )
 
 
 def get(sim: Simulator, token: str, path: str, **options: Any) -> requests.Response:
-    return sim.session.get(f"{sim.url}{path}", headers={"X-Auth-Token": token}, timeout=TIMEOUT, allow_redirects=False, **options)
+    return sim.session.get(
+        f"{sim.url}{path}", headers={"X-Auth-Token": token}, timeout=TIMEOUT, allow_redirects=False, **options
+    )
 
 
 def call(sim: Simulator, operation: str, token: str | None, project: str = PROJECT) -> requests.Response:
@@ -103,7 +114,11 @@ def test_a_login_gives_a_token_of_the_project(sim: Simulator, scope: dict[str, s
     assert answer.status_code == 201
     token = answer.json()["token"]
     assert (token["project"]["id"], token["project"]["name"]) == (PROJECT, "eu-west-101")
-    assert (token["user"]["name"], token["user"]["domain"]["name"], token["catalog"]) == ("drs-operator", "example-account", [])
+    assert (token["user"]["name"], token["user"]["domain"]["name"], token["catalog"]) == (
+        "drs-operator",
+        "example-account",
+        [],
+    )
     assert token["expires_at"].endswith("000Z")
     assert len(token["expires_at"]) == len("2026-11-24T10:11:12.701000Z")
     assert len(answer.headers["X-Subject-Token"]) > 9000
@@ -135,9 +150,16 @@ def test_logins_refused(sim: Simulator, options: dict[str, Any], message: str) -
 
 
 def test_a_malformed_login_is_refused(sim: Simulator) -> None:
-    bodies: list[dict[str, Any]] = [{"json": {}}, {"json": {"auth": {"identity": {"methods": ["totp"]}}}}, {"data": b"{"}, {"data": b"\xff"}]
+    bodies: list[dict[str, Any]] = [
+        {"json": {}},
+        {"json": {"auth": {"identity": {"methods": ["totp"]}}}},
+        {"data": b"{"},
+        {"data": b"\xff"},
+    ]
     for body in bodies:
-        answer = sim.session.post(f"{sim.url}/v3/auth/tokens", headers={"Content-Type": "application/json"}, timeout=TIMEOUT, **body)
+        answer = sim.session.post(
+            f"{sim.url}/v3/auth/tokens", headers={"Content-Type": "application/json"}, timeout=TIMEOUT, **body
+        )
         assert denied(answer, 400).startswith("Malformed request: ")
 
 
@@ -176,14 +198,22 @@ def test_projects_are_listed_with_a_token(sim: Simulator, path: str, scope: str 
     body = answer.json()
     assert body["links"]["self"].startswith("https://iam.myhuaweicloud.com/v3/")
     (project,) = (project for project in body["projects"] if project["name"] == "eu-west-101")
-    assert (project["id"], project["enabled"], project["is_domain"], project["description"]) == (PROJECT, True, False, "")
+    assert (project["id"], project["enabled"], project["is_domain"], project["description"]) == (
+        PROJECT,
+        True,
+        False,
+        "",
+    )
     assert set(project) == {"id", "name", "domain_id", "parent_id", "enabled", "is_domain", "description", "links"}
 
 
 @pytest.mark.parametrize("user", ["drs-only", "no-permission"])
 def test_listing_projects_needs_a_permission(sim: Simulator, user: str) -> None:
     token = sim.token(user)
-    assert denied(get(sim, token, "/v3/projects?name=eu-west-101"), 403) == "You are not authorized to perform the requested action."
+    assert (
+        denied(get(sim, token, "/v3/projects?name=eu-west-101"), 403)
+        == "You are not authorized to perform the requested action."
+    )
     assert get(sim, token, "/v3/auth/projects").status_code == 200
     if user == "drs-only":
         assert collect(sim, token).status_code == 202
@@ -213,7 +243,9 @@ def test_two_projects_of_one_name(sim: Simulator) -> None:
     sim.settings(duplicate_projects=["eu-west-101"])
     first, second = get(sim, token, "/v3/projects?name=eu-west-101").json()["projects"]
     assert (first["id"], first["name"]) == (PROJECT, second["name"])
-    assert [project["name"] for project in get(sim, token, "/v3/auth/projects").json()["projects"]].count("eu-west-101") == 2
+    assert [project["name"] for project in get(sim, token, "/v3/auth/projects").json()["projects"]].count(
+        "eu-west-101"
+    ) == 2
     assert log_in(sim, scope={"project": {"id": second["id"]}}).json()["token"]["project"]["id"] == second["id"]
     assert {job["project_id"] for job in sim.cloud["jobs"]} == {PROJECT, FINANCE}
     sim.settings(duplicate_projects=[])
@@ -238,7 +270,9 @@ def test_the_clock_of_the_cloud(sim: Simulator) -> None:
         assert answer.status_code == (202 if offset > 0 else 400)
         assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == pytest.approx(time.time() + offset, abs=5)
     expires_at = log_in(sim).json()["token"]["expires_at"]
-    assert expires_at[:13] in {time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 47 * 3600 + more)) for more in (0, -5)}
+    assert expires_at[:13] in {
+        time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 47 * 3600 + more)) for more in (0, -5)
+    }
     sim.settings(clock_offset=24 * 3600 + 1)
     refused(collect(sim, token), 403, "DRS.M00100")
     sim.settings(clock_offset=0)
@@ -270,7 +304,9 @@ def test_temporary_keys_of_the_agency(sim: Simulator) -> None:
     through_a_proxy = requests.Session()
     through_a_proxy.trust_env = False
     through_a_proxy.proxies = {"http": sim.url}
-    assert through_a_proxy.get("http://169.254.169.254/openstack/latest/securitykey", timeout=TIMEOUT).json()["credential"]["access"]
+    assert through_a_proxy.get("http://169.254.169.254/openstack/latest/securitykey", timeout=TIMEOUT).json()[
+        "credential"
+    ]["access"]
     sim.reset()
     assert len(sim.cloud["access_keys"]) == 4
 
@@ -297,7 +333,9 @@ def test_no_token_or_an_unknown_one(sim: Simulator) -> None:
     known = sim.token()
     assert refused(collect(sim, "nonsense"), 401, "APIGW.0301")
     assert refused(collect(sim, known[:-1]), 401, "APIGW.0301")
-    assert refused(sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", timeout=TIMEOUT), 401, "APIGW.0301")
+    assert refused(
+        sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", timeout=TIMEOUT), 401, "APIGW.0301"
+    )
     sim.reset()
     assert refused(collect(sim, known), 401, "APIGW.0301")
 
@@ -352,7 +390,12 @@ def test_malformed_requests(sim: Simulator, options: dict[str, Any], code: str) 
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [("", "DRS.M00200"), ("type=nonsense", "DRS.M00200"), ("type=detail&more=1", "DRS.M00200"), ("type=overview", "DRS.M00202")],
+    [
+        ("", "DRS.M00200"),
+        ("type=nonsense", "DRS.M00200"),
+        ("type=detail&more=1", "DRS.M00200"),
+        ("type=overview", "DRS.M00202"),
+    ],
 )
 def test_details_that_are_not_served(sim: Simulator, query: str, code: str) -> None:
     refused(get(sim, sim.token(), f"/v5/{PROJECT}/jobs/{JOB}?{query}"), 400, code)
@@ -360,7 +403,14 @@ def test_details_that_are_not_served(sim: Simulator, query: str, code: str) -> N
 
 def test_unknown_routes(sim: Simulator) -> None:
     token = sim.token()
-    for path in ("/", "/v5", "/v4/x", "/v3/nothing", f"/v5/{PROJECT}/jobs/{JOB}/", f"/v5/{PROJECT}/jobs/{JOB}/collect-position"):
+    for path in (
+        "/",
+        "/v5",
+        "/v4/x",
+        "/v3/nothing",
+        f"/v5/{PROJECT}/jobs/{JOB}/",
+        f"/v5/{PROJECT}/jobs/{JOB}/collect-position",
+    ):
         refused(get(sim, token, path), 404, "APIGW.0101")
     refused(get(sim, token, f"/v5/{PROJECT}/jobs/{JOB}/collect-db-position"), 404, "APIGW.0101")
     refused(get(sim, token, "/v3/auth/tokens"), 404, "APIGW.0101")
@@ -377,7 +427,12 @@ def test_every_call_is_known() -> None:
 def test_every_call_obeys(sim: Simulator, operation: str) -> None:
     method, path, body, status = CALLS[operation]
     token = sim.token()
-    for given, project, code in ((None, PROJECT, 401), ("nonsense", PROJECT, 401), (token, FINANCE, 403), (sim.token("no-permission"), PROJECT, 403)):
+    for given, project, code in (
+        (None, PROJECT, 401),
+        ("nonsense", PROJECT, 401),
+        (token, FINANCE, 403),
+        (sim.token("no-permission"), PROJECT, 403),
+    ):
         assert call(sim, operation, given, project).status_code == code
     sim.settings(unpublished=[operation])
     refused(call(sim, operation, token), 404, "APIGW.0101")
@@ -386,7 +441,11 @@ def test_every_call_obeys(sim: Simulator, operation: str) -> None:
         [
             {"kind": "status", "status": 503, "match": {"operation": operation}},
             {"kind": "status", "status": 504, "match": {"method": method, "path": path.partition("?")[0] + "$"}},
-            {"kind": "status", "status": 505, "match": {"operation": next(name for name in CALLS if name != operation)}},
+            {
+                "kind": "status",
+                "status": 505,
+                "match": {"operation": next(name for name in CALLS if name != operation)},
+            },
         ]
     )
     assert [call(sim, operation, token).status_code for _attempt in range(3)] == [503, 504, status]
@@ -395,7 +454,9 @@ def test_every_call_obeys(sim: Simulator, operation: str) -> None:
     assert json.loads(seen["body"] or "null") == body
 
 
-@pytest.mark.parametrize("operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]])
+@pytest.mark.parametrize(
+    "operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]]
+)
 def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> None:
     refused(call(sim, operation, sim.token(project="eu-west-101_finance"), FINANCE), 400, "DRS.10000010")
 
@@ -403,10 +464,16 @@ def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> N
 def test_the_language_changes_messages_only(sim: Simulator) -> None:
     token = sim.token()
     english, default = (
-        refused(collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers=headers), 400, "DRS.10000010")
+        refused(
+            collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers=headers), 400, "DRS.10000010"
+        )
         for headers in ({"X-Language": "en-us"}, {})
     )
-    chinese = refused(collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers={"X-Language": "zh-cn"}), 400, "DRS.10000010")
+    chinese = refused(
+        collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers={"X-Language": "zh-cn"}),
+        400,
+        "DRS.10000010",
+    )
     assert english == default == "Job does not exist, please check job id."
     assert not chinese.isascii()
 
@@ -440,7 +507,9 @@ def test_extra_jobs_come_and_go(sim: Simulator) -> None:
     sim.settings(extra_jobs=50)
     extra = sim.cloud["jobs"][before:]
     assert len({job["id"] for job in extra}) == 50
-    assert {(len(job["id"]), job["engine_type"], job["task_type"], job["project_id"]) for job in extra} == {(36, "mysql-to-dws", "INCR_TRANS", PROJECT)}
+    assert {(len(job["id"]), job["engine_type"], job["task_type"], job["project_id"]) for job in extra} == {
+        (36, "mysql-to-dws", "INCR_TRANS", PROJECT)
+    }
     assert extra[12]["tags"] == {"fleet": "true", "shard": "3"}
     assert len({job["create_time"] for job in sim.cloud["jobs"]}) == before + 50
     assert collect(sim, sim.token(), job=extra[-1]["id"]).status_code == 202
@@ -460,7 +529,12 @@ def test_a_second_action_is_refused_as_if_it_were_accepted(sim: Simulator) -> No
     assert busy.json().keys() == {"error_code", "error_msg"}
     assert busy.json()["error_code"] == "DRS.M01504"
     changed = sim.job(JOB, status="FULL_TRANSFER_FAILED", delay=7, tags={"a": "b"})
-    assert (changed["status"], changed["transition"], changed["delay"], changed["tags"]) == ("FULL_TRANSFER_FAILED", None, 7, {"a": "b"})
+    assert (changed["status"], changed["transition"], changed["delay"], changed["tags"]) == (
+        "FULL_TRANSFER_FAILED",
+        None,
+        7,
+        {"a": "b"},
+    )
     refused(call(sim, "execute_job_action", token), 400, "DRS.M00304")
     sim.reset()
     assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
@@ -558,7 +632,9 @@ def test_a_cut_answer(sim: Simulator) -> None:
         while part := connection.recv(65536):
             received += part
     head, body = received.decode().split("\r\n\r\n", 1)
-    length = next(int(line.partition(":")[2]) for line in head.lower().splitlines() if line.startswith("content-length:"))
+    length = next(
+        int(line.partition(":")[2]) for line in head.lower().splitlines() if line.startswith("content-length:")
+    )
     assert head.startswith("HTTP/1.1 202 ")
     assert 0 < len(body) == length // 2
     assert outcome(sim) == ("cut", True, 202, 202)
@@ -636,7 +712,13 @@ def test_faults_are_counted_and_matched(sim: Simulator) -> None:
         [
             {"kind": "status", "status": 500, "match": {"method": "get"}, "times": None},
             {"kind": "status", "status": 501, "match": {"path": "/auth/tokens$"}},
-            {"kind": "status", "status": 503, "match": {"method": "POST", "path": f"{JOB}/collect"}, "skip": 1, "times": 2},
+            {
+                "kind": "status",
+                "status": 503,
+                "match": {"method": "POST", "path": f"{JOB}/collect"},
+                "skip": 1,
+                "times": 2,
+            },
         ]
     )
     assert [collect(sim, token).status_code for _attempt in range(5)] == [202, 503, 503, 202, 202]

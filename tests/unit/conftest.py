@@ -22,7 +22,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http, _throttle
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
@@ -60,7 +60,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    for module in (_http, _drs, _batch):
+    for module in (_http, _drs, _batch, _throttle):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -69,7 +69,11 @@ def clock(monkeypatch):
 def _clean_environment(monkeypatch):
     """Nothing that a user has in the environment or at home is seen. No file is in a home that is a file itself."""
     for name in list(os.environ):
-        if name.startswith(("HW_", "HUAWEICLOUD_")) or name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        if (
+            name.startswith(("HW_", "HUAWEICLOUD_"))
+            or name.lower().endswith("_proxy")
+            or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", os.devnull)
 
@@ -100,8 +104,6 @@ def _nothing_leaves_this_host(monkeypatch):
     for thread in set(threading.enumerate()) - threads:
         while thread.is_alive():
             assert time.monotonic() < deadline
-            while _http._IDLE:
-                _http._IDLE.pop().put(None)
             thread.join(0.1)
     assert left == []
 

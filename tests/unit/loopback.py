@@ -12,7 +12,12 @@ import threading
 
 def answer(body=b"{}", status=200, length=None, headers=()):
     """A whole HTTP answer. A length that is not the body's makes one that is cut short."""
-    lines = [f"HTTP/1.1 {status} Text", f"Content-Length: {len(body) if length is None else length}", "Connection: close", *headers]
+    lines = [
+        f"HTTP/1.1 {status} Text",
+        f"Content-Length: {len(body) if length is None else length}",
+        "Connection: close",
+        *headers,
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -73,7 +78,9 @@ class Server:
         while b"\r\n\r\n" not in received:
             received += _receive(connection)
         head, body = received.split(b"\r\n\r\n", 1)
-        length = next((int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length:")), 0)
+        length = next(
+            (int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length:")), 0
+        )
         while len(body) < length:
             body += _receive(connection)
         self.requests.append(head + b"\r\n\r\n" + body)

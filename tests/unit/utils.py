@@ -24,9 +24,10 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session, TokenAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 
 COLLECTION = pathlib.Path(__file__).parents[2]
 REGION = "eu-west-101"
@@ -54,7 +55,10 @@ WITH_PASSWORD = {"region": REGION, "username": "operator", "password": PASSWORD,
 LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
 NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
 # For texts of any kind: ASCII, and of what else there is one of each.
-CHARACTERS = "".join(map(chr, range(128))) + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
+CHARACTERS = (
+    "".join(map(chr, range(128)))
+    + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
+)
 
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
 PROJECTS_URL = f"{IAM}/v3/projects"
@@ -69,20 +73,43 @@ START_URL = f"{JOB_URL}/start-position"
 
 
 def add_login(cloud, token=TOKEN, **more):
-    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": token}, json={"token": {"project": {"id": PROJECT_ID}, "catalog": [], **more}})
+    cloud.post(
+        LOGIN_URL,
+        status=201,
+        headers={"X-Subject-Token": token},
+        json={"token": {"project": {"id": PROJECT_ID}, "catalog": [], **more}},
+    )
 
 
 def add_projects(cloud, *names, url=PROJECTS_URL):
     """A list of projects with certain names. The first has the id that the other answers are for."""
-    cloud.get(url, json={"links": {}, "projects": [{"name": name, "id": PROJECT_ID if not number else f"other{number}"} for number, name in enumerate(names)]})
+    cloud.get(
+        url,
+        json={
+            "links": {},
+            "projects": [
+                {"name": name, "id": PROJECT_ID if not number else f"other{number}"}
+                for number, name in enumerate(names)
+            ],
+        },
+    )
 
 
 def add_collect(cloud, **body):
-    cloud.post(COLLECT_URL, status=202, json={"id": QUERY_ID, "job_id": JOB_ID, "status": "pending", **body}, headers={"X-Request-Id": REQUEST_ID})
+    cloud.post(
+        COLLECT_URL,
+        status=202,
+        json={"id": QUERY_ID, "job_id": JOB_ID, "status": "pending", **body},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
 
 
 def add_result(cloud, status, position=POSITION):
-    cloud.get(RESULT_URL, json={"job_id": JOB_ID, "status": status, "position": position}, headers={"X-Request-Id": f"result-{status}"})
+    cloud.get(
+        RESULT_URL,
+        json={"job_id": JOB_ID, "status": status, "position": position},
+        headers={"X-Request-Id": f"result-{status}"},
+    )
 
 
 def add_job(cloud, engine_type="mysql-to-dws"):
@@ -98,12 +125,19 @@ def add_status(cloud, *statuses, **base_info):
 
 def add_actions(cloud, *available, **more):
     others = [name for name in ("START", "PAUSE", "RETRY", "RESET") if name not in available]
-    cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": list(available), "unavailable_actions": others, **more}})
+    cloud.get(
+        ACTIONS_URL, json={"job_action": {"available_actions": list(available), "unavailable_actions": others, **more}}
+    )
 
 
 def add_action(cloud, **body):
     """That DRS accepts to tell the job something."""
-    cloud.post(ACTION_URL, status=202, json=body or {"query_id": "3f5e0a9c-1c5b-4e0a-9f0e-6a5c1d2b3e4f"}, headers={"X-Request-Id": REQUEST_ID})
+    cloud.post(
+        ACTION_URL,
+        status=202,
+        json=body or {"query_id": "3f5e0a9c-1c5b-4e0a-9f0e-6a5c1d2b3e4f"},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
 
 
 def add_start(cloud):
@@ -113,7 +147,12 @@ def add_start(cloud):
 
 def key_of_an_agency(**more):
     """What the metadata service of a host answers."""
-    key = {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}
+    key = {
+        "access": ACCESS_KEY,
+        "secret": SECRET_KEY,
+        "securitytoken": SECURITY_TOKEN,
+        "expires_at": "2099-01-01T00:00:00.000000Z",
+    }
     return json.dumps({"credential": {**key, **more}}).encode()
 
 
@@ -175,7 +214,11 @@ def add_jobs(cloud, *jobs, page=50, total=None, **more):
         query = dict(parse_qsl(urlsplit(request.url).query))
         first = int(query["offset"])
         found = [job for job in jobs if query.get("name", "") in (job.get("name") or "")]
-        body = {"total_count": len(found) if total is None else total, "jobs": found[first : first + min(page, int(query["limit"]))], **more}
+        body = {
+            "total_count": len(found) if total is None else total,
+            "jobs": found[first : first + min(page, int(query["limit"]))],
+            **more,
+        }
         return 200, {}, json.dumps(body)
 
     cloud.add_callback("GET", JOBS_URL, callback=answer)
@@ -194,7 +237,10 @@ def bodies(cloud, method="POST"):
 def check_signature(method, url, headers, body, secret_key=SECRET_KEY):
     """Sign a request, as it was sent, with the official signer and the headers that it says it signs, and compare."""
     headers = {name.lower(): value for name, value in headers.items()}
-    names = re.fullmatch(rf"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{{64}}", headers["authorization"])[1].split(";")
+    names = re.fullmatch(
+        rf"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{{64}}",
+        headers["authorization"],
+    )[1].split(";")
     assert {"content-type", "host", "x-sdk-date"} <= set(names)
     # Whatever else says who it is has to be signed as well.
     assert {"x-project-id", "x-security-token"} & set(headers) <= set(names)
@@ -231,7 +277,11 @@ def _from_json(text):
     """Take back the escapes of JSON, wherever they stand."""
     pairs = re.sub(r"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)", lambda pair: _character(pair[1], pair[2]), text)
     letters = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-    return re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", lambda match: _character(match[1]) if match[1] else letters.get(match[2], match[2]), pairs)
+    return re.sub(
+        r"\\(?:u([0-9A-Fa-f]{4})|(.))",
+        lambda match: _character(match[1]) if match[1] else letters.get(match[2], match[2]),
+        pairs,
+    )
 
 
 def _character(*units):
@@ -246,7 +296,9 @@ def readable(secret, *texts, depth=2):
 def shown(error):
     """All that can be seen of an error, with what it was made of."""
     facts = (error.error_code, error.error_msg, error.request_id) if hasattr(error, "error_code") else ()
-    return "\n".join([repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)])
+    return "\n".join(
+        [repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)]
+    )
 
 
 def texts(characters=CHARACTERS, **sizes):
@@ -274,7 +326,11 @@ def check_nothing_shown(*texts, secrets=SECRETS):
 
 def patch_args(args, check_mode=False):
     """Give arguments to the modules that are made meanwhile. Newer versions of ansible-core have a helper for it, 2.17 and 2.18 have not."""
-    return mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check_mode}}).encode())
+    return mock.patch.object(
+        basic,
+        "_ANSIBLE_ARGS",
+        json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check_mode}}).encode(),
+    )
 
 
 @functools.lru_cache(maxsize=None)
@@ -307,4 +363,4 @@ def failure(*args, **kwargs):
 
 def client(endpoint=DRS, language="en-us", max_retries=0):
     http = HttpClient(timeout=10, max_retries=max_retries, secrets={TOKEN})
-    return DrsClient(Session(http, TokenIdentity(Credentials(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)
+    return DrsClient(Session(http, TokenAuth(AuthOptions(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)

@@ -45,7 +45,11 @@ try:
 except ImportError:  # before ansible-core 2.19
     CONTROLLER = {}
 else:
-    _TARGET = {"is_controller": False, "import_controller_module": lambda name: None, "get_controller_serialize_map": lambda: {}}
+    _TARGET = {
+        "is_controller": False,
+        "import_controller_module": lambda name: None,
+        "get_controller_serialize_map": lambda: {},
+    }
     CONTROLLER = {name: getattr(_internal, name) for name in _TARGET}
     for _name, _value in _TARGET.items():
         setattr(_internal, _name, _value)
@@ -57,7 +61,14 @@ VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
 
 
 def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
-    return {"id": f"id-{number}", "name": name, "status": status, "engine_type": engine_type, "task_type": "FULL_INCR_TRANS", **more}
+    return {
+        "id": f"id-{number}",
+        "name": name,
+        "status": status,
+        "engine_type": engine_type,
+        "task_type": "FULL_INCR_TRANS",
+        **more,
+    }
 
 
 JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", engine_type="mysql-to-mysql")]
@@ -67,7 +78,10 @@ TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
 def add_jobs(cloud, jobs=None, tags=None):
     jobs, tags = JOBS if jobs is None else jobs, TAGS if tags is None else tags
     cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
-    resources = [{"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]} for job_id, pairs in tags.items()]
+    resources = [
+        {"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]}
+        for job_id, pairs in tags.items()
+    ]
     cloud.post(TAGS_URL, json={"resources": resources, "total_count": len(resources)})
 
 
@@ -133,7 +147,10 @@ def failure(parse, *args, **kwargs):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name, good", [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)])
+@pytest.mark.parametrize(
+    "name, good",
+    [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)],
+)
 def test_verify_file(tmp_path, name, good):
     path = tmp_path / name
     assert not InventoryModule().verify_file(str(path))  # It is not there.
@@ -165,7 +182,15 @@ class TestHosts:
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
         assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
 
-    @pytest.mark.parametrize("name", ["a b", "a\n", "{{ 1 }}", *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split()])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a b",
+            "a\n",
+            "{{ 1 }}",
+            *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
+        ],
+    )
     def test_name_that_means_something_else(self, cloud, parse, name):
         """The id is the name of the host."""
         add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
@@ -197,7 +222,9 @@ class TestHosts:
 class TestConstructed:
     def test_compose(self, cloud, parse):
         add_jobs(cloud)
-        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}})
+        inventory = parse(
+            {**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}}
+        )
         assert [variables(inventory, host)["shard"] for host in ("shard1", "shard2", "other")] == ["a", "b", "none"]
         assert variables(inventory, "shard1")["ansible_connection"] == "ssh"
 
@@ -213,20 +240,36 @@ class TestConstructed:
         """No template and no path gets into them from a tag."""
         add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
         keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
-        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}})
+        inventory = parse(
+            {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
+        )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
 
     def test_templates_from_the_cloud(self, cloud, parse):
         """They are not run, which ansible-core before 2.19 would do with others."""
         name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
         add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
-        compose = {"shard": "drs_tags.shard", "drs_name": "drs_job_name", "drs_keys": "drs_tags | list", "drs_both": "drs_job_name ~ drs_tags.shard"}
+        compose = {
+            "shard": "drs_tags.shard",
+            "drs_name": "drs_job_name",
+            "drs_keys": "drs_tags | list",
+            "drs_both": "drs_job_name ~ drs_tags.shard",
+        }
         inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
         found = variables(inventory, "id-1")
-        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (tag, name, ["shard", tag], name + tag)
+        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (
+            tag,
+            name,
+            ["shard", tag],
+            name + tag,
+        )
         assert members(inventory, "same") == ["id-1"]
 
-    WRONG = [{"compose": {"x": "drs_tags.absent"}}, {"groups": {"x": "drs_tags.absent == 'a'"}}, {"keyed_groups": [{"key": "drs_tags.absent"}]}]
+    WRONG = [
+        {"compose": {"x": "drs_tags.absent"}},
+        {"groups": {"x": "drs_tags.absent == 'a'"}},
+        {"keyed_groups": [{"key": "drs_tags.absent"}]},
+    ]
 
     @pytest.mark.parametrize("options", WRONG)
     def test_strict(self, cloud, parse, options):
@@ -242,7 +285,13 @@ class TestConstructed:
 class TestCache:
     @pytest.fixture
     def cached(self, tmp_path):
-        return {**WITH_TOKEN, "cache": True, "cache_plugin": "jsonfile", "cache_connection": str(tmp_path / "cache"), "cache_timeout": 300}
+        return {
+            **WITH_TOKEN,
+            "cache": True,
+            "cache_plugin": "jsonfile",
+            "cache_connection": str(tmp_path / "cache"),
+            "cache_timeout": 300,
+        }
 
     def test_second_time_nothing_is_sent(self, cloud, parse, cached):
         add_jobs(cloud)
@@ -260,7 +309,9 @@ class TestCache:
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
         assert len(cloud.calls) == 2
 
-    @pytest.mark.parametrize("name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"])
+    @pytest.mark.parametrize(
+        "name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"]
+    )
     def test_somewhere_else(self, cloud, parse, cached, monkeypatch, name):
         """The jobs of another project are not those that were asked for."""
         add_jobs(cloud)
@@ -280,7 +331,11 @@ class TestCache:
         profile = tmp_path / "credentials"
         profile.write_text(f"[basic]\nak = AK\nsk = SK\nproject_id = {PROJECT_ID}\n", encoding="utf-8")
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(profile))
-        given = {**{name: value for name, value in cached.items() if name not in WITH_TOKEN}, "region": REGION, "auth_method": "profile"}
+        given = {
+            **{name: value for name, value in cached.items() if name not in WITH_TOKEN},
+            "region": REGION,
+            "auth_method": "profile",
+        }
         said = []
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         add_jobs(cloud)
@@ -318,7 +373,9 @@ class TestOptions:
         assert len(parse(WITH_PASSWORD).hosts) == 3
         assert cloud.calls[0].request.url.startswith(LOGIN_URL)
         assert cloud.calls[1].request.headers["X-Auth-Token"] == TOKEN
-        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {"name": "example-account"}
+        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {
+            "name": "example-account"
+        }
 
     def test_file_wins(self, cloud, parse, monkeypatch):
         for name, value in {"REGION_NAME": "x", "AUTH_TOKEN": "other", "PROJECT_ID": "other"}.items():
@@ -347,14 +404,27 @@ class TestOptions:
     def test_empty_option_is_unset(self, cloud, parse, monkeypatch):
         monkeypatch.setenv("HW_REGION_NAME", REGION)
         add_jobs(cloud)
-        empty = {"region": "", "password": "", "timeout": "", "auth_method": None, "language": "{{ '' }}", "ca_cert": "{{ lookup('env', 'HW_NOT_SET') }}"}
+        empty = {
+            "region": "",
+            "password": "",
+            "timeout": "",
+            "auth_method": None,
+            "language": "{{ '' }}",
+            "ca_cert": "{{ lookup('env', 'HW_NOT_SET') }}",
+        }
         assert len(parse({**WITH_TOKEN, **empty, "cache": "", "strict": None, "compose": ""}).hosts) == 3
 
     def test_templates(self, cloud, parse, monkeypatch):
         monkeypatch.setenv("MY_TOKEN", TOKEN)
         monkeypatch.setenv("MY_REGION", REGION)
         add_jobs(cloud)
-        typed = {"timeout": "{{ 5 }}", "max_retries": "{{ '1' }}", "auth_method": "{{ 'token' }}", "language": "{{ 'zh-' }}cn", "validate_certs": "{{ false }}"}
+        typed = {
+            "timeout": "{{ 5 }}",
+            "max_retries": "{{ '1' }}",
+            "auth_method": "{{ 'token' }}",
+            "language": "{{ 'zh-' }}cn",
+            "validate_certs": "{{ false }}",
+        }
         looked_up = {"auth_token": "{{ lookup('env', 'MY_TOKEN') }}", "region": "{{ lookup('env', 'MY_REGION') }}"}
         assert len(parse({**WITH_TOKEN, **looked_up, **typed}).hosts) == 3
         request = cloud.calls[0].request
@@ -374,13 +444,22 @@ class TestOptions:
         """What it has encrypted is no template."""
         add_login(cloud)
         add_jobs(cloud)
-        assert len(parse({**WITH_PASSWORD, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}).hosts) == 3
+        assert (
+            len(
+                parse(
+                    {**WITH_PASSWORD, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}
+                ).hosts
+            )
+            == 3
+        )
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["password"] == password
 
     @pytest.mark.usefixtures("_opened")
     def test_other_vault(self, cloud, parse):
         encrypted = vault.VaultLib([("default", vault.VaultSecret(b"of-another-vault"))]).encrypt(PASSWORD).decode()
-        assert "Option password cannot be read" in failure(parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}})
+        assert "Option password cannot be read" in failure(
+            parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}}
+        )
 
     @pytest.mark.parametrize(
         "options, named",
@@ -418,7 +497,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         "fault, said",
         [
-            ({"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}}, "no permission for ********"),
+            (
+                {"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}},
+                "no permission for ********",
+            ),
             ({"body": LOST}, "no complete answer"),
         ],
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ways in of module_utils/_keys.py that sign requests: a key from the options, from a profile, and from the agency of a host."""
+"""The ways in of module_utils/_auth_access_key.py that sign requests: a key from the options, from a profile, and from the agency of a host."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ import pytest
 from huaweicloudsdkcore.signer import signer
 from responses.matchers import query_param_matcher
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _keys
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import EVERY_WAY, Credentials, identity
-from ansible_collections.huaweicloud.drs.plugins.module_utils._keys import AgencyIdentity, ProfileIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _auth_access_key
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key import AgencyAuth, ProfileAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+    InvalidResponseError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -43,13 +51,18 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
 TEMPORARY = {**KEY, "security_token": SECURITY_TOKEN}
 PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n"
-SDK_PARTS = ["huaweicloudsdkcore", "huaweicloudsdkcore.auth.credentials", "huaweicloudsdkcore.auth.provider", "huaweicloudsdkcore.sdk_request"]
+SDK_PARTS = [
+    "huaweicloudsdkcore",
+    "huaweicloudsdkcore.auth.credentials",
+    "huaweicloudsdkcore.auth.provider",
+    "huaweicloudsdkcore.sdk_request",
+]
 
 
 def log_in(auth_method="aksk", **options):
     """Return who one is then and the session."""
     http = HttpClient(timeout=10, max_retries=2)
-    who = identity(Credentials(**{"region": REGION, **options}), auth_method)
+    who = select_auth(AuthOptions(**{"region": REGION, **options}), auth_method)
     who.authenticate(http)
     return who, http
 
@@ -90,7 +103,9 @@ class TestSignature:
         assert request.headers["Content-Type"] == "application/json"
         assert request.headers.get("X-Security-Token") == options.get("security_token")
         sent = datetime.strptime(request.headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ")
-        assert abs(sent - datetime.strptime(time.strftime("%Y%m%dT%H%M%S", time.gmtime()), "%Y%m%dT%H%M%S")) < timedelta(minutes=1)
+        assert abs(
+            sent - datetime.strptime(time.strftime("%Y%m%dT%H%M%S", time.gmtime()), "%Y%m%dT%H%M%S")
+        ) < timedelta(minutes=1)
         assert who.project_id == PROJECT_ID
         assert http.secrets == set(options.values())
 
@@ -108,7 +123,10 @@ class TestSignature:
             {"url": request.url.replace("/v5/", "/v6/")},
             {"body": request.body + b" "},
             {"secret_key": SECRET_KEY[:-1]},
-            *({"headers": {**good["headers"], name: "other"}} for name in ("Content-Type", "Host", "X-Sdk-Date", "X-Security-Token", "X-Project-Id")),
+            *(
+                {"headers": {**good["headers"], name: "other"}}
+                for name in ("Content-Type", "Host", "X-Sdk-Date", "X-Security-Token", "X-Project-Id")
+            ),
         ):
             with pytest.raises((AssertionError, ValueError)):
                 check_signature(**{**good, **change})
@@ -123,7 +141,9 @@ class TestSignature:
         method, target, _version = line.split()
         names = [header.split(":")[0].lower() for header in headers]
         assert len(names) == len(set(names))
-        check_signature(method, f"{server.url}{target}", dict(header.split(": ", 1) for header in headers), body.encode())
+        check_signature(
+            method, f"{server.url}{target}", dict(header.split(": ", 1) for header in headers), body.encode()
+        )
         assert not readable(SECRET_KEY, server.requests[0].decode())
 
     def test_every_attempt_anew(self, cloud, monkeypatch):
@@ -143,47 +163,60 @@ class TestSignature:
             cloud.post(COLLECT_URL, status=status, json={})
         http.request("POST", COLLECT_URL, auth=who, body={"a": 1})
         requests = [call.request for call in cloud.calls]
-        assert [request.headers["X-Sdk-Date"] for request in requests] == ["20240229T120100Z", "20240229T120200Z", "20240229T120300Z"]
+        assert [request.headers["X-Sdk-Date"] for request in requests] == [
+            "20240229T120100Z",
+            "20240229T120200Z",
+            "20240229T120300Z",
+        ]
         for request in requests:
             check_signed(request)
         assert len({request.headers["Authorization"] for request in requests}) == 3
 
-    @pytest.mark.parametrize("option, text", [("access_key", "two words"), ("secret_key", "line\n"), ("security_token", "k\u00e9y")])
+    @pytest.mark.parametrize(
+        "option, text", [("access_key", "two words"), ("secret_key", "line\n"), ("security_token", "k\u00e9y")]
+    )
     def test_characters_that_no_key_has(self, option, text):
         error = failure(**{**TEMPORARY, option: text})
-        assert isinstance(error, InputError)
+        assert isinstance(error, InvalidOptionError)
         assert option in str(error)
         assert text not in str(error)
 
     @pytest.mark.usefixtures("_no_sdk")
     def test_without_the_sdk(self):
         error = failure(**KEY, project_id=PROJECT_ID)
-        assert isinstance(error, InputError)
+        assert isinstance(error, InvalidOptionError)
         assert "huaweicloudsdkcore" in str(error)
         assert sys.executable in str(error)
 
     @pytest.mark.usefixtures("_no_sdk")
     def test_without_the_sdk_other_ways_go_on(self, cloud):
         assert log_in("auto", auth_token="token", project_id=PROJECT_ID)[0].token == "token"
-        with pytest.raises(InputError, match="huaweicloudsdkcore"):
-            identity(Credentials(region=REGION, **KEY))
+        with pytest.raises(InvalidOptionError, match="huaweicloudsdkcore"):
+            select_auth(AuthOptions(region=REGION, **KEY))
 
     @pytest.mark.usefixtures("_no_sdk")
     @pytest.mark.parametrize("auth_method", ["profile", "agency"])
     def test_without_the_sdk_there_is_no_profile_and_no_agency(self, profile, auth_method):
         profile(PROFILE)
         assert "huaweicloudsdkcore" in str(failure(auth_method))
-        with pytest.raises(InputError) as caught:
-            identity(Credentials(region=REGION))
-        assert EVERY_WAY in str(caught.value)
+        with pytest.raises(InvalidOptionError) as caught:
+            select_auth(AuthOptions(region=REGION))
+        assert AUTH_HELP in str(caught.value)
 
 
 class TestProject:
     """Its id is looked up by its name if it is not given."""
 
-    @pytest.mark.parametrize("options, name", [({}, REGION), ({"project_name": f"{REGION}_sub"}, f"{REGION}_sub"), ({"project_name": "ö &b"}, "ö &b")])
+    @pytest.mark.parametrize(
+        "options, name",
+        [({}, REGION), ({"project_name": f"{REGION}_sub"}, f"{REGION}_sub"), ({"project_name": "ö &b"}, "ö &b")],
+    )
     def test_by_name(self, cloud, options, name):
-        cloud.get(PROJECTS_URL, json={"projects": [{"id": PROJECT_ID, "name": name}]}, match=[query_param_matcher({"name": name})])
+        cloud.get(
+            PROJECTS_URL,
+            json={"projects": [{"id": PROJECT_ID, "name": name}]},
+            match=[query_param_matcher({"name": name})],
+        )
         who, _http = log_in(**TEMPORARY, **options)
         assert who.project_id == PROJECT_ID
         request = cloud.calls[0].request
@@ -193,7 +226,10 @@ class TestProject:
 
     def test_endpoint(self, cloud):
         add_projects(cloud, "mine", url="https://iam.example.com/v3/projects")
-        assert log_in(**KEY, region=None, iam_endpoint="https://iam.example.com/v3", project_name="mine")[0].project_id == PROJECT_ID
+        assert (
+            log_in(**KEY, region=None, iam_endpoint="https://iam.example.com/v3", project_name="mine")[0].project_id
+            == PROJECT_ID
+        )
 
     def test_it_is_not_looked_up_when_it_is_given(self, cloud):
         log_in(**KEY, project_id=PROJECT_ID, project_name="not used", region=None)
@@ -216,14 +252,21 @@ class TestProject:
 
     @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (404, None), (500, None)])
     def test_other_refusal(self, cloud, status, code):
-        cloud.get(PROJECTS_URL, status=status, json={"error_code": code, "error_msg": "Wrong signature."}, headers={"X-Request-Id": "r1"})
+        cloud.get(
+            PROJECTS_URL,
+            status=status,
+            json={"error_code": code, "error_msg": "Wrong signature."},
+            headers={"X-Request-Id": "r1"},
+        )
         error = failure(**KEY)
         assert isinstance(error, ApiError)
         assert (error.http_status, error.error_code, error.request_id) == (status, code, "r1")
         # Bad signatures in a row lock a key.
         assert len(cloud.calls) == (3 if status == 500 else 1)
 
-    @pytest.mark.parametrize("names, url", [([], PROJECTS_URL), (["MOS", f"{REGION}_sub", REGION.upper()], OWN_PROJECTS_URL)])
+    @pytest.mark.parametrize(
+        "names, url", [([], PROJECTS_URL), (["MOS", f"{REGION}_sub", REGION.upper()], OWN_PROJECTS_URL)]
+    )
     def test_none(self, cloud, names, url):
         if url == OWN_PROJECTS_URL:
             cloud.get(PROJECTS_URL, status=403)
@@ -242,26 +285,33 @@ class TestProject:
     def test_no_list(self, cloud, body):
         cloud.get(PROJECTS_URL, json=body, headers={"X-Request-Id": "r1"})
         error = failure(**KEY)
-        assert isinstance(error, BadAnswerError)
+        assert isinstance(error, InvalidResponseError)
         assert IAM in str(error)
         assert error.request_id == "r1"
 
-    @pytest.mark.parametrize("project", [None, [REGION], *({"name": REGION, "id": value} for value in (None, 7, "../..", ["a"]))])
+    @pytest.mark.parametrize(
+        "project", [None, [REGION], *({"name": REGION, "id": value} for value in (None, 7, "../..", ["a"]))]
+    )
     def test_odd_project(self, cloud, project):
         cloud.get(PROJECTS_URL, json={"projects": [project]})
         assert "project" in str(failure(**KEY))
 
     def test_beside_odd_projects(self, cloud):
-        cloud.get(PROJECTS_URL, json={"projects": [None, 7, {"id": "x"}, {"name": REGION, "id": PROJECT_ID, "more": [1]}]})
+        cloud.get(
+            PROJECTS_URL, json={"projects": [None, 7, {"id": "x"}, {"name": REGION, "id": PROJECT_ID, "more": [1]}]}
+        )
         assert log_in(**KEY)[0].project_id == PROJECT_ID
 
     def test_no_name(self):
         error = failure(**KEY, region=None)
-        assert isinstance(error, InputError)
+        assert isinstance(error, InvalidOptionError)
         for option in ("project_id", "project_name", "region"):
             assert option in str(error)
 
-    @pytest.mark.parametrize("options, named", [({"project_name": "mine", "region": None}, "iam_endpoint"), ({"project_id": "a/b"}, "project_id")])
+    @pytest.mark.parametrize(
+        "options, named",
+        [({"project_name": "mine", "region": None}, "iam_endpoint"), ({"project_id": "a/b"}, "project_id")],
+    )
     def test_options_are_checked_first(self, cloud, options, named):
         assert named in str(failure(**KEY, **options))
         assert len(cloud.calls) == 0
@@ -272,7 +322,7 @@ class TestProfile:
         profile(PROFILE)
         add_projects(cloud, REGION)
         who, http = log_in("profile")
-        assert isinstance(who, ProfileIdentity)
+        assert isinstance(who, ProfileAuth)
         assert (who.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY})
         check_signed(cloud.calls[0].request)
 
@@ -294,9 +344,9 @@ class TestProfile:
         (tmp_path / ".huaweicloud/credentials").write_text(PROFILE)
         monkeypatch.setenv("HOME", str(tmp_path))
         assert log_in("profile", project_id=PROJECT_ID)[0].access_key == ACCESS_KEY
-        assert isinstance(log_in("auto", project_id=PROJECT_ID)[0], ProfileIdentity)
+        assert isinstance(log_in("auto", project_id=PROJECT_ID)[0], ProfileAuth)
 
-    BROKEN = {
+    FAILED_STATUSES = {
         "empty": "",
         "no secret key": f"[basic]\nak = {ACCESS_KEY}\n",
         "empty keys": "[basic]\nak =\nsk =\n",
@@ -307,20 +357,20 @@ class TestProfile:
         "bytes": PROFILE.encode() + b"\xff\xfe",
     }
 
-    @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+    @pytest.mark.parametrize("content", FAILED_STATUSES.values(), ids=FAILED_STATUSES)
     @pytest.mark.parametrize("auth_method", ["profile", "auto"])
     def test_broken(self, cloud, profile, auth_method, content):
         profile(content)
         error = failure(auth_method, project_id=PROJECT_ID)
-        assert isinstance(error, InputError)
+        assert isinstance(error, InvalidOptionError)
         assert "profile" in str(error)
         assert len(cloud.calls) == 0
 
     def test_broken_is_not_in_the_way_of_others(self, profile):
-        profile(self.BROKEN["no section"])
+        profile(self.FAILED_STATUSES["no section"])
         assert log_in("auto", **KEY, project_id=PROJECT_ID)[0].access_key == ACCESS_KEY
-        with pytest.raises(InputError, match="password"):
-            identity(Credentials(region=REGION, username="operator"))
+        with pytest.raises(InvalidOptionError, match="password"):
+            select_auth(AuthOptions(region=REGION, username="operator"))
 
     def test_missing_file(self, monkeypatch, tmp_path):
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "nowhere"))
@@ -350,8 +400,11 @@ class TestAgency:
         cloud.add_passthru(server.url)
         add_projects(cloud, REGION)
         who, http = log_in("agency")
-        assert isinstance(who, AgencyIdentity)
-        assert [request.split()[1] for request in server.requests] == [b"/meta-data/latest/api/token", b"/openstack/latest/securitykey"]
+        assert isinstance(who, AgencyAuth)
+        assert [request.split()[1] for request in server.requests] == [
+            b"/meta-data/latest/api/token",
+            b"/openstack/latest/securitykey",
+        ]
         assert (who.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN})
         check_signed(cloud.calls[-1].request)
         assert cloud.calls[-1].request.headers["X-Security-Token"] == SECURITY_TOKEN
@@ -369,21 +422,21 @@ class TestAgency:
         assert server.requests == []
 
     def test_time_is_three_seconds(self):
-        assert _keys.METADATA_TIMEOUT == 3
+        assert _auth_access_key.METADATA_TIMEOUT == 3
 
     def test_time_is_bounded(self, serve, metadata, monkeypatch):
-        monkeypatch.setattr(_keys, "METADATA_TIMEOUT", 0.1)
+        monkeypatch.setattr(_auth_access_key, "METADATA_TIMEOUT", 0.1)
         metadata(serve(loopback.drip_body).url)
         started = time.monotonic()
         error = failure("agency", project_id=PROJECT_ID)
         assert 0.1 <= time.monotonic() - started < 10  # what a slow machine may take
-        assert EVERY_WAY in str(error)
+        assert AUTH_HELP in str(error)
         assert "TimeoutError" in str(error)
 
     @pytest.mark.parametrize("auth_method", ["agency", "auto"])
     def test_not_there(self, auth_method):
         error = failure(auth_method, project_id=PROJECT_ID)
-        assert EVERY_WAY in str(error)
+        assert AUTH_HELP in str(error)
         assert "metadata" in str(error)
 
     @pytest.mark.parametrize(
@@ -402,5 +455,5 @@ class TestAgency:
     def test_no_key(self, serve, metadata, script):
         metadata(serve(loopback.answer(b"metadata-token"), script).url)
         error = failure("agency", project_id=PROJECT_ID)
-        assert EVERY_WAY in str(error)
+        assert AUTH_HELP in str(error)
         assert "metadata" in str(error)

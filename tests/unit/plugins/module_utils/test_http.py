@@ -18,16 +18,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import (
-    MAX_BODY,
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_endpoint
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
-    BadAnswerError,
-    HttpClient,
     HuaweiCloudError,
-    InputError,
-    NoAnswerError,
-    check_endpoint,
+    InvalidOptionError,
+    InvalidResponseError,
+    TransportError,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import MAX_BODY, HttpClient
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import PASSWORD, TOKEN, failure, readable, send, shown, texts
 
@@ -44,7 +43,13 @@ def answered(body, status=400, http=None, **kwargs):
 class TestRequest:
     def test_what_is_sent(self, cloud):
         cloud.post(URL, json={})
-        send("POST", params={"query_id": "a b&c"}, headers={"X-Language": "zh-cn"}, body={"time": "ö"}, http=HttpClient(user_agent="test/1"))
+        send(
+            "POST",
+            params={"query_id": "a b&c"},
+            headers={"X-Language": "zh-cn"},
+            body={"time": "ö"},
+            http=HttpClient(user_agent="test/1"),
+        )
         request = cloud.calls[0].request
         assert request.url == f"{URL}?query_id=a%20b%26c"
         assert json.loads(request.body) == {"time": "ö"}
@@ -61,7 +66,12 @@ class TestRequest:
     def test_answer(self, cloud):
         cloud.get(URL, status=202, json={"id": "1"}, headers={"X-Request-Id": "r1", "X-Subject-Token": "t"})
         answer = send()
-        assert (answer.status, answer.body, answer.request_id, answer.headers["x-subject-token"]) == (202, {"id": "1"}, "r1", "t")
+        assert (answer.status, answer.body, answer.request_id, answer.headers["x-subject-token"]) == (
+            202,
+            {"id": "1"},
+            "r1",
+            "t",
+        )
 
     @pytest.mark.parametrize("status, body", [(200, b""), (201, b" \r\n"), (204, b"")])
     def test_empty_answer(self, cloud, status, body):
@@ -80,7 +90,10 @@ RETRIES = [
     *((method, status, 3, False) for method, status in [("GET", 429), ("POST", 429), ("PUT", 503), ("POST", 503)]),
     *(("GET", status, 3, False) for status in (500, 502, 504, 599)),
     *((method, status, 1, True) for method, status in [("POST", 500), ("PUT", 502), ("POST", 504), ("DELETE", 599)]),
-    *((method, status, 1, False) for method, status in [("GET", 302), ("POST", 400), ("GET", 404), ("PUT", 408), ("POST", 499)]),
+    *(
+        (method, status, 1, False)
+        for method, status in [("GET", 302), ("POST", 400), ("GET", 404), ("PUT", 408), ("POST", 499)]
+    ),
 ]
 
 # Of what became of a POST after one of these nobody knows, so only a GET is sent again.
@@ -114,7 +127,7 @@ class TestRetries:
     def test_fault(self, serve, method, fault, sent):
         server = serve(fault)
         error = failure(method, server.url, body={"a": 1})
-        assert isinstance(error, NoAnswerError)
+        assert isinstance(error, TransportError)
         assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
         assert server.url in str(error)
 
@@ -128,14 +141,16 @@ class TestRetries:
         monkeypatch.setattr(requests.adapters.HTTPAdapter, "build_response", build_response)
         server = serve(loopback.answer(b'{"id": "1"}', length=1000))
         error = failure(method, server.url)
-        assert isinstance(error, NoAnswerError)
+        assert isinstance(error, TransportError)
         assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
 
-    @pytest.mark.parametrize("method, sent, fault", [("GET", 2, loopback.silence), ("POST", 1, loopback.stall_within_body)])
+    @pytest.mark.parametrize(
+        "method, sent, fault", [("GET", 2, loopback.silence), ("POST", 1, loopback.stall_within_body)]
+    )
     def test_time_out(self, serve, method, sent, fault):
         server = serve(fault)
         error = failure(method, server.url, http=HttpClient(timeout=0.25, max_retries=1), body={"a": 1})
-        assert isinstance(error, NoAnswerError)
+        assert isinstance(error, TransportError)
         assert "0.25 seconds" in str(error)
         assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
 
@@ -144,12 +159,12 @@ class TestRetries:
     def test_never_silent_for_long(self, serve, monkeypatch, method, sent, fault):
         """Each attempt is bounded while the server goes on for ever. A GET is sent again, a POST is not."""
 
-        def in_time(seconds, function):
+        def call_with_timeout(seconds, function):
             given.append(seconds)
             return original(seconds - 1, function)
 
-        given, original = [], _http.in_time
-        monkeypatch.setattr(_http, "in_time", in_time)
+        given, original = [], _http.call_with_timeout
+        monkeypatch.setattr(_http, "call_with_timeout", call_with_timeout)
         server = serve(fault, *[loopback.answer(b'{"id": "1"}')] * (method == "GET"))
         call, http = {"GET": send, "POST": failure}[method], HttpClient(timeout=0.25, max_retries=1)
         found = call(method, server.url, http=http, body={"a": 1})
@@ -159,7 +174,7 @@ class TestRetries:
         if method == "GET":
             assert found.body == {"id": "1"}
         else:
-            assert (type(found), found.maybe_accepted) == (NoAnswerError, True)
+            assert (type(found), found.maybe_accepted) == (TransportError, True)
             assert "0.25 seconds" in str(found)
 
     def test_no_code_is_not_too_fast(self, clock):
@@ -219,7 +234,9 @@ class TestPauses:
             clock.pauses.clear()
             failure(http=HttpClient(max_retries=9))
             assert len(clock.pauses) == 9
-            assert all(min(60, 0.5 * 2**number) <= pause <= min(60, 2**number) for number, pause in enumerate(clock.pauses))
+            assert all(
+                min(60, 0.5 * 2**number) <= pause <= min(60, 2**number) for number, pause in enumerate(clock.pauses)
+            )
 
     def test_jitter(self, cloud, clock):
         cloud.get(URL, status=503)
@@ -247,7 +264,11 @@ ERRORS = [
     ({"error_code": "DRS.M00102", "error_msg": "No permission."}, "DRS.M00102", "No permission."),
     ({"code": "DRS.M00102", "message": "No permission."}, "DRS.M00102", "No permission."),
     ({"error": {"errorCode": "X", "errorMsg": "y"}}, "X", "y"),
-    ({"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}}, "401", "The account is locked."),
+    (
+        {"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}},
+        "401",
+        "The account is locked.",
+    ),
     ({"noise": {"a": 1}, "error": {"code": "X", "message": "y"}}, "X", "y"),
     ({"error_msg": "only words"}, None, "only words"),
     ({"error_code": "X"}, "X", None),
@@ -263,7 +284,11 @@ ERRORS = [
     (0, None, None),
     (b" \n ", None, None),
     (b"<html><head><title>502 Bad &amp; <b>", None, "an HTML page without a title"),
-    (b"<!DOCTYPE html><HTML><TITLE lang=en>\n 502 Bad &amp; Gateway </TITLE>" + b"<p>x" * 99, None, "502 Bad & Gateway"),
+    (
+        b"<!DOCTYPE html><HTML><TITLE lang=en>\n 502 Bad &amp; Gateway </TITLE>" + b"<p>x" * 99,
+        None,
+        "502 Bad & Gateway",
+    ),
     (b"upstream connect error", None, "upstream connect error"),
     (b'{"error_code": "DRS.M0', None, '{"error_code": "DRS.M0'),
     (b"caf\xe9", None, "caf\N{REPLACEMENT CHARACTER}"),
@@ -325,26 +350,37 @@ class TestErrors:
     def test_success_that_is_none(self, cloud, method, body, part):
         cloud.add(method, URL, status=200, body=body, headers={"X-Request-Id": "r1"})
         error = failure(method)
-        assert isinstance(error, BadAnswerError)
+        assert isinstance(error, InvalidResponseError)
         assert (error.http_status, error.request_id, error.maybe_accepted) == (200, "r1", method == "POST")
         assert part in str(error)
         assert "r1" in str(error)
 
-    @pytest.mark.parametrize("body", [{"error_code": "DRS.M01504", "error_msg": "busy"}, {"errorCode": "DRS.M01504", "errorMsg": "busy", "id": "1"}])
+    @pytest.mark.parametrize(
+        "body",
+        [{"error_code": "DRS.M01504", "error_msg": "busy"}, {"errorCode": "DRS.M01504", "errorMsg": "busy", "id": "1"}],
+    )
     def test_success_with_an_error_code(self, cloud, body):
         cloud.post(URL, status=202, json=body)
         error = failure("POST")
         assert isinstance(error, ApiError)
-        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (202, "DRS.M01504", "busy", False)
+        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (
+            202,
+            "DRS.M01504",
+            "busy",
+            False,
+        )
 
     @pytest.mark.parametrize(
         "method, script",
-        [pytest.param("GET", loopback.answer(b" " * (MAX_BODY + 1)), id="with-length"), pytest.param("POST", loopback.flood, id="in-chunks")],
+        [
+            pytest.param("GET", loopback.answer(b" " * (MAX_BODY + 1)), id="with-length"),
+            pytest.param("POST", loopback.flood, id="in-chunks"),
+        ],
     )
     def test_megabytes(self, serve, method, script):
         server = serve(script)
         error = failure(method, server.url)
-        assert isinstance(error, BadAnswerError)
+        assert isinstance(error, InvalidResponseError)
         assert (error.http_status, error.maybe_accepted, len(server.requests)) == (200, method == "POST", 1)
         assert f"more than {MAX_BODY} bytes" in str(error)
 
@@ -354,10 +390,23 @@ class TestErrors:
 
     bodies = st.binary() | TEXT.map(lambda text: text.encode(errors="replace")) | JSON.map(json.dumps).map(str.encode)
     statuses = st.sampled_from([200, 201, 202, 204, 302, 400, 401, 403, 404, 429, 500, 503]) | st.integers(200, 599)
-    names = st.sampled_from(["X-Request-Id", "X-IAM-Trace-Id", "Retry-After", "Location", "Content-Type", "Date", "Set-Cookie", "X-Subject-Token"])
+    names = st.sampled_from(
+        [
+            "X-Request-Id",
+            "X-IAM-Trace-Id",
+            "Retry-After",
+            "Location",
+            "Content-Type",
+            "Date",
+            "Set-Cookie",
+            "X-Subject-Token",
+        ]
+    )
 
     @settings(max_examples=50)
-    @given(bodies, statuses, st.dictionaries(names, texts("".join(map(chr, range(256))))), st.sampled_from(["GET", "POST"]))
+    @given(
+        bodies, statuses, st.dictionaries(names, texts("".join(map(chr, range(256))))), st.sampled_from(["GET", "POST"])
+    )
     def test_anything(self, body, status, headers, method):
         with responses.RequestsMock() as cloud:
             cloud.add(method, URL, body=b"" if status in (204, 304) else body, status=status, headers=headers)
@@ -369,18 +418,20 @@ class TestErrors:
                 assert max(map(len, texts[1:])) <= 512
                 assert error.http_status == status
                 # Nothing that may have been carried out is taken for a refusal, and the other way round.
-                assert error.maybe_accepted == (method == "POST" and (isinstance(error, BadAnswerError) or (status >= 500 and status != 503)))
+                assert error.maybe_accepted == (
+                    method == "POST" and (isinstance(error, InvalidResponseError) or (status >= 500 and status != 503))
+                )
             else:
                 assert 200 <= status < 300
                 assert isinstance(answer.body, dict)
 
     def test_advice(self):
         error = HuaweiCloudError("It broke.")
-        error.advise(None)
-        error.advise("")
+        error.add_hint(None)
+        error.add_hint("")
         assert str(error) == "It broke."
-        error.advise("Mend it.")
-        error.advise("Then test it.")
+        error.add_hint("Mend it.")
+        error.add_hint("Then test it.")
         assert str(error) == "It broke. Mend it. Then test it."
 
 
@@ -412,7 +463,9 @@ def lower_case(quoted):
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("secret", [pytest.param(PASSWORD, id="password"), pytest.param(TOKEN, id="token"), "pa'ss&<>\"\\"])
+    @pytest.mark.parametrize(
+        "secret", [pytest.param(PASSWORD, id="password"), pytest.param(TOKEN, id="token"), "pa'ss&<>\"\\"]
+    )
     @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
     def test_echoed(self, cloud, secret, echo):
         cloud.get(URL, status=400, body=echo(secret), headers={"X-Request-Id": quote(secret)})
@@ -431,13 +484,28 @@ class TestSecrets:
         """The proof that what is searched for a secret would show it."""
         assert "0123456789" in shown(answered(ECHOES[form]("0123456789"), http=HttpClient(secrets={PASSWORD, TOKEN})))
 
-    @pytest.mark.parametrize("text, masked", [("It is s3cret.", "It is ********."), ("s3crets3cret", "****************"), ("S3CRET", "S3CRET")])
+    @pytest.mark.parametrize(
+        "text, masked",
+        [("It is s3cret.", "It is ********."), ("s3crets3cret", "****************"), ("S3CRET", "S3CRET")],
+    )
     def test_as_it_is(self, text, masked):
         assert answered(text, http=HttpClient(secrets={"s3cret"})).error_msg == masked
 
     @pytest.mark.parametrize(
         "secret, text",
-        [("p w&d", text) for text in ("p%20w&d", "p+w&d", "p w&amp;d", "p w&#38;d", "p w&#X26;d", "p w\\u0026d", "p%20w%26d", "p+w%26%64")]
+        [
+            ("p w&d", text)
+            for text in (
+                "p%20w&d",
+                "p+w&d",
+                "p w&amp;d",
+                "p w&#38;d",
+                "p w&#X26;d",
+                "p w\\u0026d",
+                "p%20w%26d",
+                "p+w%26%64",
+            )
+        ]
         + [("p+w/d", text) for text in ("p+w%2fd", "p%2Bw/d", "p+w\\/d")],
     )
     def test_in_another_form(self, secret, text):
@@ -522,37 +590,81 @@ class TestEndpoint:
         ],
     )
     def test_bad(self, value):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InvalidOptionError) as caught:
             check_endpoint("iam_endpoint", value)
         assert "iam_endpoint" in str(caught.value)
 
-    @pytest.mark.parametrize("value", ["https://them:theirs@drs.example.com", "https://127.0.0.1@example.com", "theirs@https://x"])
+    @pytest.mark.parametrize(
+        "value", ["https://them:theirs@drs.example.com", "https://127.0.0.1@example.com", "theirs@https://x"]
+    )
     def test_userinfo_is_not_shown(self, value):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InvalidOptionError) as caught:
             check_endpoint("endpoint", value)
         assert "theirs" not in str(caught.value)
         assert "127.0.0.1" not in str(caught.value)
 
-    @pytest.mark.parametrize("host", ["drs.example.com", "10.0.0.1", "128.0.0.1", "127.0.0.1.example.com", "localhost.example.com", "[2001:db8::1]", "0x7f"])
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "drs.example.com",
+            "10.0.0.1",
+            "128.0.0.1",
+            "127.0.0.1.example.com",
+            "localhost.example.com",
+            "[2001:db8::1]",
+            "0x7f",
+        ],
+    )
     def test_plain_http(self, host):
-        with pytest.raises(InputError, match="https"):
+        with pytest.raises(InvalidOptionError, match="https"):
             check_endpoint("endpoint", f"http://{host}")
 
     pieces = st.sampled_from(
-        ["https://", "http://", "drs", "127.0.0.1", "localhost", ".", ":", "80", "/", "//", "@", "\\", "?", "#", "%", "[", "::1", "]", "\n"]
+        [
+            "https://",
+            "http://",
+            "drs",
+            "127.0.0.1",
+            "localhost",
+            ".",
+            ":",
+            "80",
+            "/",
+            "//",
+            "@",
+            "\\",
+            "?",
+            "#",
+            "%",
+            "[",
+            "::1",
+            "]",
+            "\n",
+        ]
     )
 
     @settings(max_examples=50)
-    @given(st.lists(pieces | texts(max_size=3)).map("".join) | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest)))
+    @given(
+        st.lists(pieces | texts(max_size=3)).map("".join)
+        | st.lists(pieces).map(lambda rest: "https://drs" + "".join(rest))
+    )
     @example("https://drs.example.com:443/")
     def test_nothing_but_scheme_host_and_port(self, value):
         try:
             accepted = check_endpoint("endpoint", value)
-        except InputError:
+        except InvalidOptionError:
             return
         parts = urlsplit(accepted + "/v5/path")
-        assert parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+        assert parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        )
         assert parts.hostname
-        assert (parts.path, parts.query, parts.fragment, parts.username, parts.password) == ("/v5/path", "", "", None, None)
+        assert (parts.path, parts.query, parts.fragment, parts.username, parts.password) == (
+            "/v5/path",
+            "",
+            "",
+            None,
+            None,
+        )
         assert parts.port is None or 0 <= parts.port < 65536
         assert requests.Request("GET", accepted + "/v5/path").prepare().path_url == "/v5/path"

@@ -9,20 +9,31 @@ import sys
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import (
-    EVERY_WAY,
-    WAYS,
-    Credentials,
-    Identity,
-    PasswordIdentity,
-    TokenIdentity,
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import (
+    AuthMethod,
+    AuthOptions,
+    PasswordAuth,
+    TokenAuth,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key import (
+    AccessKeyAuth,
+    AgencyAuth,
+    ProfileAuth,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import (
     check_project_id,
     iam_endpoint,
-    identity,
     service_endpoint,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._keys import AccessKeyIdentity, AgencyIdentity, ProfileIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+    InvalidResponseError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import AUTH_METHODS, select_auth
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     IAM,
@@ -50,7 +61,7 @@ PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n"
 def choose(task=None, env=None, auth_method="auto"):
     """Choose the way in that the options of a task and the environment name together."""
     given = {"region": REGION, **(env or {}), **(task or {})}
-    return identity(Credentials(**given), auth_method, set(task or {}))
+    return select_auth(AuthOptions(**given), auth_method, set(task or {}))
 
 
 def login(**kwargs):
@@ -78,7 +89,14 @@ class TestEndpoints:
             ("drs", "eu-" + "a" * 47, f"https://drs.eu-{'a' * 47}.myhuaweicloud.com"),
             *(
                 ("iam", region, "https://iam.myhuaweicloud.com")
-                for region in ("af-north-1", "ap-southeast-5", "cn-north-11", "cn-south-4", "cn-southwest-3", "ru-northwest-2")
+                for region in (
+                    "af-north-1",
+                    "ap-southeast-5",
+                    "cn-north-11",
+                    "cn-south-4",
+                    "cn-southwest-3",
+                    "ru-northwest-2",
+                )
             ),
         ],
     )
@@ -91,18 +109,29 @@ class TestEndpoints:
 
     @pytest.mark.parametrize(
         "region",
-        ["eu", "EU-WEST-101", "eu-west-101/", "eu-west-101.evil.com", "eu west", "eu-west-101\n", "-eu", "eu-", "eu-w\u00e9st", "eu-" + "a" * 48],
+        [
+            "eu",
+            "EU-WEST-101",
+            "eu-west-101/",
+            "eu-west-101.evil.com",
+            "eu west",
+            "eu-west-101\n",
+            "-eu",
+            "eu-",
+            "eu-w\u00e9st",
+            "eu-" + "a" * 48,
+        ],
     )
     def test_bad_region(self, region):
-        with pytest.raises(InputError, match="region"):
+        with pytest.raises(InvalidOptionError, match="region"):
             service_endpoint("drs", region, "endpoint", None)
 
     def test_neither(self):
-        with pytest.raises(InputError, match="region.* endpoint"):
+        with pytest.raises(InvalidOptionError, match="region.* endpoint"):
             service_endpoint("drs", "", "endpoint", None)
 
     def test_bad_endpoint_is_named(self):
-        with pytest.raises(InputError, match="iam_endpoint"):
+        with pytest.raises(InvalidOptionError, match="iam_endpoint"):
             iam_endpoint(REGION, "http://iam.example.com/v3")
 
     @pytest.mark.parametrize("tail", ["", "/", "/v3", "/v3/"])
@@ -111,7 +140,7 @@ class TestEndpoints:
 
     @pytest.mark.parametrize("tail", ["/v3/auth", "/v3/v3", "/v3\n", "v3"])
     def test_bad_iam_endpoint(self, tail):
-        with pytest.raises(InputError, match="iam_endpoint"):
+        with pytest.raises(InvalidOptionError, match="iam_endpoint"):
             iam_endpoint(REGION, f"https://iam.example.com:5000{tail}")
 
 
@@ -122,30 +151,36 @@ class TestProjectId:
 
     @pytest.mark.parametrize("value", ["", "a/b", "..", "a%2fb", "a\n", "é", "x" * 65])
     def test_bad(self, value):
-        with pytest.raises(InputError, match="project_id"):
+        with pytest.raises(InvalidOptionError, match="project_id"):
             check_project_id(value)
 
 
 # In the order in which they are tried. The last needs nothing.
 COMPLETE = {"token": TOKEN_OF_MINE, "aksk": KEY, "password": USER}
-CLASSES = {"token": TokenIdentity, "aksk": AccessKeyIdentity, "password": PasswordIdentity, "profile": ProfileIdentity, "agency": AgencyIdentity}
+CLASSES = {
+    "token": TokenAuth,
+    "aksk": AccessKeyAuth,
+    "password": PasswordAuth,
+    "profile": ProfileAuth,
+    "agency": AgencyAuth,
+}
 
 
 class TestChoice:
     def test_ways(self):
-        assert list(WAYS) == list(CLASSES) == ["token", "aksk", "password", "profile", "agency"]
+        assert list(AUTH_METHODS) == list(CLASSES) == ["token", "aksk", "password", "profile", "agency"]
 
-    @pytest.mark.parametrize("first", list(WAYS))
+    @pytest.mark.parametrize("first", list(AUTH_METHODS))
     @pytest.mark.parametrize("where", ["task", "env"])
     def test_first_complete(self, profile, first, where):
         """Those behind it are there as well."""
-        names = list(WAYS)[list(WAYS).index(first) : -1]
+        names = list(AUTH_METHODS)[list(AUTH_METHODS).index(first) : -1]
         if "profile" in names:
             profile(PROFILE)
         given = {key: value for name in names if name in COMPLETE for key, value in COMPLETE[name].items()}
         assert choose(**{where: given}).__class__ is CLASSES[first]
 
-    @pytest.mark.parametrize("auth_method", list(WAYS))
+    @pytest.mark.parametrize("auth_method", list(AUTH_METHODS))
     @pytest.mark.parametrize("task", [{}, {"domain_name": "example-account"}])
     def test_explicit(self, profile, auth_method, task):
         profile(PROFILE)
@@ -171,40 +206,59 @@ class TestChoice:
         given = {name: everything[name] for name in there}
         if where == "env":
             given = {**dict.fromkeys(everything, ""), **given}
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InvalidOptionError) as caught:
             choose(**{where: given})
         message = str(caught.value)
         said = [sentence.partition(" must be set")[0].rpartition(", ")[2] for sentence in message.split(". ")]
-        assert [name for name in everything if re.search(rf"\b{name}\b", " ".join(said))] == sorted(missing, key=list(everything).index)
+        assert [name for name in everything if re.search(rf"\b{name}\b", " ".join(said))] == sorted(
+            missing, key=list(everything).index
+        )
         assert ("(the account name)" in message) == ("domain_name" in missing)
         check_nothing_shown(shown(caught.value))
         assert not readable("operator", message)
 
     def test_profile_is_tried_when_something_else_was_begun(self, profile):
         profile(PROFILE)
-        assert choose(env={"username": "operator"}).__class__ is ProfileIdentity
-        with pytest.raises(InputError, match="password"):
+        assert choose(env={"username": "operator"}).__class__ is ProfileAuth
+        with pytest.raises(InvalidOptionError, match="password"):
             choose(task={"username": "operator"})
 
     def test_later_way_that_is_complete(self):
-        assert choose(env={"auth_token": TOKEN, "access_key": ACCESS_KEY, **USER}).__class__ is PasswordIdentity
+        assert choose(env={"auth_token": TOKEN, "access_key": ACCESS_KEY, **USER}).__class__ is PasswordAuth
 
     @pytest.mark.parametrize(
         "env",
         [{}, {"domain_name": "example-account"}, {"auth_token": "", "password": "", "access_key": None}],
     )
     def test_nothing_at_all(self, monkeypatch, env):
-        assert choose(env=env).__class__ is AgencyIdentity
+        assert choose(env=env).__class__ is AgencyAuth
         monkeypatch.setitem(sys.modules, "huaweicloudsdkcore.auth.provider", None)
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InvalidOptionError) as caught:
             choose(env=env)
-        for name in ("auth_token", "project_id", "access_key", "secret_key", "username", "password", "domain_name", "~/.huaweicloud/credentials", "agency"):
+        for name in (
+            "auth_token",
+            "project_id",
+            "access_key",
+            "secret_key",
+            "username",
+            "password",
+            "domain_name",
+            "~/.huaweicloud/credentials",
+            "agency",
+        ):
             assert name in str(caught.value)
-        assert EVERY_WAY in str(caught.value)
+        assert AUTH_HELP in str(caught.value)
 
-    @pytest.mark.parametrize("wrong", [{"auth_token": f"{TOKEN}\n", "project_id": PROJECT_ID}, {**KEY, "secret_key": "a b"}, {**KEY, "security_token": "\n"}])
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"auth_token": f"{TOKEN}\n", "project_id": PROJECT_ID},
+            {**KEY, "secret_key": "a b"},
+            {**KEY, "security_token": "\n"},
+        ],
+    )
     def test_wrong_characters_are_no_reason_to_look_further(self, wrong):
-        with pytest.raises(InputError, match="Copy it again"):
+        with pytest.raises(InvalidOptionError, match="Copy it again"):
             choose(env={**USER, **wrong})
 
 
@@ -217,7 +271,11 @@ class TestTaskBeforeEnvironment:
             (USER, {**TOKEN_OF_MINE, **KEY}, "password"),
             (KEY, {**TOKEN_OF_MINE, **USER}, "aksk"),
             ({**USER, **KEY}, TOKEN_OF_MINE, "aksk"),
-            ({"username": "operator", "password": PASSWORD}, {"domain_name": "example-account", **TOKEN_OF_MINE}, "password"),
+            (
+                {"username": "operator", "password": PASSWORD},
+                {"domain_name": "example-account", **TOKEN_OF_MINE},
+                "password",
+            ),
             ({"domain_name": "example-account"}, {"username": "operator", "password": PASSWORD}, "password"),
             ({"auth_token": TOKEN}, {"project_id": PROJECT_ID, **KEY}, "token"),
             ({"project_id": PROJECT_ID}, {"auth_token": TOKEN}, "token"),
@@ -229,14 +287,22 @@ class TestTaskBeforeEnvironment:
         who = choose(task, env)
         assert who.__class__ is CLASSES[way]
         for name, value in {**env, **task}.items():
-            assert getattr(who.given, name) == value or (name in WAYS[way] and name not in task)
+            assert getattr(who.options, name) == value or (name in AUTH_METHODS[way] and name not in task)
 
     @pytest.mark.parametrize(
         "task, env, missing",
         [
             ({"password": PASSWORD}, {"username": "them", "domain_name": "example-account"}, "username"),
-            ({"username": "operator"}, {**TOKEN_OF_MINE, **KEY, "password": "theirs", "domain_name": "example-account"}, "password"),
-            ({"access_key": ACCESS_KEY}, {"secret_key": "theirs", "security_token": "theirs", **TOKEN_OF_MINE, **USER}, "secret_key"),
+            (
+                {"username": "operator"},
+                {**TOKEN_OF_MINE, **KEY, "password": "theirs", "domain_name": "example-account"},
+                "password",
+            ),
+            (
+                {"access_key": ACCESS_KEY},
+                {"secret_key": "theirs", "security_token": "theirs", **TOKEN_OF_MINE, **USER},
+                "secret_key",
+            ),
             ({"secret_key": SECRET_KEY}, {"access_key": "theirs"}, "access_key"),
             ({"security_token": SECURITY_TOKEN}, KEY, "access_key"),
             ({"auth_token": TOKEN}, USER, "project_id"),
@@ -245,8 +311,10 @@ class TestTaskBeforeEnvironment:
     @pytest.mark.parametrize("explicit", [False, True])
     def test_not_completed(self, profile, task, env, missing, explicit):
         profile(PROFILE)
-        auth_method = next(name for name, options in WAYS.items() if set(options) & set(task)) if explicit else "auto"
-        with pytest.raises(InputError, match=rf"\b{missing}\b.* must be set") as caught:
+        auth_method = (
+            next(name for name, options in AUTH_METHODS.items() if set(options) & set(task)) if explicit else "auto"
+        )
+        with pytest.raises(InvalidOptionError, match=rf"\b{missing}\b.* must be set") as caught:
             choose(task, env, auth_method)
         check_nothing_shown(shown(caught.value), secrets=[*SECRETS, "theirs"])
 
@@ -261,32 +329,34 @@ class TestTaskBeforeEnvironment:
         assert choose({"project_name": "mine", **USER}, {"project_id": PROJECT_ID})._project() == ("name", "mine")
         assert choose({"project_name": "mine", "project_id": PROJECT_ID, **USER})._project() == ("id", PROJECT_ID)
         assert choose(USER, {"project_name": "mine", "project_id": PROJECT_ID})._project() == ("id", PROJECT_ID)
-        with pytest.raises(InputError, match="project_id"):
+        with pytest.raises(InvalidOptionError, match="project_id"):
             choose({"project_name": "mine"}, TOKEN_OF_MINE)
 
-    @pytest.mark.parametrize("name, auth_method", [("region", "auto"), ("auth_token", "auto"), ("domain_name", "password")])
+    @pytest.mark.parametrize(
+        "name, auth_method", [("region", "auto"), ("auth_token", "auto"), ("domain_name", "password")]
+    )
     def test_bytes_that_are_no_text(self, name, auth_method):
         """So they come out of the environment."""
-        with pytest.raises(InputError, match=f"{name} is not valid UTF-8"):
+        with pytest.raises(InvalidOptionError, match=f"{name} is not valid UTF-8"):
             choose({}, {**TOKEN_OF_MINE, **USER, name: "a\udcff"}, auth_method)
 
 
 class TestToken:
     def test_iam_is_not_called(self, cloud):
         who, http = login(**TOKEN_OF_MINE)
-        assert isinstance(who, TokenIdentity)
+        assert isinstance(who, TokenAuth)
         assert (who.project_id, len(cloud.calls)) == (PROJECT_ID, 0)
         assert http.secrets == {TOKEN}
 
     @pytest.mark.parametrize("token", [f"{TOKEN}\n", "two words", "tök", "tok\x00en"])
     def test_characters_that_no_token_has(self, token):
-        with pytest.raises(InputError, match="auth_token") as caught:
+        with pytest.raises(InvalidOptionError, match="auth_token") as caught:
             choose(env={"auth_token": token, "project_id": PROJECT_ID})
         assert token.strip() not in shown(caught.value)
 
 
 def test_a_new_way_has_to_say_how():
-    new = Identity(Credentials(**TOKEN_OF_MINE))
+    new = AuthMethod(AuthOptions(**TOKEN_OF_MINE))
     new.validate()
     assert new.renew(HttpClient()) is False
     for call in (new.authenticate, new):
@@ -306,7 +376,7 @@ class TestPassword:
     def test_login(self, cloud, options, project):
         add_login(cloud)
         who, http = login(**options)
-        assert isinstance(who, PasswordIdentity)
+        assert isinstance(who, PasswordAuth)
         assert cloud.calls[0].request.url == f"{LOGIN_URL}?nocatalog=true"
         assert "X-Auth-Token" not in cloud.calls[0].request.headers
         assert bodies(cloud) == [
@@ -314,7 +384,9 @@ class TestPassword:
                 "auth": {
                     "identity": {
                         "methods": ["password"],
-                        "password": {"user": {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}},
+                        "password": {
+                            "user": {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+                        },
                     },
                     "scope": {"project": project},
                 }
@@ -323,26 +395,44 @@ class TestPassword:
         assert (who.project_id, who.token) == (PROJECT_ID, TOKEN)
         assert http.secrets == {PASSWORD, TOKEN}
 
-    @pytest.mark.parametrize("expires_at, known", [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False)])
+    @pytest.mark.parametrize(
+        "expires_at, known", [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False)]
+    )
     def test_expiry(self, cloud, expires_at, known):
         add_login(cloud, expires_at=expires_at)
         assert login()[0].expires_at == (expires_at if known else None)
 
     @pytest.mark.parametrize(
-        "options, named", [({"project_id": "a/b"}, "project_id"), ({}, "project_name"), ({"region": REGION, "iam_endpoint": "x"}, "iam_endpoint")]
+        "options, named",
+        [
+            ({"project_id": "a/b"}, "project_id"),
+            ({}, "project_name"),
+            ({"region": REGION, "iam_endpoint": "x"}, "iam_endpoint"),
+        ],
     )
     def test_no_project(self, options, named):
-        with pytest.raises(InputError, match=named):
-            identity(Credentials(**{"iam_endpoint": IAM, **USER, **options}))
+        with pytest.raises(InvalidOptionError, match=named):
+            select_auth(AuthOptions(**{"iam_endpoint": IAM, **USER, **options}))
 
 
 class TestLoginRefused:
     @pytest.mark.parametrize(
         "status, options, project",
-        [(400, {}, REGION), (401, {"project_id": PROJECT_ID}, PROJECT_ID), (403, {"project_name": "mine"}, "mine"), (404, {}, REGION)],
+        [
+            (400, {}, REGION),
+            (401, {"project_id": PROJECT_ID}, PROJECT_ID),
+            (403, {"project_name": "mine"}, "mine"),
+            (404, {}, REGION),
+        ],
     )
     def test_says_who_and_where(self, cloud, status, options, project):
-        body = {"error": {"code": status, "message": f"The username or password {PASSWORD} is wrong.", "title": "Unauthorized"}}
+        body = {
+            "error": {
+                "code": status,
+                "message": f"The username or password {PASSWORD} is wrong.",
+                "title": "Unauthorized",
+            }
+        }
         cloud.post(LOGIN_URL, status=status, json=body, headers={"X-IAM-Trace-Id": "trace"})
         error = refused(**options)
         assert isinstance(error, ApiError)
@@ -354,8 +444,16 @@ class TestLoginRefused:
     @pytest.mark.parametrize(
         "status, body, said",
         [
-            (401, {"error": {"code": 401, "message": "The account is locked."}}, "Several failed logins lock a user for 15 minutes."),
-            (401, {"receipt": {"methods": ["password"]}, "required_auth_methods": [["totp", "password"]]}, "second factor"),
+            (
+                401,
+                {"error": {"code": 401, "message": "The account is locked."}},
+                "Several failed logins lock a user for 15 minutes.",
+            ),
+            (
+                401,
+                {"receipt": {"methods": ["password"]}, "required_auth_methods": [["totp", "password"]]},
+                "second factor",
+            ),
             (500, {"error_code": "APIGW.0601"}, "operator"),
         ],
     )
@@ -373,15 +471,20 @@ class TestBadLoginAnswer:
     def test_no_token(self, cloud, headers):
         cloud.post(LOGIN_URL, status=201, headers=headers, json={"token": {"project": {"id": PROJECT_ID}}})
         error = refused()
-        assert isinstance(error, BadAnswerError)
+        assert isinstance(error, InvalidResponseError)
         assert "X-Subject-Token" in str(error)
         assert "operator" in str(error)
 
-    @pytest.mark.parametrize("token", [None, [], {}, {"project": None}, {"project": {}}, {"project": {"id": 7}}, {"project": {"id": "../.."}}])
+    @pytest.mark.parametrize(
+        "token",
+        [None, [], {}, {"project": None}, {"project": {}}, {"project": {"id": 7}}, {"project": {"id": "../.."}}],
+    )
     def test_no_project(self, cloud, token):
-        cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN, "X-Request-Id": "r1"}, json={"token": token})
+        cloud.post(
+            LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN, "X-Request-Id": "r1"}, json={"token": token}
+        )
         error = refused()
-        assert isinstance(error, BadAnswerError)
+        assert isinstance(error, InvalidResponseError)
         assert "project" in str(error)
         assert error.request_id == "r1"
         assert TOKEN not in str(error)

@@ -12,10 +12,16 @@ import pytest
 import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import WAYS
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SHARED_OPTIONS, VERSION, DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _module, _options
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job_detail
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import AUTH_METHODS, SHARED_OPTIONS, VERSION
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import collect_position_request
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     COLLECTION,
@@ -92,14 +98,16 @@ class TestOptionsAndTheirDocumentation:
         assert len(set(ENVIRONMENT.values())) == len(ENVIRONMENT)
 
     def test_auth_methods(self):
-        assert SHARED_OPTIONS["auth_method"]["choices"] == ["auto", *WAYS]
+        assert SHARED_OPTIONS["auth_method"]["choices"] == ["auto", *AUTH_METHODS]
         for way, text in DOCUMENTED["auth_method"]["choices"].items():
-            assert set(re.findall(r"O\((\w+)\)", text)) >= (set(WAYS[way]) - {"security_token"} if way in WAYS else set())
+            assert set(re.findall(r"O\((\w+)\)", text)) >= (
+                set(AUTH_METHODS[way]) - {"security_token"} if way in AUTH_METHODS else set()
+            )
 
     def test_requirements(self):
         *always, sdk = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["requirements"]
         assert [text.split()[0] for text in always] == ["requests", "urllib3"]
-        assert set(re.findall(r"auth_method=(\w+)", sdk)) == set(WAYS) - {"token", "password"}
+        assert set(re.findall(r"auth_method=(\w+)", sdk)) == set(AUTH_METHODS) - {"token", "password"}
 
     @pytest.mark.parametrize("name", list(SHARED_OPTIONS))
     def test_no_log(self, name):
@@ -126,7 +134,9 @@ class TestCollectionFiles:
         groups = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text())["action_groups"]
         extending = []
         for path in (COLLECTION / "plugins/modules").glob("*.py"):
-            documentation = yaml.safe_load(re.search(r'^DOCUMENTATION = r"""$(.*?)^"""$', path.read_text(), re.DOTALL | re.MULTILINE)[1])
+            documentation = yaml.safe_load(
+                re.search(r'^DOCUMENTATION = r"""$(.*?)^"""$', path.read_text(), re.DOTALL | re.MULTILINE)[1]
+            )
             if "huaweicloud.drs.drs" in documentation["extends_documentation_fragment"]:
                 assert "huaweicloud.drs.drs.attributes" in documentation["extends_documentation_fragment"]
                 extending.append(path.stem)
@@ -167,8 +177,16 @@ class TestRules:
     @pytest.mark.parametrize(
         "rules, args, said",
         [
-            ({"mutually_exclusive": [("job_id", "region")]}, {"job_id": "1", "region": REGION}, "mutually exclusive: job_id|region"),
-            ({"required_one_of": [("job_id", "region")]}, {"job_id": "", "region": None}, "one of the following is required: job_id, region"),
+            (
+                {"mutually_exclusive": [("job_id", "region")]},
+                {"job_id": "1", "region": REGION},
+                "mutually exclusive: job_id|region",
+            ),
+            (
+                {"required_one_of": [("job_id", "region")]},
+                {"job_id": "", "region": None},
+                "one of the following is required: job_id, region",
+            ),
         ],
     )
     def test_broken(self, failed, rules, args, said):
@@ -182,7 +200,9 @@ class TestRules:
 class TestEnvironment:
     @pytest.mark.parametrize("name", list(ENVIRONMENT))
     def test_fallback(self, monkeypatch, name):
-        given, expected = {"bool": ("no", False), "int": ("7", 7)}.get(SHARED_OPTIONS[name].get("type"), ("/some/value", "/some/value"))
+        given, expected = {"bool": ("no", False), "int": ("7", 7)}.get(
+            SHARED_OPTIONS[name].get("type"), ("/some/value", "/some/value")
+        )
         if "choices" in SHARED_OPTIONS[name]:
             given = expected = SHARED_OPTIONS[name]["choices"][-1]
         if name == "security_token":  # of a key that is in the environment as well
@@ -198,7 +218,13 @@ class TestEnvironment:
         for name, envs in ENVIRONMENTS.items():
             if "no_log" in SHARED_OPTIONS[name]:
                 monkeypatch.setenv(envs[-1], f"secret of {envs[-1]}")
-        masked = ("HW_AUTH_TOKEN", "HW_USER_PASSWORD", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+        masked = (
+            "HW_AUTH_TOKEN",
+            "HW_USER_PASSWORD",
+            "HUAWEICLOUD_SDK_AK",
+            "HUAWEICLOUD_SDK_SK",
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+        )
         assert {f"secret of {name}" for name in masked} <= make({}).no_log_values
 
     KEYS = [
@@ -238,26 +264,33 @@ class TestWayIn:
             ({**KEY, "security_token": ""}, {"HW_USER_NAME": "theirs"}, {**KEY, "username": "theirs"}, set(KEY)),
             ({"account_name": "mine"}, {"HW_DOMAIN_NAME": "theirs"}, {"domain_name": "mine"}, {"domain_name"}),
             ({"account_name": "theirs", "domain_name": "mine"}, {}, {"domain_name": "mine"}, {"domain_name"}),
-            ({"username": "", "project_name": "mine"}, {"HW_USER_NAME": "theirs"}, {"username": "theirs", "project_name": "mine"}, {"project_name"}),
+            (
+                {"username": "", "project_name": "mine"},
+                {"HW_USER_NAME": "theirs"},
+                {"username": "theirs", "project_name": "mine"},
+                {"project_name"},
+            ),
         ],
     )
     def test_what_reaches_the_layer_below(self, monkeypatch, args, env, taken, given):
         """The options, whether from the task or from the environment, and which of them are from the task."""
 
-        def identity(*args):
+        def select_auth(*args):
             seen.extend(args)
-            raise InputError("enough")
+            raise InvalidOptionError("enough")
 
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(_module, "identity", identity)
+        monkeypatch.setattr(_options, "select_auth", select_auth)
         seen = []
-        with pytest.raises(InputError, match="enough"):
+        with pytest.raises(InvalidOptionError, match="enough"):
             make({"region": REGION, **args}).connect()
-        credentials, auth_method, from_task = seen
+        options, auth_method, task_options = seen
         taken = {"region": REGION, "auth_method": "auto", **taken}
-        assert {name: value for name, value in {**credentials._asdict(), "auth_method": auth_method}.items() if value} == taken
-        assert from_task - {"region"} == {name for name in from_task if name.startswith("_ansible")} | given
+        assert {
+            name: value for name, value in {**options._asdict(), "auth_method": auth_method}.items() if value
+        } == taken
+        assert task_options - {"region"} == {name for name in task_options if name.startswith("_ansible")} | given
 
 
 class TestConnect:
@@ -267,7 +300,7 @@ class TestConnect:
         drs = module.connect()
         assert {PASSWORD, TOKEN} <= module.no_log_values
         add_job(cloud)
-        drs.show_job_detail(JOB_ID)
+        show_job_detail(drs, JOB_ID)
         login, read = (call.request for call in cloud.calls)
         assert login.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
         assert (read.headers["X-Auth-Token"], read.headers["X-Language"]) == (TOKEN, "en-us")
@@ -277,7 +310,7 @@ class TestConnect:
         drs = make({**LOGIN, "timeout": 7, "max_retries": 1, "validate_certs": False, "language": "zh-cn"}).connect()
         cloud.get(f"https://drs.{REGION}.myhuaweicloud.eu/v5/{PROJECT_ID}/jobs/{JOB_ID}", status=503)
         with pytest.raises(ApiError):
-            drs.show_job_detail(JOB_ID)
+            show_job_detail(drs, JOB_ID)
         login, *reads = (call.request for call in cloud.calls)
         assert len(reads) == 2
         for request in (login, *reads):
@@ -292,11 +325,21 @@ class TestConnect:
         assert cloud.calls[0].request.req_kwargs["verify"] == str(path)
 
     def test_endpoints_and_project(self, cloud):
-        cloud.post("https://iam.example.com/v3/auth/tokens", status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": "1"}}})
-        args = {**LOGIN, "endpoint": "https://drs.example.com/", "iam_endpoint": "https://iam.example.com/v3", "project_name": "mine"}
+        cloud.post(
+            "https://iam.example.com/v3/auth/tokens",
+            status=201,
+            headers={"X-Subject-Token": TOKEN},
+            json={"token": {"project": {"id": "1"}}},
+        )
+        args = {
+            **LOGIN,
+            "endpoint": "https://drs.example.com/",
+            "iam_endpoint": "https://iam.example.com/v3",
+            "project_name": "mine",
+        }
         drs = make(args).connect()
         assert json.loads(cloud.calls[0].request.body)["auth"]["scope"] == {"project": {"name": "mine"}}
-        assert drs.collect_position_request(JOB_ID, "")["url"].startswith("https://drs.example.com/v5/1/")
+        assert collect_position_request(drs, JOB_ID, "")["url"].startswith("https://drs.example.com/v5/1/")
 
     @pytest.mark.parametrize(
         "wrong, named",
@@ -317,7 +360,7 @@ class TestConnect:
     )
     def test_nothing_is_sent_before_the_options_are_right(self, cloud, wrong, named):
         module = make({**LOGIN, **wrong})
-        with pytest.raises(InputError, match=rf"\b{named}\b"):
+        with pytest.raises(InvalidOptionError, match=rf"\b{named}\b"):
             module.connect()
         assert len(cloud.calls) == 0
 
@@ -330,7 +373,10 @@ class TestLogIn:
         assert (login.token, login.expires_at, login.project_id) == (TOKEN, "2026-11-24T10:11:12.701000Z", PROJECT_ID)
         assert PASSWORD in module.no_log_values
         assert TOKEN not in module.no_log_values
-        assert cloud.calls[0].request.headers["User-Agent"] == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
+        assert (
+            cloud.calls[0].request.headers["User-Agent"]
+            == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
+        )
 
 
 class TestFailingWith:
@@ -338,16 +384,24 @@ class TestFailingWith:
         module = make({**LOGIN})
 
         def action():
-            with module.failing_with(result or {}):
+            with module.fail_json_on_error(result or {}):
                 raise error
 
         return action
 
     def test_error(self, failed):
         error = ApiError("It broke.", http_status=400, error_code="X", error_msg="broke", request_id="r1")
-        error.advise("Mend it.")
+        error.add_hint("Mend it.")
         result = failed(self.run(error, {"id": "1", "changed": True}))
-        expected = {"msg": "It broke. Mend it.", "http_status": 400, "error_code": "X", "error_msg": "broke", "request_id": "r1", "id": "1", "changed": True}
+        expected = {
+            "msg": "It broke. Mend it.",
+            "http_status": 400,
+            "error_code": "X",
+            "error_msg": "broke",
+            "request_id": "r1",
+            "id": "1",
+            "changed": True,
+        }
         assert {name: result.get(name) for name in expected} == expected
 
     def test_facts_that_are_not_known_are_left_out(self, failed):
@@ -356,7 +410,9 @@ class TestFailingWith:
         assert not {"http_status", "error_code", "error_msg"} & set(result)
 
     def test_last_request_id(self, failed):
-        assert failed(self.run(ApiError("It broke.", request_id="last"), {"request_id": "first"}))["request_id"] == "last"
+        assert (
+            failed(self.run(ApiError("It broke.", request_id="last"), {"request_id": "first"}))["request_id"] == "last"
+        )
 
     def test_unexpected(self, failed):
         result = failed(self.run(ZeroDivisionError(f"with {PASSWORD}"), {"id": "1"}))
@@ -365,7 +421,7 @@ class TestFailingWith:
         assert result["id"] == "1"
 
     def test_no_error(self):
-        with make(LOGIN).failing_with({}):
+        with make(LOGIN).fail_json_on_error({}):
             pass
 
 
@@ -383,7 +439,7 @@ def test_check_range(value, good):
     if good:
         module.check_range("wait", 1, 9)
     else:
-        with pytest.raises(InputError, match=rf"wait.*1 to 9.*{value}"):
+        with pytest.raises(InvalidOptionError, match=rf"wait.*1 to 9.*{value}"):
             module.check_range("wait", 1, 9)
 
 
@@ -402,5 +458,5 @@ WAIT = {"wait_timeout": {"type": "int", "default": 300}, "wait_sleep": {"type": 
     ],
 )
 def test_check_wait(args, said):
-    with pytest.raises(InputError, match=said) if said else nullcontext():
+    with pytest.raises(InvalidOptionError, match=said) if said else nullcontext():
         make(args, **WAIT).check_wait()

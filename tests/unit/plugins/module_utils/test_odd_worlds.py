@@ -14,9 +14,21 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+    InvalidResponseError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
+    collect_position_async,
+    show_position_result,
+)
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -50,25 +62,29 @@ PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nproject_id = {PROJECT
 
 def connect(**options):
     http = HttpClient(timeout=10, max_retries=0)
-    who = identity(Credentials(**{"region": REGION, **options}))
+    who = select_auth(AuthOptions(**{"region": REGION, **options}))
     who.authenticate(http)
     return DrsClient(Session(http, who), DRS)
 
 
-@pytest.mark.parametrize("line", ["ak = two\n words", "sk = two words", "security_token = abcdefSECRET\n ghi", "security_token = k\u00e9y"])
+@pytest.mark.parametrize(
+    "line", ["ak = two\n words", "sk = two words", "security_token = abcdefSECRET\n ghi", "security_token = k\u00e9y"]
+)
 def test_characters_of_a_profile(profile, line):
     name = line.split()[0]
     profile("\n".join([*(text for text in PROFILE.splitlines() if not text.startswith(name)), line]))
-    with pytest.raises(InputError, match="characters"):
-        identity(Credentials(region=REGION), "profile")
+    with pytest.raises(InvalidOptionError, match="characters"):
+        select_auth(AuthOptions(region=REGION), "profile")
 
 
 def test_line_break_in_the_security_token_of_an_agency(serve, metadata):
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(key_of_an_agency(securitytoken="abcdefSECRET\nghi")))
+    server = serve(
+        loopback.answer(b"metadata-token"), loopback.answer(key_of_an_agency(securitytoken="abcdefSECRET\nghi"))
+    )
     metadata(server.url)
     with pytest.raises(HuaweiCloudError) as caught:
         http = HttpClient(timeout=10, max_retries=0)
-        who = identity(Credentials(region=REGION, project_id=PROJECT_ID), "agency")
+        who = select_auth(AuthOptions(region=REGION, project_id=PROJECT_ID), "agency")
         who.authenticate(http)
         http.request("GET", serve(loopback.answer()).url, auth=who)
     assert "abcdefSECRET" not in shown(caught.value)
@@ -76,12 +92,12 @@ def test_line_break_in_the_security_token_of_an_agency(serve, metadata):
 
 def test_renewal_with_the_password_of_somebody_else(cloud):
     cloud.post(COLLECT_URL, status=401)
-    given = Credentials(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **USER)
+    given = AuthOptions(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **USER)
     http = HttpClient(timeout=10, max_retries=0)
-    who = identity(given, "auto", ["auth_token", "username"])
+    who = select_auth(given, "auto", ["auth_token", "username"])
     who.authenticate(http)
     with pytest.raises(ApiError):
-        DrsClient(Session(http, who), DRS).collect_position_async(JOB_ID, TIME)
+        collect_position_async(DrsClient(Session(http, who), DRS), JOB_ID, TIME)
     assert len(cloud.calls) == 1
 
 
@@ -110,9 +126,9 @@ def test_two_escapes(cloud, echo):
 @pytest.mark.parametrize(
     "method, url, answer, call",
     [
-        ("GET", RESULT_URL, {"status": TOKEN}, lambda drs: drs.show_position_result(JOB_ID, QUERY_ID)),
-        ("POST", COLLECT_URL, {"id": TOKEN}, lambda drs: drs.collect_position_async(JOB_ID, TIME)),
-        ("GET", JOB_URL, {"job": {"base_info": {"engine_type": TOKEN}}}, lambda drs: drs.check_collectable(JOB_ID)),
+        ("GET", RESULT_URL, {"status": TOKEN}, lambda drs: show_position_result(drs, JOB_ID, QUERY_ID)),
+        ("POST", COLLECT_URL, {"id": TOKEN}, lambda drs: collect_position_async(drs, JOB_ID, TIME)),
+        ("GET", JOB_URL, {"job": {"base_info": {"engine_type": TOKEN}}}, lambda drs: check_collectable(drs, JOB_ID)),
     ],
 )
 def test_token_in_place_of_a_fact(cloud, method, url, answer, call):
@@ -128,13 +144,13 @@ def test_project_of_a_key(cloud):
         connect(**KEY, security_token=SECURITY_TOKEN)
     check_nothing_shown(shown(caught.value))
     # It is the answer that is wrong, not an option.
-    assert isinstance(caught.value, BadAnswerError)
+    assert isinstance(caught.value, InvalidResponseError)
 
 
 def test_project_of_a_login(cloud):
     """Not even in the cause, which a traceback shows."""
     cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN}, json={"token": {"project": {"id": PASSWORD}}})
-    with pytest.raises(BadAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         connect(**USER)
     check_nothing_shown(shown(caught.value))
 
@@ -149,7 +165,7 @@ def test_title(cloud):
 def test_empty_security_token(cloud, profile):
     profile(f"{PROFILE}security_token =\n")
     http = HttpClient(timeout=10, max_retries=0)
-    who = identity(Credentials(region=REGION), "profile")
+    who = select_auth(AuthOptions(region=REGION), "profile")
     who.authenticate(http)
     cloud.get(URL, json={})
     http.request("GET", URL, auth=who)

@@ -11,7 +11,9 @@ import threading
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HttpClient, _Pace
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
 
 URL = "https://drs.example.com/v5/thing"
 BEGIN = 1000.0
@@ -31,32 +33,32 @@ def gap(pace):
 
 def slow_down(pace, clock, rounds):
     for _round in range(rounds):
-        pace.refused(clock.now, 0)
+        pace.on_throttled(clock.now, 0)
 
 
 class TestPace:
     def test_at_first_nobody_waits(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         assert [pace.wait(None) for _number in range(3)] == [BEGIN] * 3
         assert clock.pauses == []
 
     def test_nothing_is_sent_for_a_while(self, clock):
         """The longest pause counts."""
-        pace = _Pace()
-        pace.refused(pace.wait(None), 7)
-        pace.refused(BEGIN, 3)
+        pace = Throttle()
+        pace.on_throttled(pace.wait(None), 7)
+        pace.on_throttled(BEGIN, 3)
         assert pace.wait(None) == BEGIN + 7
         assert clock.pauses == [7]
 
     def test_one_after_the_other(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 3)
         assert [pace.wait(None) - BEGIN for _number in range(4)] == pytest.approx([0, 0.08, 0.16, 0.24])
         assert clock.pauses == pytest.approx([0.08] * 3)
 
     def test_no_arrears(self, clock):
         """A time in which nothing was sent is not made up for, nor waited for again."""
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 3)
         pace.wait(None)
         clock.now += 100
@@ -64,58 +66,58 @@ class TestPace:
         assert [pace.wait(None) - now for _number in range(2)] == pytest.approx([0, 0.08])
 
     def test_gap_doubles_once_in_a_round(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         for expected in (0.02, 0.04, 0.08):
             clock.now += 10
             sent = [pace.wait(None) for _number in range(5)]
             # The answers come in later than the last of them was sent.
             clock.now += 10
             for begin in sent:
-                pace.refused(begin, 0)
+                pace.on_throttled(begin, 0)
             assert gap(pace) == expected
             clock.now += 10
 
     def test_gap_has_a_limit(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 30)
-        assert gap(pace) == _Pace.MOST
+        assert gap(pace) == Throttle.MAX_INTERVAL
 
     def test_gap_shrinks_with_success(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 5)
         before = 0.32
         assert gap(pace) == before
         for _number in range(10):
-            pace.accepted()
+            pace.on_success()
             clock.now += 10
             before *= 0.95
             assert gap(pace) == before
 
     def test_gap_goes_away(self, clock):
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 30)
         for _number in range(200):
-            pace.accepted()
+            pace.on_success()
         clock.now += 100
         assert gap(pace) == 0
 
     def test_success_does_not_end_a_pause(self, clock):
-        pace = _Pace()
-        pace.refused(BEGIN, 7)
+        pace = Throttle()
+        pace.on_throttled(BEGIN, 7)
         for _number in range(200):
-            pace.accepted()
+            pace.on_success()
         assert pace.wait(None) == BEGIN + 7
 
     @pytest.mark.parametrize("deadline, begin", [(5, 5), (60, 60), (100, 60), (0, 0), (-5, 0)])
     def test_deadline(self, clock, deadline, begin):
-        pace = _Pace()
-        pace.refused(BEGIN, 60)
+        pace = Throttle()
+        pace.on_throttled(BEGIN, 60)
         assert pace.wait(BEGIN + deadline) == BEGIN + begin
         assert clock.pauses == ([begin] if begin else [])
 
     def test_threads(self, clock):
         """No two of them send within the gap."""
-        pace = _Pace()
+        pace = Throttle()
         slow_down(pace, clock, 1)
         begins = []
         threads = [threading.Thread(target=lambda: begins.append(pace.wait(None))) for _number in range(20)]
@@ -129,7 +131,7 @@ class TestPace:
 
 
 def send(http, method="POST", url=URL, **kwargs):
-    return http.request(method, url, auth=lambda request: request, too_frequent="DRS.M01503", **kwargs)
+    return http.request(method, url, auth=lambda request: request, throttle_code="DRS.M01503", **kwargs)
 
 
 def in_thread(name, function):
@@ -139,13 +141,19 @@ def in_thread(name, function):
 
 
 # What says that requests come too fast: status and error code.
-TOO_FAST = [("GET", 429, None), ("POST", 503, None), ("POST", 429, "APIGW.0308"), ("POST", 400, "DRS.M01503"), ("POST", 500, "DRS.M01503")]
+TOO_FAST = [
+    ("GET", 429, None),
+    ("POST", 503, None),
+    ("POST", 429, "APIGW.0308"),
+    ("POST", 400, "DRS.M01503"),
+    ("POST", 500, "DRS.M01503"),
+]
 
 
 class TestRequests:
     @pytest.mark.parametrize("method, status, code", TOO_FAST)
     def test_others_are_held_back(self, cloud, clock, method, status, code):
-        http = HttpClient(connections=2)
+        http = HttpClient(connections=2, throttle=Throttle())
         cloud.add(method, URL, status=status, json={"error_code": code}, headers={"Retry-After": "7"})
         cloud.add(method, URL, json={"id": "1"})
         cloud.get(f"{URL}/other", json={})
@@ -157,7 +165,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("status, code", [(500, None), (502, "DRS.M00304")])
     def test_by_nothing_else(self, cloud, clock, status, code):
-        http = HttpClient(connections=2)
+        http = HttpClient(connections=2, throttle=Throttle())
         cloud.get(URL, status=status, json={"error_code": code}, headers={"Retry-After": "7"})
         cloud.get(URL, json={})
         cloud.get(f"{URL}/other", json={})
@@ -168,20 +176,20 @@ class TestRequests:
     def test_not_meant_without_a_code(self, cloud, clock):
         cloud.post(URL, status=400, json={"error_code": "DRS.M01503"})
         with pytest.raises(ApiError):
-            HttpClient().request("POST", URL, auth=lambda request: request)
+            HttpClient(throttle=Throttle()).request("POST", URL, auth=lambda request: request)
         assert (len(cloud.calls), clock.pauses) == (1, [])
 
     @pytest.mark.parametrize("max_retries", [0, 3])
     def test_tries_are_counted(self, cloud, max_retries):
         cloud.post(URL, status=400, json={"error_code": "DRS.M01503"})
         with pytest.raises(ApiError) as caught:
-            send(HttpClient(max_retries=max_retries))
+            send(HttpClient(max_retries=max_retries, throttle=Throttle()))
         error = caught.value
         assert (error.http_status, error.error_code, error.maybe_accepted) == (400, "DRS.M01503", False)
         assert len(cloud.calls) == max_retries + 1
 
     def test_deadline_is_before_the_end_of_the_pause(self, cloud, clock):
-        http = HttpClient()
+        http = HttpClient(throttle=Throttle())
         cloud.get(URL, status=429, headers={"Retry-After": "30"})
         with pytest.raises(ApiError, match="429"):
             send(http, "GET", deadline=BEGIN + 10)
@@ -192,16 +200,16 @@ class TestRequests:
         assert (len(cloud.calls), clock.pauses) == (2, [10])
 
     def test_success_shrinks_the_gap(self, cloud, clock):
-        http = HttpClient()
-        slow_down(http._pace, clock, 5)
+        http = HttpClient(throttle=Throttle())
+        slow_down(http._throttle, clock, 5)
         cloud.get(URL, json={})
         send(http, "GET")
-        assert gap(http._pace) == 0.32 * 0.95
+        assert gap(http._throttle) == 0.32 * 0.95
 
     def test_refusal_does_not(self, cloud, clock):
-        http = HttpClient()
-        slow_down(http._pace, clock, 5)
+        http = HttpClient(throttle=Throttle())
+        slow_down(http._throttle, clock, 5)
         cloud.get(URL, status=400)
         with pytest.raises(ApiError):
             send(http, "GET")
-        assert gap(http._pace) == 0.32
+        assert gap(http._throttle) == 0.32

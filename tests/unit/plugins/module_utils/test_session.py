@@ -2,15 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests with an identity of module_utils/_iam.py, whose credentials are renewed once when a server finds them invalid."""
+"""Requests with an identity of module_utils/_auth.py, whose credentials are renewed once when a server finds them invalid."""
 
 from __future__ import annotations
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session, TokenAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+    TransportError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
+    collect_position_async,
+    wait_for_position,
+)
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -40,7 +51,12 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
 WITH_TOKEN = {"auth_token": TOKEN, "project_id": PROJECT_ID}
 WITH_BOTH = {**WITH_TOKEN, **USER}
-WITH_KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": SECURITY_TOKEN, "project_id": PROJECT_ID}
+WITH_KEY = {
+    "access_key": ACCESS_KEY,
+    "secret_key": SECRET_KEY,
+    "security_token": SECURITY_TOKEN,
+    "project_id": PROJECT_ID,
+}
 
 # How a server says that a token is not valid: HTTP status and code.
 REFUSALS = [
@@ -54,24 +70,36 @@ REFUSALS = [
     *((403, code) for code in ("APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307")),
 ]
 # What it does not say with that.
-OTHER_REFUSALS = [(403, None), (403, "DRS.M00102"), (403, "APIGW.0302"), (400, "DRS.M00105"), (404, "APIGW.0101"), (400, "XAPIGW.0301")]
+OTHER_REFUSALS = [
+    (403, None),
+    (403, "DRS.M00102"),
+    (403, "APIGW.0302"),
+    (400, "DRS.M00105"),
+    (404, "APIGW.0101"),
+    (400, "XAPIGW.0301"),
+]
 
 
 def connect(max_retries=0, endpoint=DRS, **options):
     """Log in, and return DRS and what is masked."""
     http = HttpClient(timeout=10, max_retries=max_retries)
-    who = identity(Credentials(**{"region": REGION, **options}))
+    who = select_auth(AuthOptions(**{"region": REGION, **options}))
     who.authenticate(http)
     return DrsClient(Session(http, who), endpoint), http.secrets
 
 
-def add_refusal(cloud, status=401, code="APIGW.0301", method="POST", url=COLLECT_URL, message="The token is not valid."):
+def add_refusal(
+    cloud, status=401, code="APIGW.0301", method="POST", url=COLLECT_URL, message="The token is not valid."
+):
     cloud.add(method, url, status=status, json={"error_code": code, "error_msg": message})
 
 
 def sent(cloud):
     """What was sent: the last part of its path, and the token that it had."""
-    return [(call.request.url.partition("?")[0].rpartition("/")[2], call.request.headers.get("X-Auth-Token")) for call in cloud.calls]
+    return [
+        (call.request.url.partition("?")[0].rpartition("/")[2], call.request.headers.get("X-Auth-Token"))
+        for call in cloud.calls
+    ]
 
 
 OLD, LOGIN, NEW = ("collect-db-position", TOKEN), ("tokens", None), ("collect-db-position", NEW_TOKEN)
@@ -84,11 +112,15 @@ class TestRenewal:
         add_refusal(cloud, status, code)
         add_login(cloud, NEW_TOKEN)
         add_collect(cloud)
-        assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
+        assert collect_position_async(drs, JOB_ID, TIME).id == QUERY_ID
         assert sent(cloud) == [OLD, LOGIN, NEW]
         first, login, last = bodies(cloud)
         assert first == last == {"reset_position_time": TIME}
-        assert login["auth"]["identity"]["password"]["user"] == {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+        assert login["auth"]["identity"]["password"]["user"] == {
+            "name": "operator",
+            "password": PASSWORD,
+            "domain": {"name": "example-account"},
+        }
         # It has to be a token for the same project.
         assert login["auth"]["scope"] == {"project": {"id": PROJECT_ID}}
         assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
@@ -99,7 +131,7 @@ class TestRenewal:
         add_refusal(cloud)
         add_login(cloud, NEW_TOKEN)
         add_collect(cloud)
-        assert drs.collect_position_async(JOB_ID, TIME).id == QUERY_ID
+        assert collect_position_async(drs, JOB_ID, TIME).id == QUERY_ID
         assert sent(cloud) == [LOGIN, OLD, LOGIN, NEW]
         assert secrets == {TOKEN, PASSWORD, NEW_TOKEN}
 
@@ -110,7 +142,7 @@ class TestRenewal:
         add_login(cloud, NEW_TOKEN)
         add_result(cloud, "pending")
         add_result(cloud, "success")
-        assert drs.wait_for_position(JOB_ID, QUERY_ID, 300, 2).status == "success"
+        assert wait_for_position(drs, JOB_ID, QUERY_ID, 300, 2).status == "success"
         assert clock.pauses == [2]
         reads = [call.request for call in cloud.calls if call.request.method == "GET"]
         assert {request.url for request in reads} == {f"{RESULT_URL}?query_id={QUERY_ID}"}
@@ -124,9 +156,14 @@ class TestRenewal:
         add_login(cloud, NEW_TOKEN)
         add_refusal(cloud, status, code, message=f"It is {NEW_TOKEN}.")
         with pytest.raises(ApiError) as caught:
-            drs.collect_position_async(JOB_ID, TIME)
+            collect_position_async(drs, JOB_ID, TIME)
         error = caught.value
-        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (status, code, "It is ********.", False)
+        assert (error.http_status, error.error_code, error.error_msg, error.maybe_accepted) == (
+            status,
+            code,
+            "It is ********.",
+            False,
+        )
         assert sent(cloud) == [OLD, LOGIN, NEW]
 
     def test_answer_lost_the_second_time(self, serve, cloud):
@@ -134,8 +171,8 @@ class TestRenewal:
         cloud.add_passthru(server.url)
         drs, _secrets = connect(max_retries=4, endpoint=server.url, **WITH_BOTH)
         add_login(cloud, NEW_TOKEN)
-        with pytest.raises(NoAnswerError, match="DRS may have accepted") as caught:
-            drs.collect_position_async(JOB_ID, TIME)
+        with pytest.raises(TransportError, match="DRS may have accepted") as caught:
+            collect_position_async(drs, JOB_ID, TIME)
         assert caught.value.maybe_accepted
         assert len(server.requests) == 2
 
@@ -146,8 +183,12 @@ class TestNoRenewal:
         drs, _secrets = connect(max_retries=4, **WITH_TOKEN, **beside)
         add_refusal(cloud)
         with pytest.raises(ApiError) as caught:
-            drs.collect_position_async(JOB_ID, TIME)
-        assert (caught.value.http_status, caught.value.error_code, caught.value.maybe_accepted) == (401, "APIGW.0301", False)
+            collect_position_async(drs, JOB_ID, TIME)
+        assert (caught.value.http_status, caught.value.error_code, caught.value.maybe_accepted) == (
+            401,
+            "APIGW.0301",
+            False,
+        )
         assert sent(cloud) == [OLD]
 
     @pytest.mark.parametrize("beside", [{}, USER])
@@ -156,7 +197,7 @@ class TestNoRenewal:
         drs, _secrets = connect(max_retries=4, **WITH_KEY, **beside)
         add_refusal(cloud)
         with pytest.raises(ApiError):
-            drs.collect_position_async(JOB_ID, TIME)
+            collect_position_async(drs, JOB_ID, TIME)
         assert len(cloud.calls) == 1
         check_signed(cloud.calls[0].request)
 
@@ -165,7 +206,7 @@ class TestNoRenewal:
         drs, _secrets = connect(**WITH_BOTH)
         add_refusal(cloud, status, code)
         with pytest.raises(ApiError) as caught:
-            drs.collect_position_async(JOB_ID, TIME)
+            collect_position_async(drs, JOB_ID, TIME)
         assert (caught.value.http_status, caught.value.error_code) == (status, code)
         assert sent(cloud) == [OLD]
 
@@ -180,9 +221,13 @@ class TestLoginRefused:
         drs, _secrets = connect(max_retries=4, **options)
         before = len(cloud.calls)
         add_refusal(cloud)
-        cloud.post(LOGIN_URL, status=status, json={"error": {"code": status, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
+        cloud.post(
+            LOGIN_URL,
+            status=status,
+            json={"error": {"code": status, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}},
+        )
         with pytest.raises(ApiError) as caught:
-            drs.collect_position_async(JOB_ID, TIME)
+            collect_position_async(drs, JOB_ID, TIME)
         assert sent(cloud)[before:] == [OLD, LOGIN]
         assert (caught.value.http_status, caught.value.error_msg) == (status, "Wrong: ********")
         assert "operator" in str(caught.value)
@@ -191,11 +236,11 @@ class TestLoginRefused:
 
 @pytest.mark.parametrize("project_id", [None, "a/b"])
 def test_project_id_has_to_stand_in_a_path(project_id):
-    with pytest.raises(InputError, match="project_id"):
-        Session(HttpClient(), TokenIdentity(Credentials(auth_token=TOKEN, project_id=project_id)))
+    with pytest.raises(InvalidOptionError, match="project_id"):
+        Session(HttpClient(), TokenAuth(AuthOptions(auth_token=TOKEN, project_id=project_id)))
 
 
-@pytest.mark.parametrize("error", [HuaweiCloudError("x"), NoAnswerError("x"), ValueError("x")])
+@pytest.mark.parametrize("error", [HuaweiCloudError("x"), TransportError("x"), ValueError("x")])
 def test_other_errors_go_through(monkeypatch, error):
     def request(*args, **kwargs):
         raise error
@@ -203,5 +248,5 @@ def test_other_errors_go_through(monkeypatch, error):
     http = HttpClient()
     monkeypatch.setattr(http, "request", request)
     with pytest.raises(type(error)) as caught:
-        Session(http, TokenIdentity(Credentials(**WITH_BOTH))).request("GET", DRS)
+        Session(http, TokenAuth(AuthOptions(**WITH_BOTH))).request("GET", DRS)
     assert caught.value is error

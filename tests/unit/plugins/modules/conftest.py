@@ -15,7 +15,13 @@ import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
-from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION, SECRETS, check_nothing_shown, execute, patch_args
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    COLLECTION,
+    SECRETS,
+    check_nothing_shown,
+    execute,
+    patch_args,
+)
 
 # What Ansible adds to the result of any module.
 OF_ANSIBLE = {"changed", "failed", "msg", "exception", "invocation", "warnings", "deprecations", "diff"}

@@ -33,9 +33,14 @@ JOBS = {"job_ids": IDS, "reset_position_time": TIME}
 ARGS = {**WITH_TOKEN, **JOBS}
 
 
-def no_position(number):
+def position_not_found(number):
     hint = "Check that the source still keeps the binlog of that time."
-    return started(number, outcome="failed", status="failed", msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}")
+    return started(
+        number,
+        outcome="failed",
+        status="failed",
+        msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +59,12 @@ def test_keys_of_a_position(cloud, module):
     """What comes back for a job is documented."""
     add_collect_of(cloud, 0)
     add_result_of(cloud, 0)
-    cloud.post(position_url(1), status=400, json={"error_code": "DRS.M00289", "error_msg": "absent"}, headers={"X-Request-Id": REQUEST_ID})
+    cloud.post(
+        position_url(1),
+        status=400,
+        json={"error_code": "DRS.M00289", "error_msg": "absent"},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
     add_collect_of(cloud, 2, status="failed")
     positions = module.fail({**ARGS, "wait": True})[1]["positions"]
     assert {name for position in positions for name in position} == set(module.returns["positions"]["contains"])
@@ -106,12 +116,12 @@ class TestCollect:
         """A query that fails says the same as with the module for a single job."""
         add_collect_of(cloud, 0, status="failed")
         message, result = module.fail({**ARGS, "job_ids": IDS[:1], "wait": wait})
-        assert result["positions"] == [no_position(0)]
+        assert result["positions"] == [position_not_found(0)]
         assert result["changed"] is True
         assert message.startswith(f"1 of 1 jobs failed. failed: {IDS[0]}.")
         single = {name: value for name, value in ARGS.items() if name != "job_ids"}
         said = module_file("drs_collect_db_position").fail({**single, "job_id": IDS[0], "wait": wait})[0]
-        assert said == no_position(0)["msg"]
+        assert said == position_not_found(0)["msg"]
 
     @pytest.mark.parametrize("last, pauses", [("success", [5]), ("pending", [5, 4])])
     def test_wait(self, cloud, module, clock, last, pauses):
@@ -138,7 +148,9 @@ class TestCheckMode:
 
     def test_unpublished(self, cloud, module):
         add_job_of(cloud, 0, 2)
-        cloud.get(position_url(1, ""), status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."})
+        cloud.get(
+            position_url(1, ""), status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."}
+        )
         result = module.run(ARGS, check_mode=True)
         assert len(result["warnings"]) == 1
         assert "does not offer to read jobs" in str(result["warnings"])
@@ -179,7 +191,7 @@ class TestInterrupted:
 
         def answer(request):
             new = set(threading.enumerate()) - before
-            workers.extend(thread.ident for thread in new if thread.name != "in_time")
+            workers.extend(thread.ident for thread in new if thread.name != "call_with_timeout")
             os.kill(os.getpid(), number)
             assert over.wait(10)
             return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
@@ -197,7 +209,11 @@ class TestInterrupted:
         assert result == {
             "changed": True,
             "counts": {"pending": 1, "unknown": 1, "unsent": 1},
-            "positions": [started(0), {"job_id": IDS[1], "outcome": "unknown"}, {"job_id": IDS[2], "outcome": "unsent"}],
+            "positions": [
+                started(0),
+                {"job_id": IDS[1], "outcome": "unknown"},
+                {"job_id": IDS[2], "outcome": "unsent"},
+            ],
             "reset_position_time": TIME,
         }
         assert "was interrupted" in message

@@ -45,10 +45,23 @@ def test_imports():
     name = "ansible_collections.huaweicloud.drs.plugins.modules.drs_collect_db_position"
     code = f"import json, sys, {name}; print(json.dumps([name for name in sys.modules if 'huaweicloud' in name]))"
     path = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    found = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
+    )
     assert {found.rpartition(".")[2] for found in json.loads(found.stdout)} == {
         *("huaweicloud", "drs", "plugins", "modules", "drs_collect_db_position"),
-        *("module_utils", "_module", "_drs", "_iam", "_http"),
+        *(
+            "module_utils",
+            "_auth",
+            "_drs",
+            "_endpoints",
+            "_errors",
+            "_http",
+            "_module",
+            "_options",
+            "_positions",
+            "_timeout",
+        ),
     }
 
 
@@ -61,7 +74,10 @@ class TestPlain:
     def test_as_sent(self, cloud, module):
         """The time comes back as it is sent, and the id as it was given."""
         add_collect(cloud, job_id="177738d1-4eee-4fcb-a4e1-09aea79jb20i")
-        assert module.run({**ARGS, "reset_position_time": "2023-09-19T15:00:00.7+08:00"}) == {**STARTED, "status": "pending"}
+        assert module.run({**ARGS, "reset_position_time": "2023-09-19T15:00:00.7+08:00"}) == {
+            **STARTED,
+            "status": "pending",
+        }
         assert bodies(cloud) == [{"reset_position_time": TIME}]
 
     def test_no_position_without_wait(self, cloud, module):

@@ -71,8 +71,8 @@ class TestAction:
     def test_told(self, cloud, module, clock, action, status, after, check_mode):
         """It is told what it has not done yet. In check mode the result has the request instead."""
         add_status(cloud, status)
-        add_actions(cloud, ACTIONS[action].listed)
-        request = {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": ACTIONS[action].sent}}}
+        add_actions(cloud, ACTIONS[action].listed_name)
+        request = {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": ACTIONS[action].api_name}}}
         if not check_mode:
             add_action(cloud)
         more = {"request": request} if check_mode else {"request_id": REQUEST_ID}

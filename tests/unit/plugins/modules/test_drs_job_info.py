@@ -90,7 +90,9 @@ class TestRefused:
     def test_what_else_was_to_be_read(self, cloud, module, include):
         """A job without it would look as if DRS said nothing about it."""
         add_status(cloud, "PAUSING")
-        cloud.get(ACTIONS_URL if include == "actions" else JOB_URL, status=400, json=self.BODY, headers={"X-Request-Id": "r1"})
+        cloud.get(
+            ACTIONS_URL if include == "actions" else JOB_URL, status=400, json=self.BODY, headers={"X-Request-Id": "r1"}
+        )
         assert module.fail({**WITH_TOKEN, "job_id": JOB_ID, "include": include})[1] == self.FACTS
 
 
@@ -148,14 +150,22 @@ class TestInclude:
         cloud.get(JOB_URL, json={"job": {"progress_info": {**PROGRESS, "incr_trans_delay": "2"}}})
         add_actions(cloud, "RETRY")
         (job,) = module.run({**WITH_TOKEN, "job_id": JOB_ID, "include": include}, check_mode)["jobs"]
-        actions = {"available_actions": ["RETRY"], "unavailable_actions": ["START", "PAUSE", "RESET"], "current_action": None}
+        actions = {
+            "available_actions": ["RETRY"],
+            "unavailable_actions": ["START", "PAUSE", "RESET"],
+            "current_action": None,
+        }
         assert job == {**JOB, "actions": actions, "progress": PROGRESS}
         assert {method for method, _url in sent(cloud)} == {"GET"}
 
     def test_for_each_that_is_returned(self, cloud, module, check_mode):
         add_jobs(cloud, *SOME)
         for number in (1, 5):
-            cloud.get(f"{JOBS_URL}/{job_id(number)}/actions", json={"job_action": {"available_actions": [f"OF-{number}"]}})
-        jobs = module.run({**WITH_TOKEN, "engine_type": "mysql-to-dws", "status": "PAUSING", "include": "actions"}, check_mode)["jobs"]
+            cloud.get(
+                f"{JOBS_URL}/{job_id(number)}/actions", json={"job_action": {"available_actions": [f"OF-{number}"]}}
+            )
+        jobs = module.run(
+            {**WITH_TOKEN, "engine_type": "mysql-to-dws", "status": "PAUSING", "include": "actions"}, check_mode
+        )["jobs"]
         assert [job["actions"]["available_actions"] for job in jobs] == [["OF-1"], ["OF-5"]]
         assert len(cloud.calls) == 3

@@ -58,7 +58,13 @@ class TestSet:
     def test_result(self, cloud, module, given, target):
         add_start(cloud)
         diff = {"before": {}, "after": {"position": POSITION, **target}}
-        assert module.run({**ARGS, **given}) == {**TARGET, **target, "changed": True, "request_id": REQUEST_ID, "diff": diff}
+        assert module.run({**ARGS, **given}) == {
+            **TARGET,
+            **target,
+            "changed": True,
+            "request_id": REQUEST_ID,
+            "diff": diff,
+        }
         assert sent(cloud) == [("PUT", START_URL)]
         assert bodies(cloud, "PUT") == [{"file_and_position": POSITION, **target}]
 
@@ -73,8 +79,18 @@ class TestSet:
 class TestCheckMode:
     @staticmethod
     def expected(task_type="INCR_TRANS", **target):
-        job = {"id": JOB_ID, "name": "orders-to-dws", "status": "PAUSING", "engine_type": "mysql-to-dws", "task_type": task_type}
-        actions = {"available_actions": ["RETRY"], "unavailable_actions": ["START", "PAUSE", "RESET"], "current_action": None}
+        job = {
+            "id": JOB_ID,
+            "name": "orders-to-dws",
+            "status": "PAUSING",
+            "engine_type": "mysql-to-dws",
+            "task_type": task_type,
+        }
+        actions = {
+            "available_actions": ["RETRY"],
+            "unavailable_actions": ["START", "PAUSE", "RESET"],
+            "current_action": None,
+        }
         return {
             **TARGET,
             **target,

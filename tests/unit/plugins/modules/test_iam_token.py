@@ -37,7 +37,11 @@ def test_result(cloud, module, check_mode):
     add_login(cloud, expires_at=EXPIRES_AT)
     assert module.run(WITH_PASSWORD, check_mode, meant_to_be_seen=TOKEN) == RESULT
     (sent,) = bodies(cloud)
-    assert sent["auth"]["identity"]["password"]["user"] == {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+    assert sent["auth"]["identity"]["password"]["user"] == {
+        "name": "operator",
+        "password": PASSWORD,
+        "domain": {"name": "example-account"},
+    }
     assert sent["auth"]["scope"] == {"project": {"name": REGION}}
 
 
@@ -45,7 +49,13 @@ def test_result(cloud, module, check_mode):
 def test_beside_another_way(cloud, module, check_mode, auth_method):
     """In module_defaults, for the other modules. What it brings is masked, the new token is not."""
     add_login(cloud, expires_at=EXPIRES_AT)
-    args = {**WITH_PASSWORD, "auth_token": NEW_TOKEN, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "auth_method": auth_method}
+    args = {
+        **WITH_PASSWORD,
+        "auth_token": NEW_TOKEN,
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "auth_method": auth_method,
+    }
     assert module.run(args, check_mode, meant_to_be_seen=TOKEN) == RESULT
 
 
@@ -58,7 +68,9 @@ def test_other_ways(cloud, module, check_mode, auth_method):
     assert len(cloud.calls) == 0
 
 
-@pytest.mark.parametrize("wrong, named", [({"password": ""}, "password"), ({"timeout": 0}, "timeout"), ({"job_id": "x"}, "job_id")])
+@pytest.mark.parametrize(
+    "wrong, named", [({"password": ""}, "password"), ({"timeout": 0}, "timeout"), ({"job_id": "x"}, "job_id")]
+)
 def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
     module.check_refused(cloud, {**WITH_PASSWORD, **wrong}, named, check_mode)
 
@@ -67,7 +79,12 @@ def test_refused(cloud, module, check_mode):
     body = {"error": {"code": 401, "message": f"The password {PASSWORD} is wrong.", "title": "Unauthorized"}}
     cloud.post(LOGIN_URL, status=401, json=body, headers={"X-Request-Id": "r1"})
     message, result = module.fail({**WITH_PASSWORD, "max_retries": 9}, check_mode)
-    facts = {"http_status": 401, "error_code": "401", "error_msg": "The password ******** is wrong.", "request_id": "r1"}
+    facts = {
+        "http_status": 401,
+        "error_code": "401",
+        "error_msg": "The password ******** is wrong.",
+        "request_id": "r1",
+    }
     assert {name: value for name, value in result.items() if name != "changed"} == facts
     for part in ("operator", "example-account", REGION, IAM):
         assert part in message

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import PasswordIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _positions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import PasswordAuth
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -58,7 +58,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 
 USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
 KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": SECURITY_TOKEN}
-WAYS = {
+AUTH_METHODS = {
     "token": {"auth_token": TOKEN, "project_id": PROJECT_ID},
     "token-with-password": {"auth_token": TOKEN, "project_id": PROJECT_ID, **USER},
     "aksk": {**KEY, "project_id": PROJECT_ID},
@@ -119,12 +119,20 @@ def run(module_file):
     """Run a module, and search what it prints for all secrets."""
 
     def run(way, name="drs_collect_db_position", options=None, **kwargs):
-        return module_file(name).run({"region": REGION, "max_retries": 0, **WAYS[way], **(MODULES[name] if options is None else options)}, **kwargs)
+        return module_file(name).run(
+            {
+                "region": REGION,
+                "max_retries": 0,
+                **AUTH_METHODS[way],
+                **(MODULES[name] if options is None else options),
+            },
+            **kwargs,
+        )
 
     return run
 
 
-EACH_WAY = pytest.mark.parametrize("way", list(WAYS))
+EACH_WAY = pytest.mark.parametrize("way", list(AUTH_METHODS))
 # Module, method and address.
 CALLS = [
     ("drs_collect_db_position", "POST", COLLECT_URL),
@@ -146,7 +154,7 @@ def add_job_before(cloud, url):
 
 @pytest.mark.usefixtures("_sources")
 class TestModules:
-    @pytest.mark.parametrize("way, name, check_mode", pairs(WAYS, MODULES, [False, True]))
+    @pytest.mark.parametrize("way, name, check_mode", pairs(AUTH_METHODS, MODULES, [False, True]))
     def test_success(self, cloud, run, name, way, check_mode):
         add_login(cloud)
         add_projects(cloud, REGION)
@@ -160,9 +168,14 @@ class TestModules:
         sent = [call.request for call in cloud.calls if call.request.url.startswith(DRS)]
         # The proof that the search could have found something.
         assert sent
-        assert all(readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values()) for request in sent)
+        assert all(
+            readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values())
+            for request in sent
+        )
 
-    @pytest.mark.parametrize("way, call, status, part, form", pairs(WAYS, CALLS, [302, 400, 401, 500], PARTS, ECHOES))
+    @pytest.mark.parametrize(
+        "way, call, status, part, form", pairs(AUTH_METHODS, CALLS, [302, 400, 401, 500], PARTS, ECHOES)
+    )
     def test_echo(self, cloud, run, way, call, status, part, form):
         name, method, url = call
         add_login(cloud, NEW_TOKEN)
@@ -175,7 +188,12 @@ class TestModules:
         assert len([call for call in cloud.calls if call.request.url.partition("?")[0] == url]) == 1 + renewed
 
     @pytest.mark.parametrize(
-        "way, part, form", pairs([way for way in WAYS if way not in ("token", "aksk")], [part for part in PARTS if part != "X-Auth-Token"], ECHOES)
+        "way, part, form",
+        pairs(
+            [way for way in AUTH_METHODS if way not in ("token", "aksk")],
+            [part for part in PARTS if part != "X-Auth-Token"],
+            ECHOES,
+        ),
     )
     def test_echo_of_iam(self, cloud, run, way, part, form):
         cloud.post(COLLECT_URL, status=401)
@@ -184,7 +202,7 @@ class TestModules:
             cloud.add_callback("GET", url, callback=echoing(part, form, 403))
         assert run(way)["http_status"] in (401, 403)
 
-    @pytest.mark.parametrize("way, call", list(zip(WAYS, itertools.cycle(CALLS))))
+    @pytest.mark.parametrize("way, call", list(zip(AUTH_METHODS, itertools.cycle(CALLS))))
     def test_no_answer(self, cloud, run, way, call):
         name, method, url = call
 
@@ -207,7 +225,9 @@ class TestModules:
         (job,) = run(way, "drs_job_info", {})["jobs"]
         assert job["name"] == "of ********"
 
-    @pytest.mark.parametrize("way, call, form", pairs(WAYS, [call for call in CALLS if call[2] in (ACTION_URL, START_URL)], ECHOES))
+    @pytest.mark.parametrize(
+        "way, call, form", pairs(AUTH_METHODS, [call for call in CALLS if call[2] in (ACTION_URL, START_URL)], ECHOES)
+    )
     def test_echo_in_a_success(self, cloud, run, way, call, form):
         name, method, url = call
         add_login(cloud)
@@ -224,10 +244,14 @@ class TestModules:
             raise ZeroDivisionError(f"It happened with {' and '.join(used)}.")
 
         secret = {"auth_token", "password", *KEY}
-        used = [value for name, value in {**({} if way[0] in "tp" and way != "profile" else KEY), **WAYS[way]}.items() if name in secret]
+        used = [
+            value
+            for name, value in {**({} if way[0] in "tp" and way != "profile" else KEY), **AUTH_METHODS[way]}.items()
+            if name in secret
+        ]
         add_login(cloud)
         add_projects(cloud, REGION)
-        monkeypatch.setattr(DrsClient, "collect_position_async", fail)
+        monkeypatch.setattr(_positions, "collect_position_async", fail)
         result = run(way, fault_of_ours=True)
         assert "ZeroDivisionError: It happened with ********" in result["msg"]
 
@@ -243,5 +267,8 @@ class TestLogin:
         def fail(*args):
             raise ZeroDivisionError(f"It happened with {PASSWORD}.")
 
-        monkeypatch.setattr(PasswordIdentity, "authenticate", fail)
-        assert "It happened with ********" in module_file("iam_token").run({"region": REGION, **USER}, fault_of_ours=True)["msg"]
+        monkeypatch.setattr(PasswordAuth, "authenticate", fail)
+        assert (
+            "It happened with ********"
+            in module_file("iam_token").run({"region": REGION, **USER}, fault_of_ours=True)["msg"]
+        )

@@ -32,8 +32,12 @@ os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tests/integration")
     group.addoption("--smoke", action="store_true", help="run a few tasks of each playbook")
-    group.addoption("--ansible", type=pathlib.Path, default=BIN, help="the folder of the ansible-playbook that runs them")
-    group.addoption("--interpreter", type=pathlib.Path, help="the Python that runs their modules, in place of Ansible's own")
+    group.addoption(
+        "--ansible", type=pathlib.Path, default=BIN, help="the folder of the ansible-playbook that runs them"
+    )
+    group.addoption(
+        "--interpreter", type=pathlib.Path, help="the Python that runs their modules, in place of Ansible's own"
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,5 +52,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter and not hasattr(config, "workerinput") and reporter.stats:
-        failed = sum(len(reporter.stats.get(outcome, ())) for outcome in ("failed", "error", "skipped", "xfailed", "xpassed"))
+        failed = sum(
+            len(reporter.stats.get(outcome, ())) for outcome in ("failed", "error", "skipped", "xfailed", "xpassed")
+        )
         print(f"{len(reporter.stats.get('passed', ()))} passed, {failed} failed")

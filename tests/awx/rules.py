@@ -89,14 +89,22 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
     names = [field.get("id", "") for field in fields]
     for name, field in zip(names, fields, strict=True):
         wrong += [f"the field {name} has no {key}" for key in ("id", "label") if key not in field]
-        wrong += [f"the field {name} has a wrong {key}" for key, value in field.items() if not isinstance(value, FIELD_KEYS.get(key, ()))]
+        wrong += [
+            f"the field {name} has a wrong {key}"
+            for key, value in field.items()
+            if not isinstance(value, FIELD_KEYS.get(key, ()))
+        ]
         if not NAME.fullmatch(name) or name == "tower" or names.count(name) > 1:
             wrong.append(f"the field {name} has a bad name")
         element = field.get("type", "string")
         if element not in ("string", "boolean"):
             wrong.append(f"the field {name} is a {element}")
         elif element == "boolean":
-            wrong += [f"the field {name} is a boolean with {key}" for key in ("choices", "multiline", "format", "secret") if key in field]
+            wrong += [
+                f"the field {name} is a boolean with {key}"
+                for key in ("choices", "multiline", "format", "secret")
+                if key in field
+            ]
         if "default" in field and not isinstance(field["default"], {"string": str, "boolean": bool}.get(element, ())):
             wrong.append(f"the default of {name} is not a {element}")
     wrong += [f"{name} is required and is no field" for name in inputs.get("required", []) if name not in names]
@@ -129,13 +137,18 @@ def inject(credential_type: dict[str, Any], values: dict[str, Any]) -> dict[str,
         if field["type"] == "boolean":
             names.setdefault(field["id"], False)
     sandbox = ImmutableSandboxedEnvironment()
-    return {name: sandbox.from_string(template).render(names) for name, template in credential_type["injectors"]["env"].items()}
+    return {
+        name: sandbox.from_string(template).render(names)
+        for name, template in credential_type["injectors"]["env"].items()
+    }
 
 
 def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
     """Why AWX would refuse a survey (awx/api/views/__init__.py, JobTemplateSurveySpec)."""
     wrong = [
-        f"{key} is missing or of a wrong type" for key, kind in (("name", str), ("description", str), ("spec", list)) if not isinstance(survey.get(key), kind)
+        f"{key} is missing or of a wrong type"
+        for key, kind in (("name", str), ("description", str), ("spec", list))
+        if not isinstance(survey.get(key), kind)
     ]
     if wrong or not survey["spec"]:
         return wrong or ["there are no questions"]
@@ -154,7 +167,11 @@ def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
         if default != "" and not isinstance(default, QUESTION_TYPES[kind]):
             wrong.append(f"the default of {name} is not a {kind}")
             continue
-        wrong += [f"{key} of {name} is not a whole number" for key in ("min", "max") if not isinstance(question.get(key, 0), (int, type(None)))]
+        wrong += [
+            f"{key} of {name} is not a whole number"
+            for key in ("min", "max")
+            if not isinstance(question.get(key, 0), (int, type(None)))
+        ]
         if kind in ("multiplechoice", "multiselect"):
             if "choices" not in question:
                 wrong.append(f"{name} has no choices")
@@ -162,7 +179,11 @@ def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
             chosen = default.splitlines() if isinstance(default, str) else default
             if kind == "multiplechoice" and len(chosen) > 1:
                 wrong.append(f"{name} has more than one default")
-            wrong += [f"the default {item} of {name} is not one of its choices" for item in chosen if item not in _choices(question)]
+            wrong += [
+                f"the default {item} of {name} is not one of its choices"
+                for item in chosen
+                if item not in _choices(question)
+            ]
         if isinstance(default, str) and default.startswith("$encrypted$") and kind != "password":
             wrong.append(f"the default of {name} is reserved for passwords")
     return sorted(set(wrong))
@@ -182,18 +203,30 @@ def wrong_with_answer(question: dict[str, Any], answers: dict[str, Any]) -> list
     if kind == "multiplechoice":
         return [] if answer in _choices(question) else [f"{answer!r} is not one of the choices of {name}"]
     if kind == "multiselect":
-        return [] if isinstance(answer, list) and set(answer) <= set(_choices(question)) else [f"{answer!r} are not choices of {name}"]
+        return (
+            []
+            if isinstance(answer, list) and set(answer) <= set(_choices(question))
+            else [f"{answer!r} are not choices of {name}"]
+        )
     number = kind in ("integer", "float")
     if isinstance(answer, bool) or not isinstance(answer, QUESTION_TYPES[kind]):
         return [f"{answer!r} of {name} is not a {kind}"]
     size = answer if number else len(answer)
     low, high = question.get("min"), question.get("max")
-    return [f"{name} is too {word}" for word, bad in (("small", low is not None and size < low), ("large", high is not None and size > high)) if bad]
+    return [
+        f"{name} is too {word}"
+        for word, bad in (("small", low is not None and size < low), ("large", high is not None and size > high))
+        if bad
+    ]
 
 
 def accepted(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What is left of the variables that a launch gives (awx/main/models/mixins.py, SurveyJobTemplateMixin._accept_or_ignore_variables)."""
-    questions = {question["variable"]: question for question in template["survey_spec"]["spec"]} if template.get("survey_enabled", True) else {}
+    questions = (
+        {question["variable"]: question for question in template["survey_spec"]["spec"]}
+        if template.get("survey_enabled", True)
+        else {}
+    )
     asked = template.get("ask_variables_on_launch", False)
     return {
         name: value
@@ -206,12 +239,16 @@ def job_variables(template: dict[str, Any], runtime: dict[str, Any]) -> dict[str
     """The extra variables of a job: those given to it win over the survey's defaults (awx/main/models/mixins.py, _update_unified_job_kwargs)."""
     defaults = {}
     for question in template["survey_spec"]["spec"]:
-        if question.get("default") is not None and not wrong_with_answer(question, {question["variable"]: question["default"]}):
+        if question.get("default") is not None and not wrong_with_answer(
+            question, {question["variable"]: question["default"]}
+        ):
             defaults[question["variable"]] = question["default"]
     return {**deepcopy(template.get("extra_vars", {})), **defaults, **runtime}
 
 
-def node_variables(template: dict[str, Any], node: dict[str, Any], artifacts: Iterable[dict[str, Any]], workflow: dict[str, Any]) -> dict[str, Any]:
+def node_variables(
+    template: dict[str, Any], node: dict[str, Any], artifacts: Iterable[dict[str, Any]], workflow: dict[str, Any]
+) -> dict[str, Any]:
     """The extra variables of a job in a workflow (awx/main/models/workflow.py, WorkflowJobNode.get_job_kwargs).
 
     The node's own are filtered by the template's survey. The artifacts of the jobs before win over them, and the workflow's own variables, which are the
@@ -225,7 +262,12 @@ def node_variables(template: dict[str, Any], node: dict[str, Any], artifacts: It
 
 def meta_variables(template: str, number: int, workflow: str | None) -> dict[str, Any]:
     """What AWX adds to the extra variables of every job (awx/main/models/unified_jobs.py and jobs.py, awx_meta_vars)."""
-    found: dict[str, Any] = {"job_id": number, "job_launch_type": "workflow" if workflow else "manual", "job_template_id": 7, "job_template_name": template}
+    found: dict[str, Any] = {
+        "job_id": number,
+        "job_launch_type": "workflow" if workflow else "manual",
+        "job_template_id": 7,
+        "job_template_name": template,
+    }
     found |= {"user_id": 1, "user_name": "admin", "project_revision": "0123456789abcdef0123456789abcdef01234567"}
     if workflow:
         found |= {"workflow_job_id": 1, "workflow_job_name": workflow}

@@ -26,20 +26,42 @@ PAGE = 2  # so that lists have several pages
 # What can be created: its type, its fields with their defaults, what it refers to, and what makes it unique.
 TEXT: dict[str, Any] = {"name": "", "description": ""}
 ASKS = dict.fromkeys(
-    ["ask_variables_on_launch", "ask_job_type_on_launch", "ask_tags_on_launch", "ask_credential_on_launch", "ask_inventory_on_launch", "survey_enabled"],
+    [
+        "ask_variables_on_launch",
+        "ask_job_type_on_launch",
+        "ask_tags_on_launch",
+        "ask_credential_on_launch",
+        "ask_inventory_on_launch",
+        "survey_enabled",
+    ],
     False,
 )
 MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] = {
     "organizations": ("organization", TEXT, {}, ("name",)),
-    "credential_types": ("credential_type", {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False}, {}, ("name", "kind")),
+    "credential_types": (
+        "credential_type",
+        {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False},
+        {},
+        ("name", "kind"),
+    ),
     "credentials": (
         "credential",
         {**TEXT, "inputs": {}},
         {"organization": "organizations", "credential_type": "credential_types"},
         ("organization", "name", "credential_type"),
     ),
-    "inventories": ("inventory", {**TEXT, "kind": "", "host_filter": None, "variables": ""}, {"organization": "organizations"}, ("name", "organization")),
-    "execution_environments": ("execution_environment", {**TEXT, "image": "", "pull": ""}, {"organization": "organizations"}, ("name",)),
+    "inventories": (
+        "inventory",
+        {**TEXT, "kind": "", "host_filter": None, "variables": ""},
+        {"organization": "organizations"},
+        ("name", "organization"),
+    ),
+    "execution_environments": (
+        "execution_environment",
+        {**TEXT, "image": "", "pull": ""},
+        {"organization": "organizations"},
+        ("name",),
+    ),
     "projects": (
         "project",
         {**TEXT, "scm_type": "", "scm_url": "", "scm_branch": "", "scm_revision": ""},
@@ -52,7 +74,12 @@ MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] =
         {"inventory": "inventories", "project": "projects", "execution_environment": "execution_environments"},
         ("name", "organization"),
     ),
-    "workflow_job_templates": ("workflow_job_template", {**TEXT, "extra_vars": "", **ASKS}, {"organization": "organizations"}, ("name", "organization")),
+    "workflow_job_templates": (
+        "workflow_job_template",
+        {**TEXT, "extra_vars": "", **ASKS},
+        {"organization": "organizations"},
+        ("name", "organization"),
+    ),
     "workflow_job_template_nodes": (
         "workflow_job_template_node",
         {"identifier": "", "extra_data": {}},
@@ -111,7 +138,9 @@ class Awx:
             summary["current_update"] = {"id": item["id"], "status": "pending"}
         if kind == "credentials":
             fields = self.objects["credential_types"][item["credential_type"]]["inputs"]["fields"]
-            shown["inputs"] |= {part["id"]: ENCRYPTED for part in fields if part.get("secret") and part["id"] in item["inputs"]}
+            shown["inputs"] |= {
+                part["id"]: ENCRYPTED for part in fields if part.get("secret") and part["id"] in item["inputs"]
+            }
         if item.get("unified_job_template"):
             other = next(name for name in UNIFIED if item["unified_job_template"] in self.objects[name])
             related["unified_job_template"] = f"/api/v2/{other}/{item['unified_job_template']}/"
@@ -120,7 +149,12 @@ class Awx:
     def listed(self, kind: str, only: list[int] | None, query: dict[str, str], path: str) -> dict[str, Any]:
         # AWX does not list the templates of approvals.
         kinds = UNIFIED[:-1] if kind == "unified_job_templates" else (kind,)
-        found = [self.shown(name, item) for name in kinds for item in self.objects[name].values() if only is None or item["id"] in only]
+        found = [
+            self.shown(name, item)
+            for name in kinds
+            for item in self.objects[name].values()
+            if only is None or item["id"] in only
+        ]
         page = int(query.pop("page", 1))
         either = {key[4:]: value for key, value in query.items() if key.startswith("or__")}
         for key, value in query.items():
@@ -142,7 +176,9 @@ class Awx:
             item[name] = default if value is None else deepcopy(value)
         for name, other in refers.items():
             item[name] = given.get(name, item.get(name))
-            if item[name] is not None and not any(item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))):
+            if item[name] is not None and not any(
+                item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))
+            ):
                 raise Refused(400, {name: [f"Invalid pk {item[name]!r} - object does not exist."]})
         check = getattr(self, f"check_{kind}", None)
         if check:
@@ -164,8 +200,14 @@ class Awx:
             raise Refused(400, {"inputs": wrong})
         for part in item["inputs"]["fields"]:
             part.setdefault("type", "string")
-        if old and old["inputs"] != item["inputs"] and any(other["credential_type"] == item["id"] for other in self.objects["credentials"].values()):
-            raise Refused(403, {"detail": "Modifications to inputs are not allowed for credential types that are in use"})
+        if (
+            old
+            and old["inputs"] != item["inputs"]
+            and any(other["credential_type"] == item["id"] for other in self.objects["credentials"].values())
+        ):
+            raise Refused(
+                403, {"detail": "Modifications to inputs are not allowed for credential types that are in use"}
+            )
 
     def check_job_templates(self, item: dict[str, Any], _old: dict[str, Any]) -> None:
         if item["project"] is None or self.updates.get(item["project"]) or item["playbook"] not in self.playbooks:
@@ -246,8 +288,8 @@ class Awx:
                 made = self.save("workflow_approval_templates", {}, given)
                 self.objects["workflow_job_template_nodes"][int(number)]["unified_job_template"] = made["id"]
                 return 201, made
-            case [_, ("job_templates" | "workflow_job_template_nodes") as kind, number, name] if name == "credentials" or (
-                name in LINKS and kind == "workflow_job_template_nodes"
+            case [_, ("job_templates" | "workflow_job_template_nodes") as kind, number, name] if (
+                name == "credentials" or (name in LINKS and kind == "workflow_job_template_nodes")
             ):
                 if method == "GET":
                     target = "credentials" if name == "credentials" else kind
@@ -280,7 +322,9 @@ class Handler(BaseHTTPRequestHandler):
             if not address.path.startswith("/api/v2/") or not address.path.endswith("/"):
                 raise Refused(404, {"detail": "Not found."})
             with self.server.lock:
-                status, answer = self.server.awx.answer(str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}"))
+                status, answer = self.server.awx.answer(
+                    str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}")
+                )
         except Refused as refused:
             status, answer = refused.status, refused.body
         text = b"" if answer is None else json.dumps(answer).encode()

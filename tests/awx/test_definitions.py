@@ -41,7 +41,9 @@ def artifacts_in(tasks: Any) -> set[str]:
 
 
 # Of all playbooks and the files of tasks that they include.
-ARTIFACTS = set.union(*(artifacts_in(load(path)) for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]))
+ARTIFACTS = set.union(
+    *(artifacts_in(load(path)) for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")])
+)
 
 
 def variables(survey: dict[str, Any]) -> set[str]:
@@ -75,7 +77,11 @@ def load_options() -> dict[str, Any]:
 def test_empty_fields_of_the_credential_become_empty_variables() -> None:
     assert rules.inject(TYPE, {}) == dict.fromkeys(TYPE["injectors"]["env"], "")
     given = {"region": "eu-west-101", "password": "{{ 7 * 6 }}", "security_token": ""}
-    assert rules.inject(TYPE, given) == {**rules.inject(TYPE, {}), "HW_REGION_NAME": "eu-west-101", "HW_USER_PASSWORD": "{{ 7 * 6 }}"}
+    assert rules.inject(TYPE, given) == {
+        **rules.inject(TYPE, {}),
+        "HW_REGION_NAME": "eu-west-101",
+        "HW_USER_PASSWORD": "{{ 7 * 6 }}",
+    }
 
 
 @pytest.mark.parametrize("name", SURVEYS)
@@ -84,7 +90,9 @@ def test_survey(name: str) -> None:
     assert rules.wrong_with_survey(survey) == []
     # AWX hands on an optional question that nobody answered as an empty one.
     optional = [question for question in survey["spec"] if not question["required"]]
-    assert [rules.wrong_with_answer(question, {question["variable"]: ""}) for question in optional] == [[]] * len(optional)
+    assert [rules.wrong_with_answer(question, {question["variable"]: ""}) for question in optional] == [[]] * len(
+        optional
+    )
 
 
 @pytest.mark.parametrize("name", SURVEYS)
@@ -104,15 +112,22 @@ def test_job_template(name: str) -> None:
 
 
 def test_site_files_are_what_the_job_templates_use() -> None:
-    assert {path.name for path in PROJECT.glob("*_position.yml")} == {template["playbook"] for template in TEMPLATES.values()}
-    assert [item["name"] for item in load(PROJECT / "collections/requirements.yml")["collections"]] == ["huaweicloud.drs"]
+    assert {path.name for path in PROJECT.glob("*_position.yml")} == {
+        template["playbook"] for template in TEMPLATES.values()
+    }
+    assert [item["name"] for item in load(PROJECT / "collections/requirements.yml")["collections"]] == [
+        "huaweicloud.drs"
+    ]
 
 
 def test_workflow() -> None:
     # awx/api/views/__init__.py, WorkflowJobTemplateNodeChildrenBaseList: no node twice, no cycle; here it is a line, with the approval in the middle.
     assert list(NODES) == ["collect", "approve", "apply"]
     assert [node.get("success_nodes") for node in NODES.values()] == [["approve"], ["apply"], None]
-    assert all(set(node) <= {"identifier", "job_template", "approval", "success_nodes", "extra_data"} for node in NODES.values())
+    assert all(
+        set(node) <= {"identifier", "job_template", "approval", "success_nodes", "extra_data"}
+        for node in NODES.values()
+    )
     assert [NODES[name].get("job_template") for name in NODES] == ["Collect position", None, "Apply position"]
     # awx/api/serializers.py, WorkflowJobTemplateNodeCreateApprovalSerializer
     assert set(NODES["approve"]["approval"]) == {"name", "description", "timeout"}
@@ -132,15 +147,25 @@ def test_the_workflow_asks_for_what_its_jobs_need() -> None:
     asked = variables(WORKFLOW["survey_spec"])
     for node in NODES.values():
         if "job_template" in node:
-            needed = {question["variable"] for question in TEMPLATES[node["job_template"]]["survey_spec"]["spec"] if question["required"]}
+            needed = {
+                question["variable"]
+                for question in TEMPLATES[node["job_template"]]["survey_spec"]["spec"]
+                if question["required"]
+            }
             assert needed <= asked | set(node.get("extra_data", {})), node["identifier"]
     assert all(question["required"] for question in WORKFLOW["survey_spec"]["spec"])
 
 
 def test_a_workflow_s_survey_wins_over_artifacts_and_these_over_the_node() -> None:
-    template = {"survey_spec": {"spec": [{"variable": name, "type": "text", "required": False, "default": "default"} for name in "abcd"]}}
+    template = {
+        "survey_spec": {
+            "spec": [{"variable": name, "type": "text", "required": False, "default": "default"} for name in "abcd"]
+        }
+    }
     node = {"extra_data": {"b": "node", "c": "node", "d": "node", "e": "dropped"}}
-    found = rules.node_variables(template, node, [{"c": "artifact", "d": "artifact", "f": "artifact"}], {"d": "workflow", "g": "workflow"})
+    found = rules.node_variables(
+        template, node, [{"c": "artifact", "d": "artifact", "f": "artifact"}], {"d": "workflow", "g": "workflow"}
+    )
     assert found == {"a": "default", "b": "node", "c": "artifact", "d": "workflow", "f": "artifact", "g": "workflow"}
 
 
@@ -172,7 +197,11 @@ FIELD = {"id": "one", "label": "One", "type": "string"}
     ],
 )
 def test_rules_for_credential_types_refuse(change: dict[str, Any], reason: str) -> None:
-    good: dict[str, Any] = {"kind": "cloud", "inputs": {"fields": [FIELD]}, "injectors": {"env": {"HW_ONE": "{{ one }}"}}}
+    good: dict[str, Any] = {
+        "kind": "cloud",
+        "inputs": {"fields": [FIELD]},
+        "injectors": {"env": {"HW_ONE": "{{ one }}"}},
+    }
     assert rules.wrong_with_credential_type(**good) == []
     assert reason in "\n".join(rules.wrong_with_credential_type(**{**good, **change}))
 

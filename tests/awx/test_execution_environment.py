@@ -19,7 +19,16 @@ from awx.rules import PROJECT, load
 
 def test_context(tarball: Path, tmp_path: Path) -> None:
     context = tmp_path / "context"
-    command = ["ansible-builder", "create", "--file", "execution-environment.yml", "--context", str(context), "--output-filename", "Containerfile"]
+    command = [
+        "ansible-builder",
+        "create",
+        "--file",
+        "execution-environment.yml",
+        "--context",
+        str(context),
+        "--output-filename",
+        "Containerfile",
+    ]
     subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     steps = (context / "Containerfile").read_text(encoding="utf-8")
     files = context / "_build"
@@ -27,7 +36,9 @@ def test_context(tarball: Path, tmp_path: Path) -> None:
     # It installs the collections of the project, with which the templates run.
     assert load(files / "requirements.yml") == load(PROJECT / "collections/requirements.yml")
     assert re.search(
-        r"^RUN .*ansible-galaxy collection install .*-r requirements\.yml --collections-path \"?/usr/share/ansible/collections", steps, re.MULTILINE
+        r"^RUN .*ansible-galaxy collection install .*-r requirements\.yml --collections-path \"?/usr/share/ansible/collections",
+        steps,
+        re.MULTILINE,
     )
     assert "COPY --from=galaxy /usr/share/ansible /usr/share/ansible" in steps
 
@@ -36,11 +47,26 @@ def test_context(tarball: Path, tmp_path: Path) -> None:
     assert "--user-pip=requirements.txt" in introspect
     assert steps.index("introspect.py") < steps.index("RUN /output/scripts/assemble")
     place = tmp_path / "collections"
-    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     given = introspect.replace("/tmp/src", str(tmp_path)).split()
-    subprocess.run([sys.executable, str(files / "scripts/introspect.py"), *given, str(place)], cwd=files, check=True, stdout=subprocess.DEVNULL)
-    found = re.findall(r"^([\w-]+)\S* *# from collection (\S+)$", (tmp_path / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    assert {("requests", "huaweicloud.drs"), ("urllib3", "huaweicloud.drs"), ("huaweicloudsdkcore", "user")} <= set(found)
+    subprocess.run(
+        [sys.executable, str(files / "scripts/introspect.py"), *given, str(place)],
+        cwd=files,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    found = re.findall(
+        r"^([\w-]+)\S* *# from collection (\S+)$",
+        (tmp_path / "requirements.txt").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert {("requests", "huaweicloud.drs"), ("urllib3", "huaweicloud.drs"), ("huaweicloudsdkcore", "user")} <= set(
+        found
+    )
 
     # ansible-core that the collection runs on, with a Python that it runs on.
     core = load(PROJECT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]

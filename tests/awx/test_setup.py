@@ -30,7 +30,11 @@ NAME = "Huawei Cloud DRS"
 @pytest.fixture(scope="session")
 def collections(tarball: Path) -> Path:
     place = tarball.parent / "installed"
-    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return place
 
 
@@ -41,7 +45,9 @@ def awx() -> Iterator[Awx]:
         assert running.tokens == {}, "A module did not give its token back."
 
 
-def set_up(awx: Awx, collections: Path, fails: bool = False, environment: dict[str, str] | None = None, **variables: str) -> tuple[str, int]:
+def set_up(
+    awx: Awx, collections: Path, fails: bool = False, environment: dict[str, str] | None = None, **variables: str
+) -> tuple[str, int]:
     """Run the playbook. Return what it said, and how many tasks changed something."""
     done = subprocess.run(
         ["ansible-playbook", "huaweicloud.drs.awx_setup", "--extra-vars", json.dumps(variables)],
@@ -84,7 +90,9 @@ def test_twice(awx: Awx, collections: Path) -> None:
 
     # All of it is there, as it is defined.
     kind = awx.named("credential_types", TYPE["name"])
-    assert {name: kind[name] for name in ("kind", "inputs", "injectors")} == {name: TYPE[name] for name in ("kind", "inputs", "injectors")}
+    assert {name: kind[name] for name in ("kind", "inputs", "injectors")} == {
+        name: TYPE[name] for name in ("kind", "inputs", "injectors")
+    }
     credential = awx.named("credentials", NAME)
     assert (credential["credential_type"], credential["inputs"]) == (kind["id"], {})
     environment = awx.named("execution_environments", NAME)
@@ -96,7 +104,10 @@ def test_twice(awx: Awx, collections: Path) -> None:
         assert awx.surveys[item["id"]] == template["survey_spec"]
         assert awx.associated[item["id"], "credentials"] == [credential["id"]]
         assert item["ask_tags_on_launch"] == template.get("ask_tags_on_launch", False)
-        assert {name: item[name] for name in ("playbook", "job_type", "survey_enabled", "ask_job_type_on_launch", "ask_variables_on_launch")} == {
+        assert {
+            name: item[name]
+            for name in ("playbook", "job_type", "survey_enabled", "ask_job_type_on_launch", "ask_variables_on_launch")
+        } == {
             "playbook": template["playbook"],
             "job_type": "run",
             "survey_enabled": True,
@@ -108,14 +119,21 @@ def test_twice(awx: Awx, collections: Path) -> None:
     workflow = awx.named("workflow_job_templates", WORKFLOW["name"])
     assert awx.surveys[workflow["id"]] == WORKFLOW["survey_spec"]
     assert (workflow["survey_enabled"], workflow["ask_variables_on_launch"]) == (True, False)
-    owners = [awx.objects[name].values() for name in ("credentials", "inventories", "execution_environments", "projects", "workflow_job_templates")]
+    owners = [
+        awx.objects[name].values()
+        for name in ("credentials", "inventories", "execution_environments", "projects", "workflow_job_templates")
+    ]
     assert {item["organization"] for items in owners for item in items} == {awx.named("organizations", "Default")["id"]}
-    nodes = {node["identifier"]: awx.named("workflow_job_template_nodes", node["identifier"]) for node in WORKFLOW["nodes"]}
+    nodes = {
+        node["identifier"]: awx.named("workflow_job_template_nodes", node["identifier"]) for node in WORKFLOW["nodes"]
+    }
     for node in WORKFLOW["nodes"]:
         item = nodes[node["identifier"]]
         assert item["workflow_job_template"] == workflow["id"]
         assert item["extra_data"] == node.get("extra_data", {})
-        assert awx.associated.get((item["id"], "success_nodes"), []) == [nodes[name]["id"] for name in node.get("success_nodes", [])]
+        assert awx.associated.get((item["id"], "success_nodes"), []) == [
+            nodes[name]["id"] for name in node.get("success_nodes", [])
+        ]
         if "approval" in node:
             approval = awx.objects["workflow_approval_templates"][item["unified_job_template"]]
             assert {name: approval[name] for name in node["approval"]} == node["approval"]
@@ -146,9 +164,13 @@ def test_twice(awx: Awx, collections: Path) -> None:
 def test_names_of_one_s_own(awx: Awx, collections: Path) -> None:
     """What is there already is used, and an empty variable counts as not set."""
     organization = awx.save("organizations", {}, {"name": "Databases"})["id"]
-    inventory = awx.save("inventories", {}, {"name": "Nothing", "organization": organization, "description": "somebody's"})
+    inventory = awx.save(
+        "inventories", {}, {"name": "Nothing", "organization": organization, "description": "somebody's"}
+    )
     environment = awx.save("execution_environments", {}, {"name": "Ours", "image": "registry.example.com/ours:3"})
-    scm = awx.save("credential_types", {}, {"name": "Source Control", "kind": "cloud", "inputs": {"fields": []}, "injectors": {}})
+    scm = awx.save(
+        "credential_types", {}, {"name": "Source Control", "kind": "cloud", "inputs": {"fields": []}, "injectors": {}}
+    )
     git = awx.save("credentials", {}, {"name": "git", "credential_type": scm["id"], "organization": organization})
     set_up(
         awx,
@@ -179,7 +201,13 @@ def test_without_a_repository(awx: Awx, collections: Path) -> None:
 
 
 def test_without_awx_awx(awx: Awx, collections: Path) -> None:
-    said, _changed = set_up(awx, collections, fails=True, environment={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}, drs_awx_project_scm_url=URL)
+    said, _changed = set_up(
+        awx,
+        collections,
+        fails=True,
+        environment={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"},
+        drs_awx_project_scm_url=URL,
+    )
     assert "awx.awx.credential_type" in said
     assert awx.changes == []
 
@@ -187,9 +215,17 @@ def test_without_awx_awx(awx: Awx, collections: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "reason"),
     [
-        ("credential_types", {"name": "x", "kind": "cloud", "inputs": {"fields": []}, "injectors": {"env": {"PATH": "x"}}}, "not allowed"),
+        (
+            "credential_types",
+            {"name": "x", "kind": "cloud", "inputs": {"fields": []}, "injectors": {"env": {"PATH": "x"}}},
+            "not allowed",
+        ),
         ("job_templates", {"name": "x", "playbook": "collect_position.yml"}, "Playbook not found"),
-        ("workflow_job_template_nodes", {"identifier": "x", "extra_data": {"drs_confirm": "true"}}, "not allowed on launch"),
+        (
+            "workflow_job_template_nodes",
+            {"identifier": "x", "extra_data": {"drs_confirm": "true"}},
+            "not allowed on launch",
+        ),
         ("organizations/1", {}, "not allowed"),
         ("nothing", {}, "Not found"),
     ],

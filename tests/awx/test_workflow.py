@@ -68,7 +68,17 @@ def synced(tarball: Path) -> Path:
     # Galaxy is out of reach: the same, from the tarball that would be published there.
     required.write_text(yaml.safe_dump({"collections": [{"name": str(tarball), "type": "file"}]}), encoding="utf-8")
     subprocess.run(
-        ["ansible-galaxy", "collection", "install", "--offline", "--force", "-r", str(required), "-p", str(place / "requirements_collections")],
+        [
+            "ansible-galaxy",
+            "collection",
+            "install",
+            "--offline",
+            "--force",
+            "-r",
+            str(required),
+            "-p",
+            str(place / "requirements_collections"),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -115,9 +125,15 @@ def launch(sim: Simulator, synced: Path, tmp_path: Path, monkeypatch: pytest.Mon
         )
         events = list(done.events)
         places = {event["event_data"]["task_path"] for event in events if event["event"] == "playbook_on_task_start"}
-        assert all(path.startswith(f"{place}/requirements_collections/") for path in places), "The collection is not the one of the project."
+        assert all(path.startswith(f"{place}/requirements_collections/") for path in places), (
+            "The collection is not the one of the project."
+        )
         (stats,) = (event for event in events if event["event"] == "playbook_on_stats")
-        texts = {str(path): path.read_text(encoding="utf-8", errors="replace") for path in place.rglob("*") if path.is_file() and synced not in path.parents}
+        texts = {
+            str(path): path.read_text(encoding="utf-8", errors="replace")
+            for path in place.rglob("*")
+            if path.is_file() and synced not in path.parents
+        }
         left = {path: text for path, text in texts.items() if "/requirements_collections/" not in path}
         # The environment, which ansible-runner writes down itself, is its own affair. AWX hides in it what the credential type calls secret.
         for path, text in left.items():
@@ -131,12 +147,20 @@ def launch(sim: Simulator, synced: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def login(sim: Simulator) -> dict[str, str]:
-    return {"region": "eu-west-101", "domain_name": sim.cloud["account"]["name"], "username": "drs-operator", "password": sim.cloud["users"][0]["password"]}
+    return {
+        "region": "eu-west-101",
+        "domain_name": sim.cloud["account"]["name"],
+        "username": "drs-operator",
+        "password": sim.cloud["users"][0]["password"],
+    }
 
 
 def key(sim: Simulator) -> dict[str, str]:
     temporary = next(item for item in sim.cloud["access_keys"] if item.get("security_token"))
-    return {"region": "eu-west-101", **{name: temporary[name] for name in ("access_key", "secret_key", "security_token")}}
+    return {
+        "region": "eu-west-101",
+        **{name: temporary[name] for name in ("access_key", "secret_key", "security_token")},
+    }
 
 
 def secrets(sim: Simulator) -> set[str]:
@@ -158,10 +182,18 @@ def changes(sim: Simulator) -> list[tuple[str, Any]]:
 
 def refuse_secrets(sim: Simulator, *jobs: Job) -> None:
     hidden = secrets(sim)
-    assert hidden & {item for job in jobs for item in [*job.artifacts, *job.artifacts.values()] if isinstance(item, str)} == set()
+    assert (
+        hidden & {item for job in jobs for item in [*job.artifacts, *job.artifacts.values()] if isinstance(item, str)}
+        == set()
+    )
     for job in jobs:
         assert any(path.endswith("/stdout") for path in job.left)
-        assert [(path, secret) for path, text in job.left.items() for secret in hidden if secret in text or json.dumps(secret)[1:-1] in text] == []
+        assert [
+            (path, secret)
+            for path, text in job.left.items()
+            for secret in hidden
+            if secret in text or json.dumps(secret)[1:-1] in text
+        ] == []
 
 
 def test_workflow(sim: Simulator, launch: Launch) -> None:
@@ -181,7 +213,9 @@ def test_workflow(sim: Simulator, launch: Launch) -> None:
             assert job.status == "successful", job.said
             handed_on.append(job.artifacts)
         else:
-            assert changes(sim) == [("collect-db-position", {"reset_position_time": TIME})], "Something was changed before the approval."
+            assert changes(sim) == [("collect-db-position", {"reset_position_time": TIME})], (
+                "Something was changed before the approval."
+            )
             assert handed_on[0]["drs_position"] == POSITION
         if "success_nodes" not in node:
             break
@@ -195,7 +229,9 @@ def test_workflow(sim: Simulator, launch: Launch) -> None:
     assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
     assert set(jobs["collect"].artifacts) == {"drs_position", "drs_position_id", "drs_position_status"}
     assert jobs["apply"].artifacts["drs_report"]["result"] == "done"
-    asked = {question["variable"] for item in [*TEMPLATES.values(), WORKFLOW] for question in item["survey_spec"]["spec"]}
+    asked = {
+        question["variable"] for item in [*TEMPLATES.values(), WORKFLOW] for question in item["survey_spec"]["spec"]
+    }
     assert asked & {name for job in jobs.values() for name in job.artifacts} == set()
     refuse_secrets(sim, *jobs.values())
 
@@ -228,7 +264,12 @@ def test_apply_position_by_itself(sim: Simulator, launch: Launch) -> None:
     answer.raise_for_status()
     sim.forget_requests()
     template = TEMPLATES["Apply position"]
-    answers = {"drs_job_id": JOB, "drs_query_id": answer.json()["id"], "drs_confirm": "true", "drs_gtid_set": "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"}
+    answers = {
+        "drs_job_id": JOB,
+        "drs_query_id": answer.json()["id"],
+        "drs_confirm": "true",
+        "drs_gtid_set": "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
+    }
     assert rules.accepted(template, answers) == answers
     job = launch(template["name"], rules.job_variables(template, answers), key(sim))
     assert job.status == "successful", job.said

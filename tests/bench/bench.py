@@ -74,7 +74,11 @@ class Bench:
         self.user = sim.cloud["users"][0]
         self.lines: list[str] = []
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("HW_") and not name.lower().endswith("_proxy")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("HW_") and not name.lower().endswith("_proxy")
+            },
             "PATH": f"{pathlib.Path(sys.argv[1]).absolute()}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(folder),
             "ANSIBLE_COLLECTIONS_PATH": str(folder),
@@ -114,7 +118,9 @@ class Bench:
     def play(self, name: str, tasks: list[dict[str, Any]], **environment: str) -> tuple[float, float, float]:
         """Run tasks as a whole playbook."""
         playbook = self.folder / f"{name}.yml"
-        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+        playbook.write_text(
+            json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8"
+        )
         return self.run(["ansible-playbook", str(playbook)], **environment)
 
     def task(self, name: str, tasks: list[dict[str, Any]]) -> tuple[float, float, float]:
@@ -144,9 +150,22 @@ def verdict(reached: bool) -> str:
 
 
 def uri_login(bench: Bench) -> dict[str, Any]:
-    user = {"name": bench.user["name"], "password": bench.user["password"], "domain": {"name": bench.sim.cloud["account"]["name"]}}
-    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": {"name": "eu-west-101"}}}
-    call = {"url": f"{bench.sim.url}/v3/auth/tokens?nocatalog=true", "method": "POST", "body_format": "json", "body": {"auth": auth}, "status_code": 201}
+    user = {
+        "name": bench.user["name"],
+        "password": bench.user["password"],
+        "domain": {"name": bench.sim.cloud["account"]["name"]},
+    }
+    auth = {
+        "identity": {"methods": ["password"], "password": {"user": user}},
+        "scope": {"project": {"name": "eu-west-101"}},
+    }
+    call = {
+        "url": f"{bench.sim.url}/v3/auth/tokens?nocatalog=true",
+        "method": "POST",
+        "body_format": "json",
+        "body": {"auth": auth},
+        "status_code": 201,
+    }
     return {"ansible.builtin.uri": call, "register": "login"}
 
 
@@ -201,7 +220,14 @@ def fleet(bench: Bench) -> None:
     bench.reset(FLEET)
     token, key = bench.sim.token(), bench.sim.key()
     module = {"job_id": "{{ item }}", "reset_position_time": MOMENT, "auth_token": token, "project_id": PROJECT}
-    sdk = {"ak": key["access_key"], "sk": key["secret_key"], "project_id": PROJECT, "url": bench.sim.url, "job_ids": jobs, "moment": MOMENT}
+    sdk = {
+        "ak": key["access_key"],
+        "sk": key["secret_key"],
+        "project_id": PROJECT,
+        "url": bench.sim.url,
+        "job_ids": jobs,
+        "moment": MOMENT,
+    }
     batch = [{"huaweicloud.drs.drs_batch_collect_db_position": {"job_ids": jobs, "reset_position_time": MOMENT}}]
     loop = [{"huaweicloud.drs.drs_collect_db_position": module, "loop": jobs}]
     uris = [{**uri_post(bench, "{{ item }}", token), "loop": jobs}]
@@ -231,7 +257,10 @@ def fleet(bench: Bench) -> None:
         "",
         "| | in all, seconds | of these the task, or the script | times as long in all | load of the simulator |",
         "| --- | ---: | ---: | ---: | ---: |",
-        *(f"| {way} | {seconds:.2f} | {of_task:.2f} | {seconds / batch_play:.1f} | {part:.0%} of a core |" for way, (seconds, of_task, part) in rows.items()),
+        *(
+            f"| {way} | {seconds:.2f} | {of_task:.2f} | {seconds / batch_play:.1f} | {part:.0%} of a core |"
+            for way, (seconds, of_task, part) in rows.items()
+        ),
         "",
         f"Goals: at most 2.5 s, as a whole playbook {verdict(batch_play <= 2.5)}, as a task {verdict(batch_task <= 2.5)};"
         f" at least 40 times as fast as either loop, as whole playbooks,"
@@ -257,7 +286,16 @@ def growth(bench: Bench) -> None:
     rows = []
     for size, measured in runs.items():
         seconds, memory, load = zip(*measured, strict=True)
-        rows.append((size, statistics.median(seconds), max(memory), requests[size] / len(measured), logins[size] / len(measured), max(load)))
+        rows.append(
+            (
+                size,
+                statistics.median(seconds),
+                max(memory),
+                requests[size] / len(measured),
+                logins[size] / len(measured),
+                max(load),
+            )
+        )
     least, start, *_rest = rows[0]
     costs = {size: (seconds - start) / (size - least) for size, seconds, *_rest in rows[1:]}
     spread = max(costs.values()) / min(costs.values()) - 1
@@ -284,7 +322,9 @@ def main() -> None:
         for part in ("plugins", "meta"):
             shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
         bench = Bench(sim, pathlib.Path(name))
-        versions = subprocess.run(["ansible-playbook", "--version"], env=bench.environment, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        versions = subprocess.run(
+            ["ansible-playbook", "--version"], env=bench.environment, capture_output=True, text=True, check=True
+        ).stdout.splitlines()[0]
         bench.say(
             f"Measured with Python {platform.python_version()}, {versions.strip()}, on {os.cpu_count()} cores, every answer of the simulator"
             f" {LATENCY * 1000:.0f} ms after its request."

@@ -35,7 +35,9 @@ def show(command: list[str], **variables: str) -> int:
 
 
 def play(cloud_url: str, folder: str) -> int:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{cloud_url}/_simulator/cloud", timeout=10) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        f"{cloud_url}/_simulator/cloud", timeout=10
+    ) as answer:
         cloud = json.load(answer)
     user, job = cloud["users"][0], cloud["jobs"][0]
     given = ["-e", f"drs_job_id={job['id']}", "-e", "drs_reset_position_time=2023-09-19T07:00:00Z"]
@@ -52,7 +54,17 @@ def play(cloud_url: str, folder: str) -> int:
         HW_USER_NAME=user["name"],
         HW_USER_PASSWORD=user["password"],
     )
-    code = code or show(["ansible-playbook", "huaweicloud.drs.reset_sync_position", *given, "-e", "drs_confirm=true", "-e", f"drs_report_path={report}"])
+    code = code or show(
+        [
+            "ansible-playbook",
+            "huaweicloud.drs.reset_sync_position",
+            *given,
+            "-e",
+            "drs_confirm=true",
+            "-e",
+            f"drs_report_path={report}",
+        ]
+    )
     return code or show(["cat", report])
 
 
@@ -60,14 +72,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="drs-demo-") as folder:
         code = show(["ansible-galaxy", "collection", "build", "--output-path", folder])
         tarball = next(map(str, pathlib.Path(folder).glob("*.tar.gz")), "")
-        code = code or show(["ansible-galaxy", "collection", "install", "--offline", tarball], ANSIBLE_COLLECTIONS_PATH=folder)
+        code = code or show(
+            ["ansible-galaxy", "collection", "install", "--offline", tarball], ANSIBLE_COLLECTIONS_PATH=folder
+        )
         if code:
             return code
         info = pathlib.Path(folder, "simulator.json")
         log = pathlib.Path(folder, "simulator.log")
         with log.open("wb") as errors:
             simulator = subprocess.Popen(
-                [sys.executable, "-m", "simulator", "--info-file", str(info)], env={**ENVIRONMENT, "PYTHONPATH": str(ROOT / "tests")}, stderr=errors
+                [sys.executable, "-m", "simulator", "--info-file", str(info)],
+                env={**ENVIRONMENT, "PYTHONPATH": str(ROOT / "tests")},
+                stderr=errors,
             )
         try:
             deadline = time.monotonic() + 30

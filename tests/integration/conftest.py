@@ -88,7 +88,11 @@ def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[
     interpreter = {"ansible_python_interpreter": str(chosen)} if chosen else {}
 
     def run(
-        *command: object, code: int = 0, variables: Mapping[str, Any] = MappingProxyType({}), execute: Callable[..., Any] = subprocess.run, **more: str
+        *command: object,
+        code: int = 0,
+        variables: Mapping[str, Any] = MappingProxyType({}),
+        execute: Callable[..., Any] = subprocess.run,
+        **more: str,
     ) -> str:
         variables = {**variables, **interpreter}
         extra = ["--extra-vars", json.dumps(variables)] if variables else []

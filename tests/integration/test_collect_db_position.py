@@ -45,10 +45,20 @@ def test_one(cloud: Simulator, ansible: Ansible) -> None:
                 "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."},
                 "times": 1,
             },
-            {"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
+            {
+                "match": {"path": "/db-position"},
+                "kind": "replace",
+                "body": {"job_id": JOB, "status": "pending"},
+                "times": 1,
+            },
         ]
     )
-    variables = {"drs_region": "eu-west-101", "drs_endpoint": cloud.url, "drs_iam_endpoint": cloud.url, "drs_domain_name": "example-account"}
+    variables = {
+        "drs_region": "eu-west-101",
+        "drs_endpoint": cloud.url,
+        "drs_iam_endpoint": cloud.url,
+        "drs_domain_name": "example-account",
+    }
     said = ansible(
         *RUNBOOK,
         variables={"drs_job_id": JOB, **TIME, "drs_wait_sleep": "1", "drs_project_name": "", **variables},
@@ -63,7 +73,14 @@ def test_one(cloud: Simulator, ansible: Ansible) -> None:
 
 def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> None:
     """They are given as a shell gives them, asked for after one login, and handed on all the same."""
-    said = ansible(*COLLECT, "-e", "drs_reset_position_time=2023-09-19T07:00:00Z", "-e", f"drs_job_ids={','.join([*FLEET, UNKNOWN])}", code=2)
+    said = ansible(
+        *COLLECT,
+        "-e",
+        "drs_reset_position_time=2023-09-19T07:00:00Z",
+        "-e",
+        f"drs_job_ids={','.join([*FLEET, UNKNOWN])}",
+        code=2,
+    )
     assert "1 of 6 jobs failed" in said
     assert re.search(r"CUSTOM STATS[^~]*\"success\": 5[^~]*mysql-bin.000277:819[^~]*DRS.10000010", said)
     assert posts(cloud) == ["tokens", *["collect-db-position"] * 6]
@@ -80,15 +97,25 @@ def test_check_mode(cloud: Simulator, ansible: Ansible) -> None:
 @pytest.mark.parametrize(
     ("fault", "reason", "status"),
     [
-        ({"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, "is pending", "pending"),
-        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, "binlog", "failed"),
+        (
+            {"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}},
+            "is pending",
+            "pending",
+        ),
+        (
+            {"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}},
+            "binlog",
+            "failed",
+        ),
     ],
     ids=["late", "failed at once"],
 )
 def test_no_position(cloud: Simulator, ansible: Ansible, fault: dict[str, Any], reason: str, status: str) -> None:
     cloud.faults([{**fault, "times": None}])
     token = {"HW_AUTH_TOKEN": cloud.token(), "HW_PROJECT_ID": cloud.cloud["projects"][0]["id"]}
-    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 1, "drs_wait_sleep": 1}, code=2, **token)
+    said = ansible(
+        *COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": 1, "drs_wait_sleep": 1}, code=2, **token
+    )
     assert reason in said
     assert handed_on(said, **{"": "", "status": status, "id": QUERY if status == "failed" else "[0-9a-z-]{36}"})
 
@@ -108,5 +135,7 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
     ids=["two kinds of jobs", "white space"],
 )
 def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
-    assert "Set drs_job_id to the ID of the DRS job, or drs_job_ids to those of many" in ansible(*COLLECT, "-e", variables, code=2)
+    assert "Set drs_job_id to the ID of the DRS job, or drs_job_ids to those of many" in ansible(
+        *COLLECT, "-e", variables, code=2
+    )
     assert cloud.requests() == []

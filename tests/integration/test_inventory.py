@@ -59,7 +59,9 @@ def test_cache(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
 
 def test_refused(ansible: Ansible, tmp_path: Path) -> None:
     write(tmp_path, username="drs-operator", password="Wrong-Passw0rd", timeout=20)
-    said = ansible("ansible-inventory", "-i", INVENTORY, "--list", code=1, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true")
+    said = ansible(
+        "ansible-inventory", "-i", INVENTORY, "--list", code=1, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true"
+    )
     assert "huaweicloud.drs.drs_jobs: " in said
     assert "The username or password is wrong" in said
     assert "Wrong-Passw0rd" not in said

@@ -17,5 +17,7 @@ from integration.conftest import Ansible
 def test_playbooks(request: pytest.FixtureRequest, ansible: Ansible) -> None:
     # In one run: to start Ansible costs as much as two tasks.
     playbooks = [Path(__file__).with_name(f"{name}.yml") for name in ("authentication", "positions", "jobs")]
-    said = ansible("ansible-playbook", *playbooks, *(["--tags", "smoke"] if request.config.getoption("--smoke") else []))
+    said = ansible(
+        "ansible-playbook", *playbooks, *(["--tags", "smoke"] if request.config.getoption("--smoke") else [])
+    )
     assert re.search(r"^localhost .* failed=0 +skipped=0 +rescued=0 +ignored=0", said, re.MULTILINE), said

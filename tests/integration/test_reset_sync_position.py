@@ -39,7 +39,10 @@ def token(cloud: Simulator) -> dict[str, str]:
 def changes(cloud: Simulator) -> list[str]:
     """What was sent that changes something: the calls by their paths, the actions by their names."""
     sent = [request for request in cloud.requests() if request["method"] != "GET" and "/auth/" not in request["path"]]
-    return [json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2] for request in sent]
+    return [
+        json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2]
+        for request in sent
+    ]
 
 
 def report(path: Path) -> Any:
@@ -49,10 +52,17 @@ def report(path: Path) -> Any:
 def run_at_a_terminal(answer: bytes) -> Any:
     """Like subprocess.run, with somebody who answers the question."""
 
-    def run(command: list[str], timeout: float, check: bool, encoding: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        command: list[str], timeout: float, check: bool, encoding: str, **more: Any
+    ) -> subprocess.CompletedProcess[str]:
         ours, theirs = pty.openpty()
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
-        process = subprocess.Popen(command, **{**more, **streams}, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        process = subprocess.Popen(
+            command,
+            **{**more, **streams},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
         os.close(theirs)
         watch = threading.Timer(timeout, process.kill)
         watch.start()
@@ -77,13 +87,17 @@ def run_at_a_terminal(answer: bytes) -> Any:
     ],
     ids=["several", "status"],
 )
-def test_refused(cloud: Simulator, ansible: Ansible, token: dict[str, str], variables: dict[str, str], reason: str) -> None:
+def test_refused(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], variables: dict[str, str], reason: str
+) -> None:
     assert reason in ansible(*RESET, variables={**variables, "drs_confirm": True}, code=2, **token)
     assert changes(cloud) == []
 
 
 def test_white_space_refused(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(*RESET, "-e", f"drs_job_id={JOB} drs_position={POSITION} drs_confirm=true drs_gtid_set=a:1-5, b:1-77", code=2)
+    said = ansible(
+        *RESET, "-e", f"drs_job_id={JOB} drs_position={POSITION} drs_confirm=true drs_gtid_set=a:1-5, b:1-77", code=2
+    )
     assert "variables must have no white space" in said
     assert cloud.requests() == []
 
@@ -115,7 +129,16 @@ def test_goes_on_from_where_it_was(cloud: Simulator, ansible: Ansible, token: di
     """A query takes too long, the answer to the position is lost, and then it succeeds. Each run is what the one before it said."""
     path = tmp_path / "report.md"
     known = {"drs_job_name": "orders-to-dws", "drs_wait_sleep": 1, "drs_report_path": str(path)}
-    cloud.faults([{"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": None}])
+    cloud.faults(
+        [
+            {
+                "match": {"path": "/db-position"},
+                "kind": "replace",
+                "body": {"job_id": JOB, "status": "pending"},
+                "times": None,
+            }
+        ]
+    )
     variables = {**known, "drs_reset_position_time": "2023-09-19T07:00:00Z", "drs_confirm": True, "drs_wait_timeout": 1}
     said = ansible(*RESET, variables=variables, code=2, **token)
     query = report(path)["query_id"]
@@ -135,14 +158,22 @@ def test_goes_on_from_where_it_was(cloud: Simulator, ansible: Ansible, token: di
     assert "**Set the position** failed" in path.read_text(encoding="utf-8")
 
     cloud.forget_requests()
-    said = ansible(*RESET, variables={**known, "drs_position": POSITION, "drs_gtid_set": "a:1-5"}, execute=run_at_a_terminal(b"yes"))
+    said = ansible(
+        *RESET,
+        variables={**known, "drs_position": POSITION, "drs_gtid_set": "a:1-5"},
+        execute=run_at_a_terminal(b"yes"),
+    )
     assert re.search("CUSTOM STATS[^~]*drs_report", said)
     assert [request["path"] for request in cloud.requests()].count("/v3/auth/tokens") == 1
     assert changes(cloud) == ["start-position", "restart"]
     job = cloud.job(JOB)
     assert (job["status"], job["start_position"], job["gtid_set"]) == ("INCRE_TRANSFER_STARTED", POSITION, "a:1-5")
     told = report(path)
-    assert (told["result"], told["status_before"], told["status_after"]) == ("done", "PAUSING", "INCRE_TRANSFER_STARTED")
+    assert (told["result"], told["status_before"], told["status_after"]) == (
+        "done",
+        "PAUSING",
+        "INCRE_TRANSFER_STARTED",
+    )
     assert [step["step"] for step in told["steps"]] == ["collect", "apply", "retry"]
     times = [told["begun"], *(step["at"] for step in told["steps"]), told["ended"]]
     assert times == sorted(times)

@@ -37,7 +37,9 @@ USERS: dict[str, dict[str, Any]] = {
     OPERATOR: {},
     "drs-forgetful": {},
     "drs-disabled": {"enabled": False},
-    "drs-two-factors": {"options": {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}},
+    "drs-two-factors": {
+        "options": {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}
+    },
 }
 # What IAM documents, but for the rounds: a good hash takes a quarter of a second.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -75,10 +77,14 @@ def keystone(folder: Path) -> tuple[Any, dict[str, Any]]:
     managers.resource_api.create_domain(account, {"id": account, "name": ACCOUNT, "enabled": True})
     managers.role_api.create_role(role, {"id": role, "name": "drs_administrator"})
     for name, project in projects.items():
-        managers.resource_api.create_project(project, {"id": project, "name": name, "domain_id": account, "enabled": True})
+        managers.resource_api.create_project(
+            project, {"id": project, "name": name, "domain_id": account, "enabled": True}
+        )
     passwords = {name: f"{name}-Passw0rd!" for name in USERS}
     for name, more in USERS.items():
-        user = managers.identity_api.create_user({"name": name, "domain_id": account, "password": passwords[name], "enabled": True, **more})
+        user = managers.identity_api.create_user(
+            {"name": name, "domain_id": account, "password": passwords[name], "enabled": True, **more}
+        )
         for project in projects.values():
             managers.assignment_api.add_role_to_user_and_project(user["id"], project, role)
     return application, {"account": ACCOUNT, "projects": projects, "passwords": passwords}
@@ -116,7 +122,9 @@ class Front:
         token = request.headers.get("X-Auth-Token", "")
         answer = Client(self.keystone).get("/v3/auth/tokens", headers={"X-Auth-Token": token, "X-Subject-Token": token})
         if answer.status_code != 200 or answer.get_json()["token"]["project"]["id"] != steps[1]:
-            return json_response(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"})
+            return json_response(
+                401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}
+            )
         if request.method != "GET" or steps[-1] != "db-position":
             return json_response(404, {"error_code": "APIGW.0101", "error_msg": "The API does not exist"})
         return json_response(200, {"job_id": steps[3], "status": "pending"})

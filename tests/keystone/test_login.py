@@ -42,7 +42,13 @@ class Keystone:
         """:arg about: the token that the call is about, if it is another."""
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, self.url + path, headers={"X-Auth-Token": token, "X-Subject-Token": about or token}, json=body, timeout=30)
+            return session.request(
+                method,
+                self.url + path,
+                headers={"X-Auth-Token": token, "X-Subject-Token": about or token},
+                json=body,
+                timeout=30,
+            )
 
     def seen(self) -> list[str]:
         """The requests since it was asked last."""
@@ -55,7 +61,12 @@ class Keystone:
     def run(self, module: str, **options: Any) -> dict[str, Any]:
         """The result of a module, in which no secret that it was given is."""
         check_mode = options.pop("check_mode", False)
-        connection = {"endpoint": self.url, "iam_endpoint": f"{self.url}/v3", "domain_name": self.account, "project_id": self.projects[REGION]}
+        connection = {
+            "endpoint": self.url,
+            "iam_endpoint": f"{self.url}/v3",
+            "domain_name": self.account,
+            "project_id": self.projects[REGION],
+        }
         done = subprocess.run(
             [sys.executable, "-m", f"ansible_collections.huaweicloud.drs.plugins.modules.{module}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": {**connection, **options, "_ansible_check_mode": check_mode}}),
@@ -88,7 +99,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     try:
         deadline = time.monotonic() + START_DEADLINE
         while not (folder / "info.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text(encoding="utf-8")
+            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text(
+                encoding="utf-8"
+            )
             time.sleep(0.05)
         info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
         yield Keystone(f"http://127.0.0.1:{info['port']}", info["account"], info["projects"], info["passwords"])
@@ -110,7 +123,11 @@ def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
     login = keystone.log_in(project_id=keystone.projects[project], check_mode=check_mode)
     assert keystone.seen() == ["POST /v3/auth/tokens 201"]
     token = keystone.call("GET", "/v3/auth/tokens", login["token"]).json()["token"]
-    assert (token["user"]["name"], token["project"]["name"], token["project"]["id"]) == (USER, project, login["project_id"])
+    assert (token["user"]["name"], token["project"]["name"], token["project"]["id"]) == (
+        USER,
+        project,
+        login["project_id"],
+    )
     assert token["expires_at"][:19] == login["expires_at"][:19]
 
 
@@ -130,13 +147,18 @@ def test_refused(keystone: Keystone, options: dict[str, str], advice: str) -> No
     check_refused(keystone, options, advice)
 
 
-def check_refused(keystone: Keystone, options: dict[str, str], advice: str = "Several failed logins lock the user for 15 minutes") -> None:
+def check_refused(
+    keystone: Keystone, options: dict[str, str], advice: str = "Several failed logins lock the user for 15 minutes"
+) -> None:
     refused = keystone.log_in(**options)
     assert keystone.seen() == ["POST /v3/auth/tokens 401"]
     assert (refused["http_status"], refused.get("token")) == (401, None)
     name = options.get("username", options.get("user", USER))
     project = options.get("project_id", keystone.projects[REGION])
-    for words in (f"user {name} of account (domain) {keystone.account} to the project with id {project} at {keystone.url}", advice):
+    for words in (
+        f"user {name} of account (domain) {keystone.account} to the project with id {project} at {keystone.url}",
+        advice,
+    ):
         assert words in refused["msg"]
 
 
@@ -169,4 +191,7 @@ def test_token_that_ends(keystone: Keystone, end: str) -> None:
     assert keystone.seen() == [f"{read} 401", "POST /v3/auth/tokens 201", f"{read} 200"]
 
     fresh = keystone.log_in()["token"]
-    assert [keystone.call("GET", "/v3/auth/tokens", fresh, about=about).status_code for about in (fresh, token)] == [200, 404]
+    assert [keystone.call("GET", "/v3/auth/tokens", fresh, about=about).status_code for about in (fresh, token)] == [
+        200,
+        404,
+    ]

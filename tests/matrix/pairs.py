@@ -41,7 +41,12 @@ PYTHONS = {version: path for version, path in _FOUND.items() if path}
 PAIRS = [(core, python) for core, pythons in CORES.items() for python in pythons if python in PYTHONS]
 # What could not run, for want of a Python.
 MISSING = [
-    *(f"ansible-core {core} on Python {python}" for core, pythons in CORES.items() for python in pythons if python not in PYTHONS),
+    *(
+        f"ansible-core {core} on Python {python}"
+        for core, pythons in CORES.items()
+        for python in pythons
+        if python not in PYTHONS
+    ),
     *(f"modules on Python {python}" for python in TARGETS if python not in PYTHONS),
     *(["the oldest versions, on Python 3.10 or 3.11"] if not {*OLDEST} & {*PYTHONS} else []),
 ]

@@ -35,7 +35,12 @@ def newest_python(core: str) -> str:
 def test_pair(environment: Environment, core: str, python: str) -> None:
     path = environment(f"core-{core}", PYTHONS[python])
     # ansible-core itself says for which it was made.
-    said = run("python", "-c", "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')", path=path)
+    said = run(
+        "python",
+        "-c",
+        "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')",
+        path=path,
+    )
     assert f"Programming Language :: Python :: {python}\n" in said
     assert f"[core {core}." in run("ansible", "--version", path=path)
     units(path)

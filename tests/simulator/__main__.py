@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--info-file", type=Path, required=True, help='where {"port": N, "pid": N} is written')
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal anew when it is done
     server = Server(
         uvicorn.Config(

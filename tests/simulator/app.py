@@ -128,7 +128,9 @@ def build(cloud: Cloud | None = None) -> Front:
         app.add_api(
             f"{name}.yaml",
             name=name,
-            base_path=urlsplit(read_contract(name)["servers"][0]["url"]).path,  # connexion sorts by it: that without one comes last
+            base_path=urlsplit(
+                read_contract(name)["servers"][0]["url"]
+            ).path,  # connexion sorts by it: that without one comes last
             resolver=Resolver(partial(getattr, service)),
             strict_validation=True,
             validate_responses=True,
@@ -145,7 +147,9 @@ def build(cloud: Cloud | None = None) -> Front:
 def _unknown(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
     """A path with the wrong method is an API that does not exist, as is an unknown path."""
     refusal = CloudError("APIGW.0101")
-    return _answer(request, refusal.status, refusal.body(request.headers.get("x-language", ""), request.scope["request_id"]))
+    return _answer(
+        request, refusal.status, refusal.body(request.headers.get("x-language", ""), request.scope["request_id"])
+    )
 
 
 def _bug(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
@@ -157,4 +161,6 @@ def _bug(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
 
 def _answer(request: ConnexionRequest, status: int, body: dict[str, Any]) -> ConnexionResponse:
     headers = {"X-Request-Id": request.scope["request_id"]}
-    return ConnexionResponse(status, mimetype=JSON_TYPE, content_type=JSON_TYPE, body=json.dumps(body).encode(), headers=headers)
+    return ConnexionResponse(
+        status, mimetype=JSON_TYPE, content_type=JSON_TYPE, body=json.dumps(body).encode(), headers=headers
+    )

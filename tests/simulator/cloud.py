@@ -266,9 +266,14 @@ class Cloud:
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         self.settings = replace(self.settings, **changes)
-        duplicates = [Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects]
+        duplicates = [
+            Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects
+        ]
         self.projects = [*self.start_projects, *duplicates]
-        extra = [extra_job(number, created(len(self.start_jobs) + number)) for number in range(1, self.settings.extra_jobs + 1)]
+        extra = [
+            extra_job(number, created(len(self.start_jobs) + number))
+            for number in range(1, self.settings.extra_jobs + 1)
+        ]
         known = self.jobs
         self.jobs = {job.id: known.get(job.id, job) for job in [*self.start_jobs, *extra]}
 
@@ -325,7 +330,8 @@ class Cloud:
     def issue_access_key(self, user: User) -> AccessKey:
         """A temporary one."""
         name, secret = (
-            "".join(secrets.choice(characters) for _position in range(length)) for characters, length in ((KEY_CHARACTERS, 20), (string.ascii_letters, 40))
+            "".join(secrets.choice(characters) for _position in range(length))
+            for characters, length in ((KEY_CHARACTERS, 20), (string.ascii_letters, 40))
         )
         expires = self.now() + self.settings.token_lifetime
         key = AccessKey(name, secret, user.name, "gQ" + _random_text(SECURITY_TOKEN_BYTES), expires)
@@ -338,7 +344,9 @@ class Cloud:
         return value
 
     def collect(self, job: Job, moment: datetime) -> Query:
-        query = Query(str(uuid.uuid4()), job, position_at(moment, job.offset), time.time() + self.settings.collect_seconds)
+        query = Query(
+            str(uuid.uuid4()), job, position_at(moment, job.offset), time.time() + self.settings.collect_seconds
+        )
         self.queries[query.id] = query
         return query
 

@@ -41,7 +41,9 @@ class Drs:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def collect_position_async(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    async def collect_position_async(
+        self, project_id: str, job_id: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         job = self._job(project_id, job_id)
         if job.engine_type != ENGINE:
             raise CloudError("DRS.M00304")
@@ -97,7 +99,9 @@ class Drs:
         for job in self.cloud.find_jobs(project_id, job_type):
             if job.parent:
                 children.setdefault(job.parent, []).append(job)
-            elif (job.id in names or name in job.name) and all(_value(job, key) == value for key, value in wanted.items() if value):
+            elif (job.id in names or name in job.name) and all(
+                _value(job, key) == value for key, value in wanted.items() if value
+            ):
                 jobs.append(job)
         jobs.sort(key=lambda job: _value(job, sort_key), reverse=sort_dir == "desc")
         page = jobs[offset : offset + min(limit, PAGE)]
@@ -106,7 +110,9 @@ class Drs:
     async def show_actions(self, project_id: str, job_id: str) -> dict[str, Any]:
         return {"job_action": _actions(self._job(project_id, job_id))}
 
-    async def execute_job_action(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    async def execute_job_action(
+        self, project_id: str, job_id: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         job = self._job(project_id, job_id)
         name = body["job"]["action_name"]
         if body["job"].get("job_id", job.id) != job.id:
@@ -116,7 +122,9 @@ class Drs:
         if not job.allows(name):
             raise CloudError("DRS.M00304")
         if job.action in ("failed", "failed_silently"):
-            error = {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
+            error = (
+                {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
+            )
             return {"id": job.id, "name": job.name, "status": "failed", **error}, 200
         self.cloud.act(job, name)
         if self.cloud.settings.action_answer == 200:
@@ -132,17 +140,26 @@ class Drs:
 
     async def update_start_position(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[Any, int]:
         job = self._job(project_id, job_id)
-        if job.engine_type not in START_POSITION_ENGINES or job.task_type != "INCR_TRANS" or job.status not in START_POSITION_STATES:
+        if (
+            job.engine_type not in START_POSITION_ENGINES
+            or job.task_type != "INCR_TRANS"
+            or job.status not in START_POSITION_STATES
+        ):
             raise CloudError("DRS.M00304")
         job.start_position, job.gtid_set = body["file_and_position"], body.get("gtid_set")
         return NoContent, 200
 
-    async def list_instance_by_tags(self, project_id: str, resource_type: str, body: dict[str, Any], limit: int = RESOURCES, offset: int = 0) -> dict[str, Any]:
+    async def list_instance_by_tags(
+        self, project_id: str, resource_type: str, body: dict[str, Any], limit: int = RESOURCES, offset: int = 0
+    ) -> dict[str, Any]:
         _check_page(offset, limit, RESOURCES)
         if any(match["key"] != "resource_name" for match in body.get("matches", [])):
             raise CloudError("DRS.M00202", "matches")
         jobs = [job for job in self.cloud.find_jobs(project_id, resource_type) if _is_tagged(job, body)]
-        resources = [{"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)} for job in jobs[offset : offset + limit]]
+        resources = [
+            {"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)}
+            for job in jobs[offset : offset + limit]
+        ]
         return {"total_count": len(jobs), "resources": resources}
 
     def _job(self, project_id: str, job_id: str) -> Job:
@@ -173,13 +190,20 @@ def _is_tagged(job: Job, wanted: dict[str, Any]) -> bool:
         return False
     if wanted.get("without_any_tag"):
         return not job.tags
-    return all(tag["key"] in job.tags and (not tag["values"] or job.tags[tag["key"]] in tag["values"]) for tag in wanted.get("tags", []))
+    return all(
+        tag["key"] in job.tags and (not tag["values"] or job.tags[tag["key"]] in tag["values"])
+        for tag in wanted.get("tags", [])
+    )
 
 
 def _actions(job: Job) -> dict[str, Any]:
     available = job.available_actions
     current = {"current_action": job.transition.action} if job.transition else {}
-    return {"available_actions": available, "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available], **current}
+    return {
+        "available_actions": available,
+        "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available],
+        **current,
+    }
 
 
 def _base_info(job: Job) -> dict[str, Any]:
@@ -211,7 +235,10 @@ def _list_item(job: Job, children: list[Job]) -> dict[str, Any]:
     item = _list_facts(job, "multi_to_single" if children else "single")
     if children:
         item["job_mode_role"] = "parent"
-    return {**item, "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children]}
+    return {
+        **item,
+        "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children],
+    }
 
 
 def _list_facts(job: Job, job_mode: str) -> dict[str, Any]:

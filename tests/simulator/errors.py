@@ -13,7 +13,11 @@ from typing import Any
 # Texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and answers of the API gateway
 # seen in public. Inferred: the texts of DRS.M00304 and DRS.M01504, and the Chinese of those that the pages give in English only.
 MESSAGES: dict[str, tuple[int, str, str]] = {
-    "APIGW.0101": (404, "The API does not exist or has not been published in the environment", "API不存在或者未在该环境中发布"),
+    "APIGW.0101": (
+        404,
+        "The API does not exist or has not been published in the environment",
+        "API不存在或者未在该环境中发布",
+    ),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {0}", "IAM认证信息错误：{0}"),
     "APIGW.0307": (401, "The token must be updated.", "Token需要更新。"),
     "DRS.10000010": (400, "Job does not exist, please check job id.", "任务不存在，请检查任务ID。"),
@@ -25,7 +29,11 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "DRS.M00261": (403, "Invalid project ID.", "无效的项目ID。"),
     "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
     # Documented with 202, as if it were an acceptance.
-    "DRS.M01504": (202, "Another operation is being performed on the task, or the task is abnormal.", "任务正在执行其他操作，或任务异常。"),
+    "DRS.M01504": (
+        202,
+        "Another operation is being performed on the task, or the task is abnormal.",
+        "任务正在执行其他操作，或任务异常。",
+    ),
 }
 MESSAGE_LENGTH = 512
 # Of IAM. The first is Keystone's; the second too, and exactly as long as what IAM was seen to answer with 403.

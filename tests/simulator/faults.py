@@ -122,7 +122,15 @@ class Front:
             return
         scope["request_body"] = body
         query, headers = scope["query_string"].decode("latin-1"), dict(Headers(scope=scope))
-        seen = Seen(time.time(), scope["method"], scope["path"], query, headers, body.decode("utf-8", "replace"), scope["request_id"])
+        seen = Seen(
+            time.time(),
+            scope["method"],
+            scope["path"],
+            query,
+            headers,
+            body.decode("utf-8", "replace"),
+            scope["request_id"],
+        )
         self.seen.append(seen)
         operation = self.operation(seen.method, seen.path) if self.faults else None
         fault = next((fault for fault in self.faults if fault.applies(seen.method, seen.path, operation)), None)
@@ -132,7 +140,9 @@ class Front:
 
     def operation(self, method: str, path: str) -> str | None:
         """Faults strike before the request is routed."""
-        return next((route.operation for route in self.routes if route.method == method and route.path.fullmatch(path)), None)
+        return next(
+            (route.operation for route in self.routes if route.method == method and route.path.fullmatch(path)), None
+        )
 
 
 @dataclass
@@ -159,7 +169,9 @@ class Exchange:
 
         self.seen.processed = True
         await self.app(self.scope, receive, send)
-        answer = Answer(messages[0]["status"], list(messages[0]["headers"]), b"".join(m.get("body", b"") for m in messages[1:]))
+        answer = Answer(
+            messages[0]["status"], list(messages[0]["headers"]), b"".join(m.get("body", b"") for m in messages[1:])
+        )
         self.seen.cloud_status = answer.status
         return answer
 
@@ -200,7 +212,9 @@ class Exchange:
             "content-length": str(len(body)),
         }
         status = fault.status or (answer.status if answer else 200)
-        return Answer(status, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()], body)
+        return Answer(
+            status, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()], body
+        )
 
 
 async def _latency(exchange: Exchange, fault: Fault) -> None:
@@ -247,7 +261,13 @@ async def _hang(exchange: Exchange, fault: Fault) -> None:
 
 async def _echo(exchange: Exchange, fault: Fault) -> None:
     seen = exchange.seen
-    message = " ".join(["Incorrect IAM authentication information:", *(seen.headers[name] for name in ECHOED if name in seen.headers), seen.body])
+    message = " ".join(
+        [
+            "Incorrect IAM authentication information:",
+            *(seen.headers[name] for name in ECHOED if name in seen.headers),
+            seen.body,
+        ]
+    )
     page = f"<!DOCTYPE html>\n<html><head><title>{html.escape(message)}</title></head><body></body></html>\n"
     body = page if fault.content_type == HTML_TYPE else {"error_code": "APIGW.0301", "error_msg": message}
     await exchange.send(exchange.canned(replace(fault, status=fault.status or 401, body=body)))

@@ -28,7 +28,9 @@ from .errors import FORBIDDEN, UNAUTHENTICATED, CloudError, ControlError, IamErr
 
 CLOCK_SKEW = 15 * 60
 VALUE_RULES = {"enum", "pattern", "minLength", "maxLength", "maxItems", "minimum", "maximum"}
-SIGNED = re.compile(r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)")
+SIGNED = re.compile(
+    r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ class Gateway:
         refusal: Refusal
         try:
             if operation is None or name in self.cloud.settings.unpublished:
-                raise MetadataError(404, "The resource could not be found.") if service == "metadata" else CloudError("APIGW.0101")
+                raise (
+                    MetadataError(404, "The resource could not be found.")
+                    if service == "metadata"
+                    else CloudError("APIGW.0101")
+                )
             if operation.secured:
                 self._authorize(operation, scope, headers)
             await self.app(scope, receive, send_checked)
@@ -158,7 +164,9 @@ def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: lis
         body=scope["request_body"],
     )
     try:
-        expected = Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request).header_params["Authorization"]
+        expected = (
+            Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request).header_params["Authorization"]
+        )
     except ValueError:  # a date that is none
         return False
     return hmac.compare_digest(expected.rpartition("Signature=")[2], signature)

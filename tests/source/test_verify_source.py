@@ -44,7 +44,11 @@ class Users(IdentityProvider):
 
     async def get_user(self, username: str) -> User | None:
         plugin = NativePasswordAuthPlugin
-        return User(name="drs", auth_string=plugin.create_auth_string(PASSWORD), auth_plugin=plugin.name) if username == "drs" else None
+        return (
+            User(name="drs", auth_string=plugin.create_auth_string(PASSWORD), auth_plugin=plugin.name)
+            if username == "drs"
+            else None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,11 @@ def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: s
 
 
 def changes(sim: Simulator) -> list[str]:
-    return [request["path"].rpartition("/")[2] for request in sim.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
+    return [
+        request["path"].rpartition("/")[2]
+        for request in sim.requests()
+        if request["method"] != "GET" and "/v5/" in request["path"]
+    ]
 
 
 @pytest.mark.parametrize("position", ["mysql-bin.000277:805", "mysql-bin.000277:1805", "mysql-bin.000276:4"])
@@ -134,14 +142,25 @@ def test_check_mode_looks_at_the_source_as_well(sim: Simulator, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"drs_position": "mysql-bin.000275:4"}, "The source has no binlog file mysql-bin.000275, where the position mysql-bin.000275:4 is."),
-        ({"drs_position": "mysql-bin.000277:1806"}, "The source has only 1805 bytes of the binlog file mysql-bin.000277"),
-        ({"drs_source_password": "Another-Passw0rd!"}, "The source could not be asked for its binlogs: unable to connect to database"),
+        (
+            {"drs_position": "mysql-bin.000275:4"},
+            "The source has no binlog file mysql-bin.000275, where the position mysql-bin.000275:4 is.",
+        ),
+        (
+            {"drs_position": "mysql-bin.000277:1806"},
+            "The source has only 1805 bytes of the binlog file mysql-bin.000277",
+        ),
+        (
+            {"drs_source_password": "Another-Passw0rd!"},
+            "The source could not be asked for its binlogs: unable to connect to database",
+        ),
         ({"drs_source_port": "1"}, "The source could not be asked for its binlogs: unable to connect to database"),
     ],
     ids=["purged", "too short", "wrong password", "no server"],
 )
-def test_nothing_is_changed_without_it(sim: Simulator, tmp_path: Path, port: int, given: dict[str, str], reason: str) -> None:
+def test_nothing_is_changed_without_it(
+    sim: Simulator, tmp_path: Path, port: int, given: dict[str, str], reason: str
+) -> None:
     code, said = reset(sim, tmp_path, port, **given)
     assert code != 0
     assert reason in " ".join(said.split())

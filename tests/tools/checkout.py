@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 # How tools say that they left something out, with an exit code of 0.
-SKIPPED = re.compile(r"All targets skipped|^WARNING: (?:Excluding|Skipping) .*|.*because it could not be found", re.MULTILINE)
+SKIPPED = re.compile(
+    r"All targets skipped|^WARNING: (?:Excluding|Skipping) .*|.*because it could not be found", re.MULTILINE
+)
 
 
 def files() -> list[Path]:
@@ -58,4 +60,15 @@ def run(*command: str | Path, cwd: Path = ROOT, path: Path = BIN, **variables: s
 def sanity(collection: Path, python: str, path: Path = BIN) -> None:
     """Run ansible-test sanity of the ansible-core in an environment."""
     run("python", ROOT / "tests/tools/prime_get_pip.py", path=path)
-    run("ansible-test", "sanity", "--venv", "--requirements", "--color", "no", "--python", python, cwd=collection, path=path)
+    run(
+        "ansible-test",
+        "sanity",
+        "--venv",
+        "--requirements",
+        "--color",
+        "no",
+        "--python",
+        python,
+        cwd=collection,
+        path=path,
+    )

@@ -25,7 +25,22 @@ cache.mkdir(parents=True, exist_ok=True)
 script = cache / f"get_pip_{version.replace('.', '_')}.py"
 wheels = cache / f"pip-{version}"
 if not script.exists():
-    subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(wheels), f"pip=={version}"], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-d",
+            str(wheels),
+            f"pip=={version}",
+        ],
+        check=True,
+    )
     wheel = next(wheels.glob("*.whl"))
     draft = script.with_suffix(f".{os.getpid()}")
     draft.write_text(

@@ -15,8 +15,8 @@ description:
   - Names are not unique in DRS. If several jobs have the same name, the module returns all of them and issues a
     warning.
   - The module calls C(GET /v5/{project_id}/jobs) and C(GET /v5/{project_id}/jobs/{job_id}), described on the API
-    pages "Querying the Task List" and "Querying Task Details". With O(include=actions), it also calls C(GET
-    /v5/{project_id}/jobs/{job_id}/actions), described on the API page "Obtaining the Operations Allowed in a
+    pages "Querying the Task List" and "Querying Task Details". With O(include=actions), it also calls
+    C(GET /v5/{project_id}/jobs/{job_id}/actions), described on the API page "Obtaining the Operations Allowed in a
     Specified Task".
 author:
   - huaweicloud.drs contributors (!UNKNOWN)

@@ -53,7 +53,7 @@ options:
     elements: str
 notes:
   - O(engine_type), O(status) and the authentication and connection options can contain templates, for example
-    C({{ lookup('ansible.builtin.env', 'SECRET') }}). No variables are available in these templates. Do not store
+    V({{ lookup('ansible.builtin.env', 'SECRET'\) }}). No variables are available in these templates. Do not store
     secrets in the file unless they are encrypted with Ansible Vault.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Format, lint, types and documentation: what other programs say of these files."""
+"""Format, lint, types and documentation: checks by other programs, and a few of our own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_sanity(collection: Path) -> None:
 
 
 def test_ansible_lint(collection: Path) -> None:
-    """With the profile for production, from .ansible-lint."""
+    """Uses the production profile from .ansible-lint."""
     run("ansible-lint", "--offline", "--strict", cwd=collection, ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]))
 
 
@@ -72,7 +72,7 @@ def test_check(command: str) -> None:
 
 
 def texts() -> dict[Path, str]:
-    """What was written by hand: not the licences, the changelog that its program writes, and the locks."""
+    """Return the files written by hand: all but the licences, the generated changelog and the lock files."""
     names = [
         name
         for name in files()
@@ -96,7 +96,7 @@ def test_white_space() -> None:
 
 
 def test_action_group() -> None:
-    """It has the modules that share the documentation of the connection: all of them."""
+    """It contains all modules, and all of them share the documentation of the connection options."""
     modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins/modules").glob("*.py")}
     group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["drs"]
     assert group == sorted(modules)

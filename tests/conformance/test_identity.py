@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The official SDK says whether the simulator speaks IAM, and the metadata service of an ECS."""
+"""The official SDK tests the simulated IAM and the simulated metadata service of an ECS host."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def credentials(
     sim: Simulator, access_key: str = "SIMULATEDKEYOPERATOR", kind: Any = GlobalCredentials, **changes: str
 ) -> Any:
     given = {**sim.key(access_key), **changes}
-    answer = kind(given["access_key"], given["secret_key"])
-    return answer.with_security_token(given["security_token"]) if given["security_token"] else answer
+    chosen = kind(given["access_key"], given["secret_key"])
+    return chosen.with_security_token(given["security_token"]) if given["security_token"] else chosen
 
 
 def iam(sim: Simulator, *args: Any, **options: Any) -> Any:
@@ -86,10 +86,10 @@ def test_lists_projects_by_other_criteria(sim: Simulator) -> None:
 
 @pytest.mark.parametrize("access_key", ["SIMULATEDKEYOPERATOR", DRS_ONLY_KEY, "SIMULATEDKEYNOTHINGS"])
 def test_lists_the_projects_of_a_user(sim: Simulator, access_key: str) -> None:
-    answer = iam(sim, access_key).keystone_list_auth_projects(v3.KeystoneListAuthProjectsRequest())
-    assert answer.links._self
-    assert [project.id for project in answer.projects if project.name == "eu-west-101"] == [PROJECT]
-    assert len(answer.projects) == len(sim.cloud["projects"])
+    response = iam(sim, access_key).keystone_list_auth_projects(v3.KeystoneListAuthProjectsRequest())
+    assert response.links._self
+    assert [project.id for project in response.projects if project.name == "eu-west-101"] == [PROJECT]
+    assert len(response.projects) == len(sim.cloud["projects"])
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def password_request(password: str) -> Any:
 
 
 def test_logs_in_by_password(sim: Simulator) -> None:
-    answer = iam(sim).keystone_create_user_token_by_password(password_request("Operator-Passw0rd!"))
-    assert (answer.status_code, answer.token.project.id, answer.token.user.name) == (201, PROJECT, "drs-operator")
-    headers = {"X-Auth-Token": answer.x_subject_token}
+    response = iam(sim).keystone_create_user_token_by_password(password_request("Operator-Passw0rd!"))
+    assert (response.status_code, response.token.project.id, response.token.user.name) == (201, PROJECT, "drs-operator")
+    headers = {"X-Auth-Token": response.x_subject_token}
     assert sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", headers=headers, timeout=10).ok
     with pytest.raises(ClientRequestException) as caught:
         iam(sim).keystone_create_user_token_by_password(password_request("wrong"))
     assert (caught.value.status_code, caught.value.error_msg) == (401, "The username or password is wrong.")
 
 
-# The SDK's own way to a project's id
+# How the SDK itself finds a project ID
 
 
 def drs_of_region(

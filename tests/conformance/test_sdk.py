@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The official SDK says whether the simulator speaks DRS."""
+"""The official SDK tests the simulated DRS."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def collect(drs: Any, job_id: str = JOB, moment: str = MOMENT) -> Any:
 
 
 def result(drs: Any, query_id: str, job_id: str = JOB) -> Any:
-    """Ask until it is no longer pending."""
+    """Read the result until it is no longer pending."""
     deadline = time.monotonic() + 10
     while True:
-        answer = drs.show_position_result(v5.ShowPositionResultRequest(job_id=job_id, query_id=query_id))
-        if answer.status != "pending":
-            return answer
+        response = drs.show_position_result(v5.ShowPositionResultRequest(job_id=job_id, query_id=query_id))
+        if response.status != "pending":
+            return response
         assert time.monotonic() < deadline, "still pending"
 
 
@@ -65,15 +65,15 @@ def test_collects_and_reads_a_position(sim: Simulator, access_key: str) -> None:
     drs = client(sim, access_key)
     accepted = collect(drs)
     assert (accepted.status_code, accepted.status, accepted.job_id) == (202, "pending", JOB)
-    answer = result(drs, accepted.id)
-    assert (answer.status, answer.position, answer.job_id) == ("success", "mysql-bin.000277:805", JOB)
+    response = result(drs, accepted.id)
+    assert (response.status, response.position, response.job_id) == ("success", "mysql-bin.000277:805", JOB)
 
 
 def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
     sim.settings(collect_seconds=0)
     drs = client(sim)
-    answer = result(drs, collect(drs, FAILING_JOB).id, FAILING_JOB)
-    assert (answer.status, answer.position) == ("failed", None)
+    response = result(drs, collect(drs, FAILING_JOB).id, FAILING_JOB)
+    assert (response.status, response.position) == ("failed", None)
 
 
 def test_reads_a_job(sim: Simulator) -> None:
@@ -106,23 +106,23 @@ def jobs(sim: Simulator, **query: Any) -> Any:
 
 
 def refusal(call: Any, *arguments: Any) -> tuple[int, str]:
-    """How a call was refused."""
+    """Return the HTTP status and error code with which a call was refused."""
     with pytest.raises(ClientRequestException) as caught:
         call(*arguments)
     return caught.value.status_code, caught.value.error_code
 
 
 def test_lists_jobs(sim: Simulator) -> None:
-    answer = jobs(sim, limit=100)
+    response = jobs(sim, limit=100)
     known = [
         job
         for job in sim.cloud["jobs"]
         if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)
     ]
-    assert answer.total_count == len(known) > 10
-    assert [job.id for job in answer.jobs] == [job["id"] for job in reversed(known)]
-    assert len({job.create_time for job in answer.jobs}) == len(known)
-    oldest = answer.jobs[-1]
+    assert response.total_count == len(known) > 10
+    assert [job.id for job in response.jobs] == [job["id"] for job in reversed(known)]
+    assert len({job.create_time for job in response.jobs}) == len(known)
+    oldest = response.jobs[-1]
     assert (oldest.name, oldest.status, oldest.engine_type) == (
         "orders-to-dws",
         "INCRE_TRANSFER_STARTED",
@@ -140,7 +140,7 @@ def test_lists_jobs(sim: Simulator) -> None:
     assert len(jobs(sim).jobs) == 10
 
 
-def test_an_answer_has_a_hundred_jobs_at_most(sim: Simulator) -> None:
+def test_a_response_has_a_hundred_jobs_at_most(sim: Simulator) -> None:
     sim.settings(extra_jobs=250)
     total = jobs(sim, limit=1).total_count
     assert total > 250
@@ -181,9 +181,9 @@ def test_filters_and_sorts_jobs(sim: Simulator, query: Any, names: list[str]) ->
 
 
 def test_a_job_of_many_is_listed_once(sim: Simulator) -> None:
-    answer = jobs(sim, name="shops-to-dws")
-    (parent,) = answer.jobs
-    assert (answer.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (
+    response = jobs(sim, name="shops-to-dws")
+    (parent,) = response.jobs
+    assert (response.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (
         1,
         PARENT_JOB,
         "multi_to_single",
@@ -230,9 +230,9 @@ def tagged(
 
 def test_lists_jobs_by_tags(sim: Simulator) -> None:
     def names(*arguments: Any, **query: Any) -> set[str]:
-        answer = tagged(sim, *arguments, **query)
-        assert answer.total_count == len(answer.resources)
-        return {resource.resource_name for resource in answer.resources}
+        response = tagged(sim, *arguments, **query)
+        assert response.total_count == len(response.resources)
+        return {resource.resource_name for resource in response.resources}
 
     everything = {job["name"] for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"]) == (PROJECT, "sync")}
     assert names() == everything
@@ -256,8 +256,8 @@ def test_lists_jobs_by_tags(sim: Simulator) -> None:
 def test_pages_through_jobs_by_tags(sim: Simulator) -> None:
     sim.settings(extra_jobs=1100)
     assert tagged(sim, {"shard": ["3", "7"]}).total_count == 220
-    answer = tagged(sim, {"fleet": ["true"]})
-    assert (answer.total_count, len(answer.resources)) == (1100, 1000)
+    response = tagged(sim, {"fleet": ["true"]})
+    assert (response.total_count, len(response.resources)) == (1100, 1000)
     assert len(tagged(sim, {"fleet": ["true"]}, offset=1000).resources) == 100
 
 
@@ -289,15 +289,15 @@ def actions(sim: Simulator, job_id: str = JOB) -> Any:
 
 
 def status(sim: Simulator, job_id: str = JOB) -> str:
-    answer: str = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")).job.status
-    return answer
+    job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")).job
+    return str(job.status)
 
 
 def settled(sim: Simulator, job_id: str = JOB) -> str:
-    """The status once no action is under way."""
+    """Return the status once no action is in progress."""
     deadline = time.monotonic() + 10
     while actions(sim, job_id).current_action:
-        assert time.monotonic() < deadline, "still under way"
+        assert time.monotonic() < deadline, "still in progress"
     return status(sim, job_id)
 
 
@@ -317,9 +317,9 @@ TRANSITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "shown", "before", "task_type", "meanwhile", "after"), TRANSITIONS)
+@pytest.mark.parametrize(("name", "shown", "before", "task_type", "in_progress", "after"), TRANSITIONS)
 def test_an_action_changes_the_state(
-    sim: Simulator, name: str, shown: str, before: str, task_type: str, meanwhile: str, after: str
+    sim: Simulator, name: str, shown: str, before: str, task_type: str, in_progress: str, after: str
 ) -> None:
     sim.job(JOB, status=before, task_type=task_type)
     assert shown in actions(sim).available_actions
@@ -327,7 +327,7 @@ def test_an_action_changes_the_state(
     accepted = act(sim, name)
     assert (accepted.status_code, len(accepted.query_id)) == (202, 36)
     now = actions(sim)
-    assert (now.available_actions, now.current_action, status(sim)) == ([], shown, meanwhile)
+    assert (now.available_actions, now.current_action, status(sim)) == ([], shown, in_progress)
     assert {"PAUSE", "START", "RETRY", "RESET"} <= set(now.unavailable_actions)
     sim.job(JOB, status=before)
     sim.settings(action_seconds=0.05)
@@ -364,20 +364,20 @@ def test_a_reset_needs_its_pre_check(sim: Simulator) -> None:
 def test_one_action_at_a_time(sim: Simulator) -> None:
     sim.settings(action_seconds=600)
     assert act(sim, "stop").query_id
-    refused = act(sim, "stop")  # 202, so that the SDK takes it for an acceptance
+    refused = act(sim, "stop")  # 202, which the SDK takes for success
     assert (refused.status_code, refused.query_id) == (202, None)
     assert json.loads(refused.raw_content)["error_code"] == "DRS.M01504"
     assert status(sim) == "INCRE_TRANSFER_STARTED"
 
 
-def test_an_action_may_be_answered_with_its_result(sim: Simulator) -> None:
-    sim.settings(action_answer=200, action_seconds=0.05)
+def test_an_action_may_return_its_result(sim: Simulator) -> None:
+    sim.settings(action_status=200, action_seconds=0.05)
     assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success"})
     assert settled(sim) == "PAUSING"
 
 
-def outcome(answer: Any) -> tuple[int, Any]:
-    return answer.status_code, json.loads(answer.raw_content)
+def outcome(response: Any) -> tuple[int, Any]:
+    return response.status_code, json.loads(response.raw_content)
 
 
 def test_an_action_may_fail_with_200(sim: Simulator) -> None:
@@ -389,7 +389,7 @@ def test_an_action_may_fail_with_200(sim: Simulator) -> None:
     assert (status(sim, REFUSING_JOB), actions(sim, REFUSING_JOB).current_action) == ("INCRE_TRANSFER_STARTED", None)
 
 
-def test_an_action_may_never_end_well(sim: Simulator) -> None:
+def test_an_action_may_get_stuck_or_fail_later(sim: Simulator) -> None:
     sim.settings(action_seconds=0.05)
     for name, state in (("stop", "INCRE_TRANSFER_STARTED"), ("restart", "PAUSING")):
         sim.job(JOB, status=state, action="stuck")
@@ -401,7 +401,7 @@ def test_an_action_may_never_end_well(sim: Simulator) -> None:
 
 
 @pytest.mark.parametrize("stop", ["terminate", "stop_job_action"])
-def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
+def test_a_job_is_ended_permanently(sim: Simulator, stop: str) -> None:
     def end() -> Any:
         if stop == "terminate":
             return act(sim, stop)
@@ -410,8 +410,8 @@ def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
         )
 
     assert "FREE_RESOURCE" in actions(sim).available_actions
-    answer = end()
-    assert answer.status_code == 202 if stop == "terminate" else (answer.status, answer.id) == ("success", JOB)
+    response = end()
+    assert response.status_code == 202 if stop == "terminate" else (response.status, response.id) == ("success", JOB)
     assert status(sim) == "RELEASE_RESOURCE_COMPLETE"
     assert actions(sim).available_actions == ["DELETE"]
     assert refusal(act, sim, "restart") == refusal(end) == (400, "DRS.M00304")
@@ -428,7 +428,7 @@ def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
         ("precheck", {}, "DRS.M00304"),
     ],
 )
-def test_mistaken_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
+def test_invalid_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
     assert refusal(lambda: act(sim, name, **more)) == (400, code)
     assert act(sim, "stop", job_id=JOB, action_params=v5.ActionParams(pause_mode="all")).query_id
 
@@ -446,8 +446,8 @@ def apply(
 def test_sets_a_start_position(sim: Simulator) -> None:
     gtid_set = "c8cd8ff7-da6f-11ec-a945-00d861ef1161:1-3,f4f9537f-0c8b-11ec-a284-00d861ef116a:1-10820402"
     for given in (gtid_set, None):
-        answer = apply(sim, gtid_set=given)
-        assert (answer.status_code, answer.raw_content) == (200, b"")
+        response = apply(sim, gtid_set=given)
+        assert (response.status_code, response.raw_content) == (200, b"")
         job = sim.job(PAUSED_JOB)
         assert (job["start_position"], job["gtid_set"]) == ("mysql-bin.000277:805", given)
     assert job == next(item for item in sim.cloud["jobs"] if item["id"] == PAUSED_JOB)
@@ -534,7 +534,7 @@ def test_a_key_locks_after_too_many_bad_signatures(sim: Simulator) -> None:
         for _attempt in range(5):
             with pytest.raises(ClientRequestException):
                 collect(bad)
-        assert collect(good).id  # not more than five, and not in a row any more
+        assert collect(good).id  # not more than five, and no longer in a row
     for _attempt in range(6):
         with pytest.raises(ClientRequestException):
             collect(bad)
@@ -543,7 +543,7 @@ def test_a_key_locks_after_too_many_bad_signatures(sim: Simulator) -> None:
 
 
 def signed(sim: Simulator, *, age: timedelta = timedelta(), body: bytes = b"") -> dict[str, str]:
-    """The headers of a signed request for a job's detail, its clock off by so much."""
+    """Return the headers of a signed request for the details of a job, signed some time ago."""
     given = sim.key()
     headers = {
         "Host": sim.url.rpartition("/")[2],
@@ -568,7 +568,7 @@ def test_the_clock_may_be_fifteen_minutes_off(sim: Simulator, minutes: int, stat
     assert ask(sim, signed(sim, age=timedelta(minutes=-minutes))).status_code == 200
 
 
-def test_what_was_signed_must_be_what_came(sim: Simulator) -> None:
+def test_the_signature_must_match_the_request(sim: Simulator) -> None:
     assert ask(sim, signed(sim)).status_code == 200
     for headers in (
         {**signed(sim), "X-Language": "en-us"},
@@ -578,5 +578,5 @@ def test_what_was_signed_must_be_what_came(sim: Simulator) -> None:
             "Authorization": "SDK-HMAC-SHA256 Access=SIMULATEDKEYOPERATOR, SignedHeaders=host, Signature=00",
         },
     ):
-        answer = ask(sim, headers)
-        assert (answer.status_code, answer.json()["error_code"]) == (401, "APIGW.0301")
+        response = ask(sim, headers)
+        assert (response.status_code, response.json()["error_code"]) == (401, "APIGW.0301")

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""IAM speaks the protocol of OpenStack Keystone, so the logins are tried with a Keystone, and what it says decides.
+"""IAM uses the protocol of OpenStack Keystone, so the logins are tested with the real Keystone.
 
-The modules are run without Ansible, as it would run them: options in, result out.
+The modules run without Ansible, but like Ansible would run them: options in, result out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ START_DEADLINE = 60.0
 
 @dataclass
 class Keystone:
-    """A Keystone with the front of DRS, see server.py."""
+    """A running Keystone with one DRS call, see server.py."""
 
     url: str
     account: str
@@ -39,7 +39,10 @@ class Keystone:
     passwords: dict[str, str]
 
     def call(self, method: str, path: str, token: str = "", about: str = "", body: Any = None) -> requests.Response:
-        """:arg about: the token that the call is about, if it is another."""
+        """Call Keystone.
+
+        :param about: The token that the call is about, if it differs from `token`.
+        """
         with requests.Session() as session:
             session.trust_env = False
             return session.request(
@@ -51,7 +54,7 @@ class Keystone:
             )
 
     def seen(self) -> list[str]:
-        """The requests since it was asked last."""
+        """Return the requests since the last call."""
         seen: list[str] = self.call("DELETE", "/_keystone").json()
         return seen
 
@@ -59,7 +62,7 @@ class Keystone:
         assert self.call("POST", "/_keystone", body={"advance_seconds": seconds}).status_code == 204
 
     def run(self, module: str, **options: Any) -> dict[str, Any]:
-        """The result of a module, in which no secret that it was given is."""
+        """Return the result of a module, which must not contain its secrets."""
         check_mode = options.pop("check_mode", False)
         connection = {
             "endpoint": self.url,
@@ -119,7 +122,7 @@ def keystone(running: Keystone) -> Keystone:
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize("project", [REGION, f"{REGION}_finance"])
 def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
-    """A login makes a token that Keystone holds good, for the project that was meant, in check mode as well."""
+    """A login creates a token that Keystone accepts for the right project, in check mode as well."""
     login = keystone.log_in(project_id=keystone.projects[project], check_mode=check_mode)
     assert keystone.seen() == ["POST /v3/auth/tokens 201"]
     token = keystone.call("GET", "/v3/auth/tokens", login["token"]).json()["token"]
@@ -143,7 +146,10 @@ def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
     ids=["wrong password", "no such user", "no such project", "disabled", "second factor"],
 )
 def test_refused(keystone: Keystone, options: dict[str, str], advice: str) -> None:
-    """Who is refused reads who was refused where, and is not tried again. Keystone tells them all the same, so that nobody learns who exists."""
+    """The error says who was rejected where, and the login is not retried.
+
+    Keystone gives the same reason in all cases, so that it does not reveal which users exist.
+    """
     check_refused(keystone, options, advice)
 
 
@@ -163,7 +169,7 @@ def check_refused(
 
 
 def test_locked(keystone: Keystone) -> None:
-    """Three wrong passwords lock a user, who cannot log in with the right one either before 15 minutes are over."""
+    """Three wrong passwords lock a user for 15 minutes, even with the right password."""
     for password in (WRONG, f"{WRONG}2", f"{WRONG}3"):
         check_refused(keystone, {"user": "drs-forgetful", "password": password})
     check_refused(keystone, {"user": "drs-forgetful"})
@@ -172,8 +178,8 @@ def test_locked(keystone: Keystone) -> None:
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
-def test_token_that_ends(keystone: Keystone, end: str) -> None:
-    """It is renewed once, by those who have the right password beside it."""
+def test_token_that_is_no_longer_valid(keystone: Keystone, end: str) -> None:
+    """It is renewed once, if the right user name and password are also set."""
     token = keystone.log_in()["token"]
     assert keystone.use(auth_token=token)["status"] == "pending"
     if end == "expired":

@@ -19,7 +19,7 @@ NO_PAGES = {"previous": None, "next": None}
 
 
 def timestamp(seconds: float) -> str:
-    """As IAM writes it: milliseconds, in six digits."""
+    """Format a time like IAM: milliseconds in six digits."""
     moment = datetime.fromtimestamp(seconds, timezone.utc)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}000Z"
 

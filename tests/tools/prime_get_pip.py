@@ -1,9 +1,9 @@
 # Copyright (c) huaweicloud.drs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let ansible-test bootstrap pip from the package index, for networks where its own source of get-pip is out of reach.
+"""Lets ansible-test install pip from the package index, for networks where its own source of get-pip is unreachable.
 
-Run it with the Python that has ansible-core installed. ansible-test uses what it finds in its cache.
+Run it with the Python that has ansible-core installed. It puts a script into the cache of ansible-test.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWX accepts, and what it makes of it: the rules that matter here, in our own words. Each names the file of github.com/ansible/awx that has it."""
+"""The rules of AWX that matter here, reimplemented. Each names the file of github.com/ansible/awx that contains it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ PROJECT = ROOT / "playbooks/awx"
 
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
-# awx/main/constants.py, ENV_BLOCKLIST: what AWX sets itself.
+# awx/main/constants.py, ENV_BLOCKLIST: the variables that AWX sets itself.
 BLOCKED = set(
     """
-    VIRTUAL_ENV PATH PYTHONPATH PROOT_TMP_DIR JOB_ID INVENTORY_ID INVENTORY_SOURCE_ID INVENTORY_UPDATE_ID AD_HOC_COMMAND_ID REST_API_URL REST_API_TOKEN
-    MAX_EVENT_RES CALLBACK_QUEUE CALLBACK_CONNECTION CACHE JOB_CALLBACK_DEBUG INVENTORY_HOSTVARS AWX_HOST PROJECT_REVISION SUPERVISOR_WEB_CONFIG_PATH
+    VIRTUAL_ENV PATH PYTHONPATH PROOT_TMP_DIR JOB_ID INVENTORY_ID INVENTORY_SOURCE_ID INVENTORY_UPDATE_ID
+    AD_HOC_COMMAND_ID REST_API_URL REST_API_TOKEN MAX_EVENT_RES CALLBACK_QUEUE CALLBACK_CONNECTION CACHE
+    JOB_CALLBACK_DEBUG INVENTORY_HOSTVARS AWX_HOST PROJECT_REVISION SUPERVISOR_WEB_CONFIG_PATH
     """.split()
 )
 
@@ -55,7 +56,7 @@ QUESTION_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Ansible reads it: !unsafe marks a string that Ansible does not template."""
+    """Loads YAML like Ansible: !unsafe marks a string that is not templated."""
 
 
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
@@ -66,7 +67,7 @@ def load(path: Path) -> Any:
 
 
 def definition(name: str) -> Any:
-    """The one variable in a file of definitions."""
+    """Return the only variable in a file of definitions."""
     (value,) = load(PROJECT / f"definitions/{name}.yml").values()
     return value
 
@@ -78,7 +79,7 @@ def looks_like_playbook(path: Path) -> bool:
 
 
 def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse a credential type."""
+    """Return the reasons why AWX would reject a credential type."""
     wrong = []
     # awx/api/serializers.py, CredentialTypeSerializer
     if kind not in ("cloud", "net"):
@@ -130,8 +131,11 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
 
 
 def inject(credential_type: dict[str, Any], values: dict[str, Any]) -> dict[str, str]:
-    """The environment that a job gets from a credential (awx/main/models/credential.py, CredentialType.inject_credential)."""
-    # What is empty is not there, and an undefined name renders as nothing. A boolean that is missing is false.
+    """Return the environment of a job with a credential.
+
+    See awx/main/models/credential.py, CredentialType.inject_credential.
+    """
+    # Empty fields are left out, and undefined names render as empty text. A missing boolean is false.
     names = {name: value for name, value in values.items() if isinstance(value, bool) or value}
     for field in credential_type["inputs"]["fields"]:
         if field["type"] == "boolean":
@@ -144,7 +148,7 @@ def inject(credential_type: dict[str, Any], values: dict[str, Any]) -> dict[str,
 
 
 def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse a survey (awx/api/views/__init__.py, JobTemplateSurveySpec)."""
+    """Return the reasons why AWX would reject a survey (awx/api/views/__init__.py, JobTemplateSurveySpec)."""
     wrong = [
         f"{key} is missing or of a wrong type"
         for key, kind in (("name", str), ("description", str), ("spec", list))
@@ -195,7 +199,7 @@ def _choices(question: dict[str, Any]) -> list[str]:
 
 
 def wrong_with_answer(question: dict[str, Any], answers: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse an answer (awx/main/models/mixins.py, SurveyJobTemplateMixin)."""
+    """Return the reasons why AWX would reject an answer (awx/main/models/mixins.py, SurveyJobTemplateMixin)."""
     name, kind = question["variable"], question["type"]
     if name not in answers:
         return [f"{name} is missing"] if question["required"] else []
@@ -221,7 +225,10 @@ def wrong_with_answer(question: dict[str, Any], answers: dict[str, Any]) -> list
 
 
 def accepted(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What is left of the variables that a launch gives (awx/main/models/mixins.py, SurveyJobTemplateMixin._accept_or_ignore_variables)."""
+    """Return the variables of a launch that AWX does not ignore.
+
+    See awx/main/models/mixins.py, SurveyJobTemplateMixin._accept_or_ignore_variables.
+    """
     questions = (
         {question["variable"]: question for question in template["survey_spec"]["spec"]}
         if template.get("survey_enabled", True)
@@ -236,7 +243,10 @@ def accepted(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_variables(template: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
-    """The extra variables of a job: those given to it win over the survey's defaults (awx/main/models/mixins.py, _update_unified_job_kwargs)."""
+    """Return the extra variables of a job. Its own variables take precedence over the defaults of the survey.
+
+    See awx/main/models/mixins.py, _update_unified_job_kwargs.
+    """
     defaults = {}
     for question in template["survey_spec"]["spec"]:
         if question.get("default") is not None and not wrong_with_answer(
@@ -249,19 +259,20 @@ def job_variables(template: dict[str, Any], runtime: dict[str, Any]) -> dict[str
 def node_variables(
     template: dict[str, Any], node: dict[str, Any], artifacts: Iterable[dict[str, Any]], workflow: dict[str, Any]
 ) -> dict[str, Any]:
-    """The extra variables of a job in a workflow (awx/main/models/workflow.py, WorkflowJobNode.get_job_kwargs).
+    """Return the extra variables of a job in a workflow (awx/main/models/workflow.py, WorkflowJobNode.get_job_kwargs).
 
-    The node's own are filtered by the template's survey. The artifacts of the jobs before win over them, and the workflow's own variables, which are the
-    answers to its survey, win over both. Neither of these two needs to be asked for by the template.
+    The variables of the node are filtered by the survey of the template. The artifacts of earlier jobs take precedence
+    over them. The variables of the workflow, which are the answers to its survey, take precedence over both. The
+    template does not have to ask for artifacts or workflow variables.
     """
     runtime = accepted(template, node.get("extra_data", {}))
-    for handed_on in artifacts:
-        runtime |= handed_on
+    for artifact in artifacts:
+        runtime |= artifact
     return job_variables(template, {**runtime, **workflow})
 
 
 def meta_variables(template: str, number: int, workflow: str | None) -> dict[str, Any]:
-    """What AWX adds to the extra variables of every job (awx/main/models/unified_jobs.py and jobs.py, awx_meta_vars)."""
+    """Return the extra variables that AWX adds to every job (awx_meta_vars in awx/main/models/unified_jobs.py)."""
     found: dict[str, Any] = {
         "job_id": number,
         "job_launch_type": "workflow" if workflow else "manual",

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for the API of AWX on loopback: objects in memory, with the refusals that a set-up can run into. The modules of awx.awx judge it."""
+"""A stub of the AWX API on loopback: objects in memory, with the errors that awx_setup can run into.
+
+The modules of awx.awx, which call it, show whether it behaves like AWX.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ from awx import rules
 
 USER, PASSWORD = "admin", "the-p4ssw0rd-of-awx"
 ENCRYPTED = "$encrypted$"
-PAGE = 2  # so that lists have several pages
+PAGE = 2  # small, so that lists have several pages
 
-# What can be created: its type, its fields with their defaults, what it refers to, and what makes it unique.
+# Each kind of object: its type, its fields with their defaults, its references, and its unique keys.
 TEXT: dict[str, Any] = {"name": "", "description": ""}
 ASKS = dict.fromkeys(
     [
@@ -93,7 +96,7 @@ LINKS = ("success_nodes", "failure_nodes", "always_nodes")
 
 
 class Refused(Exception):
-    """An answer that is an error."""
+    """An error response."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(body)
@@ -102,7 +105,7 @@ class Refused(Exception):
 
 @dataclass
 class Awx:
-    """What AWX holds. `playbooks` are the files in the repository of every project."""
+    """The state of AWX. `playbooks` are the files in the repository of every project."""
 
     playbooks: set[str]
     url: str = ""
@@ -119,11 +122,11 @@ class Awx:
         return self.count
 
     def named(self, kind: str, name: str) -> dict[str, Any]:
-        """The one object with a name."""
+        """Return the only object with a name."""
         (found,) = (item for item in self.objects[kind].values() if name in (item.get("name"), item.get("identifier")))
         return found
 
-    # What the API shows
+    # Reading
 
     def shown(self, kind: str, item: dict[str, Any]) -> dict[str, Any]:
         url = f"/api/v2/{kind}/{item['id']}/"
@@ -165,10 +168,10 @@ class Awx:
         after = f"{path}?{urlencode({**query, 'page': page + 1})}" if page * PAGE < len(found) else None
         return {"count": len(found), "next": after, "previous": None, "results": found[(page - 1) * PAGE : page * PAGE]}
 
-    # What the API does
+    # Writing
 
     def save(self, kind: str, item: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-        """Create or change an object. What AWX does not know it leaves out, and null in place of text is an empty one."""
+        """Create or change an object. Unknown fields are ignored, and null instead of text is stored as empty text."""
         _type, fields, refers, unique = MODELS[kind]
         old = deepcopy(item)
         for name, default in fields.items():
@@ -242,12 +245,12 @@ class Awx:
         ids.append(other)
 
     def behind(self, node: int) -> set[int]:
-        """A node and all that can follow it."""
+        """Return a node and all nodes that can follow it."""
         return {node}.union(*(self.behind(other) for link in LINKS for other in self.associated.get((node, link), [])))
 
-    # The requests
+    # Requests
 
-    def answer(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
+    def handle(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
         parts = path.strip("/").split("/")[2:]
         if method in ("POST", "PATCH") and parts[0] != "tokens":
             self.changes.append(f"{method} {path}")
@@ -322,12 +325,12 @@ class Handler(BaseHTTPRequestHandler):
             if not address.path.startswith("/api/v2/") or not address.path.endswith("/"):
                 raise Refused(404, {"detail": "Not found."})
             with self.server.lock:
-                status, answer = self.server.awx.answer(
+                status, result = self.server.awx.handle(
                     str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}")
                 )
         except Refused as refused:
-            status, answer = refused.status, refused.body
-        text = b"" if answer is None else json.dumps(answer).encode()
+            status, result = refused.status, refused.body
+        text = b"" if result is None else json.dumps(result).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -337,15 +340,15 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = respond
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @contextmanager
 def stub(playbooks: set[str]) -> Iterator[Awx]:
-    """AWX as it is when it has been installed, for as long as the block lasts."""
+    """Run a newly installed AWX while the block runs."""
     with Server(("127.0.0.1", 0), Handler) as server:
         server.awx = Awx(playbooks, f"http://127.0.0.1:{server.server_port}")
-        for name in ("Somebody else", "Default"):
+        for name in ("Other", "Default"):
             server.awx.save("organizations", {}, {"name": name})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

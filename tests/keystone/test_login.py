@@ -141,7 +141,7 @@ def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
         ({"username": "nobody", "password": WRONG}, "domain_name is the name of the account"),
         ({"project_id": "0123456789abcdef0123456789abcdef"}, "domain_name is the name of the account"),
         ({"user": "drs-disabled"}, "domain_name is the name of the account"),
-        ({"user": "drs-two-factors"}, "must give a second factor"),
+        ({"user": "drs-two-factors"}, "must provide a second factor"),
     ],
     ids=["wrong password", "no such user", "no such project", "disabled", "second factor"],
 )

@@ -37,8 +37,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
-# The imports above tell the whole process, from ansible-core 2.19 on, that it is no module's. The tests of modules need the opposite, so this is
-# only so while a test runs that is in this file.
+# From ansible-core 2.19 on, the imports above mark the process as one of the controller. The tests of modules need the
+# opposite, so the mark is set only while a test of this file runs.
 try:
     from ansible.module_utils import _internal
     from ansible.module_utils._internal._json import _profiles
@@ -92,13 +92,13 @@ def _controller(monkeypatch):
             patch.setattr(_internal, name, value)
         yield
     if CONTROLLER:
-        # What it found out about its process is not true for the next test.
+        # The cached value is wrong for the next test.
         _profiles._string_encoding_check_enabled.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _options():
-    """What the loader of plugins tells the configuration: the plugin's options with those of its fragments."""
+    """Define the options of the plugin and its fragments, as the plugin loader does."""
     options = {}
     fragments = (constructed.ModuleDocFragment, inventory_cache.ModuleDocFragment, ModuleDocFragment)
     for text in [*(fragment.DOCUMENTATION for fragment in fragments), drs_jobs.DOCUMENTATION]:
@@ -108,7 +108,7 @@ def _options():
 
 @pytest.fixture
 def parse(tmp_path):
-    """Write the file of an inventory, and return the inventory that comes of it."""
+    """Write an inventory file, and return the inventory."""
 
     def parse(options, cache=True, name="drs_jobs.yml"):
         path = tmp_path / name
@@ -122,7 +122,7 @@ def parse(tmp_path):
         loader = DataLoader()
         loader.set_vault_secrets(VAULT)
         plugin.parse(inventory, loader, str(path), cache)
-        if hasattr(plugin, "_cache"):  # as the manager of inventories does it
+        if hasattr(plugin, "_cache"):  # as the inventory manager does
             plugin.update_cache_if_changed()
         inventory.reconcile_inventory()
         return inventory
@@ -140,7 +140,7 @@ def members(inventory, group):
 
 
 def failure(parse, *args, **kwargs):
-    """The error of an inventory, which shows no secret."""
+    """Return the error message, which shows no secret."""
     with pytest.raises(AnsibleParserError) as caught:
         parse(*args, **kwargs)
     check_nothing_shown(shown(caught.value))
@@ -148,14 +148,14 @@ def failure(parse, *args, **kwargs):
 
 
 @pytest.mark.parametrize(
-    "name, good",
+    "name, valid",
     [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)],
 )
-def test_verify_file(tmp_path, name, good):
+def test_verify_file(tmp_path, name, valid):
     path = tmp_path / name
-    assert not InventoryModule().verify_file(str(path))  # It is not there.
+    assert not InventoryModule().verify_file(str(path))  # There is no file yet.
     path.write_text("")
-    assert InventoryModule().verify_file(str(path)) is good
+    assert InventoryModule().verify_file(str(path)) is valid
 
 
 class TestHosts:
@@ -178,7 +178,7 @@ class TestHosts:
         assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
 
     def test_names(self, cloud, parse):
-        """Those that several jobs have get the id, and those without one are called by it."""
+        """Names of several jobs are followed by the ID. A job without a name is named by its ID."""
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
         assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
 
@@ -191,8 +191,8 @@ class TestHosts:
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )
-    def test_name_that_means_something_else(self, cloud, parse, name):
-        """The id is the name of the host."""
+    def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
+        """The host is named by the ID of the job."""
         add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
         inventory = parse(WITH_TOKEN)
         assert sorted(inventory.hosts) == ["a-B_1.c", "all2", "id-1"]
@@ -233,11 +233,11 @@ class TestConstructed:
         groups = {"paused": "drs_job_status == 'PAUSING'", "of_a": "shard == 'a'"}
         inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard"}, "groups": groups})
         assert members(inventory, "paused") == ["shard2"]
-        # A condition may use what is composed.
+        # Conditions may use composed variables.
         assert members(inventory, "of_a") == ["shard1"]
 
     def test_names_of_groups(self, cloud, parse):
-        """No template and no path gets into them from a tag."""
+        """Templates and paths in tags are replaced."""
         add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
         keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
         inventory = parse(
@@ -245,8 +245,8 @@ class TestConstructed:
         )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
 
-    def test_templates_from_the_cloud(self, cloud, parse):
-        """They are not run, which ansible-core before 2.19 would do with others."""
+    def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
+        """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""
         name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
         add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
         compose = {
@@ -265,18 +265,18 @@ class TestConstructed:
         )
         assert members(inventory, "same") == ["id-1"]
 
-    WRONG = [
+    INVALID = [
         {"compose": {"x": "drs_tags.absent"}},
         {"groups": {"x": "drs_tags.absent == 'a'"}},
         {"keyed_groups": [{"key": "drs_tags.absent"}]},
     ]
 
-    @pytest.mark.parametrize("options", WRONG)
+    @pytest.mark.parametrize("options", INVALID)
     def test_strict(self, cloud, parse, options):
         add_jobs(cloud)
         assert re.match(f"{NAME}: .*shard1", failure(parse, {**WITH_TOKEN, **options, "strict": True}))
 
-    @pytest.mark.parametrize("options", WRONG)
+    @pytest.mark.parametrize("options", INVALID)
     def test_not_strict(self, cloud, parse, options):
         add_jobs(cloud)
         assert len(parse({**WITH_TOKEN, **options}).hosts) == 3
@@ -293,7 +293,7 @@ class TestCache:
             "cache_timeout": 300,
         }
 
-    def test_second_time_nothing_is_sent(self, cloud, parse, cached):
+    def test_nothing_is_sent_the_second_time(self, cloud, parse, cached):
         add_jobs(cloud)
         first = parse(cached)
         second = parse(cached)
@@ -303,7 +303,7 @@ class TestCache:
             assert variables(second, host) == variables(first, host)
 
     def test_other_filters(self, cloud, parse, cached):
-        """All jobs are in the cache."""
+        """The cache has all jobs."""
         add_jobs(cloud)
         assert sorted(parse({**cached, "status": "PAUSING"}).hosts) == ["shard2"]
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
@@ -312,8 +312,8 @@ class TestCache:
     @pytest.mark.parametrize(
         "name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"]
     )
-    def test_somewhere_else(self, cloud, parse, cached, monkeypatch, name):
-        """The jobs of another project are not those that were asked for."""
+    def test_other_project_or_account(self, cloud, parse, cached, monkeypatch, name):
+        """It has other jobs."""
         add_jobs(cloud)
         parse(cached)
         monkeypatch.setenv(name, DRS)
@@ -327,11 +327,11 @@ class TestCache:
         assert len(cloud.calls) == 2
 
     def test_unknown_account(self, cloud, parse, cached, tmp_path, monkeypatch):
-        """What a profile says is only known later, and another profile may be of another account."""
+        """The account of a profile is not known, and another profile may be of another account."""
         profile = tmp_path / "credentials"
         profile.write_text(f"[basic]\nak = AK\nsk = SK\nproject_id = {PROJECT_ID}\n", encoding="utf-8")
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(profile))
-        given = {
+        options = {
             **{name: value for name, value in cached.items() if name not in WITH_TOKEN},
             "region": REGION,
             "auth_method": "profile",
@@ -340,7 +340,7 @@ class TestCache:
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         add_jobs(cloud)
         for _time in range(2):
-            parse(given)
+            parse(options)
         assert len(cloud.calls) == 4
         assert "The cache is not used, because a profile or an agency does not tell the account" in said[0]
 
@@ -350,7 +350,7 @@ class TestCache:
         assert not parse(cached).hosts
         assert len(cloud.calls) == 2
 
-    def test_renewed(self, cloud, parse, cached):
+    def test_refreshed(self, cloud, parse, cached):
         add_jobs(cloud)
         parse(cached)
         add_jobs(cloud, [job(9, "new")], {})
@@ -358,7 +358,7 @@ class TestCache:
         assert sorted(parse(cached).hosts) == ["new"]
         assert len(cloud.calls) == 4
 
-    def test_no_secret_in_it(self, cloud, parse, cached, tmp_path):
+    def test_no_secret_in_the_cache(self, cloud, parse, cached, tmp_path):
         add_jobs(cloud)
         parse(cached)
         files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
@@ -377,7 +377,7 @@ class TestOptions:
             "name": "example-account"
         }
 
-    def test_file_wins(self, cloud, parse, monkeypatch):
+    def test_file_wins_over_the_environment(self, cloud, parse, monkeypatch):
         for name, value in {"REGION_NAME": "x", "AUTH_TOKEN": "other", "PROJECT_ID": "other"}.items():
             monkeypatch.setenv(f"HW_{name}", value)
         add_jobs(cloud)
@@ -433,15 +433,15 @@ class TestOptions:
         assert request.req_kwargs["verify"] is False
 
     @pytest.fixture
-    def _opened(self, monkeypatch):
-        """The vault, as the command line opens it from ansible-core 2.19 on."""
+    def _open_vault(self, monkeypatch):
+        """Open the vault as the command line does, from ansible-core 2.19 on."""
         if hasattr(vault, "VaultSecretsContext"):
             monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(VAULT))
 
-    @pytest.mark.usefixtures("_opened")
+    @pytest.mark.usefixtures("_open_vault")
     @pytest.mark.parametrize("password", [PASSWORD, "{{ 1 + 1 }}"])
     def test_vault(self, cloud, parse, password):
-        """What it has encrypted is no template."""
+        """Encrypted text is not a template."""
         add_login(cloud)
         add_jobs(cloud)
         assert (
@@ -454,7 +454,7 @@ class TestOptions:
         )
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["password"] == password
 
-    @pytest.mark.usefixtures("_opened")
+    @pytest.mark.usefixtures("_open_vault")
     def test_other_vault(self, cloud, parse):
         encrypted = vault.VaultLib([("default", vault.VaultSecret(b"of-another-vault"))]).encrypt(PASSWORD).decode()
         assert "Option password cannot be read" in failure(
@@ -479,7 +479,7 @@ class TestOptions:
             ({"account_name": "{{ "}, "Option account_name"),
         ],
     )
-    def test_wrong(self, cloud, parse, options, named):
+    def test_invalid(self, cloud, parse, options, named):
         said = failure(parse, {**WITH_TOKEN, **options})
         assert said.startswith(f"{NAME}: ")
         assert named in said
@@ -504,11 +504,11 @@ class TestErrors:
             ({"body": LOST}, "no complete answer"),
         ],
     )
-    def test_of_the_jobs(self, cloud, parse, fault, said):
+    def test_list_of_jobs(self, cloud, parse, fault, said):
         cloud.get(JOBS_URL, **fault)
         assert said in failure(parse, {**WITH_TOKEN, "max_retries": 0})
 
-    def test_tags_are_not_published(self, cloud, parse, monkeypatch):
+    def test_region_without_tags(self, cloud, parse, monkeypatch):
         said = []
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
@@ -517,6 +517,6 @@ class TestErrors:
         assert [variables(inventory, host)["drs_tags"] for host in inventory.hosts] == [{}] * 3
         assert [NAME in message and "tags" in message for message in said] == [True]
 
-    def test_requests_is_missing(self, parse, monkeypatch):
+    def test_missing_requests(self, parse, monkeypatch):
         monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")
         assert "Python library requests" in failure(parse, WITH_TOKEN)

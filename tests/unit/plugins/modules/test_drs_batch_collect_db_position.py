@@ -55,8 +55,7 @@ def test_options(module):
     module.check_options()
 
 
-def test_keys_of_a_position(cloud, module):
-    """What comes back for a job is documented."""
+def test_keys_of_a_position_are_documented(cloud, module):
     add_collect_of(cloud, 0)
     add_result_of(cloud, 0)
     cloud.post(
@@ -84,24 +83,24 @@ class TestCollect:
     @pytest.mark.parametrize("args, concurrency", [({}, 10), ({"concurrency": 7}, 7)])
     def test_concurrency(self, cloud, module, monkeypatch, args, concurrency):
         """There are as many connections as threads."""
-        given = []
+        seen = []
 
         def collect(self):
-            given.extend([self._concurrency, self._drs._session._http._adapter._pool_maxsize])
+            seen.extend([self._concurrency, self._drs._session._http._adapter._pool_maxsize])
 
         monkeypatch.setattr(PositionBatch, "collect", collect)
         module.fail({**ARGS, **args})
-        assert given == [concurrency] * 2
+        assert seen == [concurrency] * 2
 
-    def test_one_fault(self, cloud, module):
+    def test_one_job_fails(self, cloud, module):
         add_collect_of(cloud, 0, 2)
         cloud.post(position_url(1), body=LOST)
         message, result = module.fail(ARGS)
-        odd = result["positions"].pop(1)
+        failed_one = result["positions"].pop(1)
         assert result["positions"] == [started(0), started(2)]
         assert result["counts"] == {"pending": 2, "unknown": 1}
         assert result["changed"] is True
-        assert (odd["job_id"], odd["outcome"]) == (IDS[1], "unknown")
+        assert (failed_one["job_id"], failed_one["outcome"]) == (IDS[1], "unknown")
         assert f"unknown: {IDS[1]}" in message
 
     def test_all_refused(self, cloud, module):
@@ -113,7 +112,7 @@ class TestCollect:
 
     @pytest.mark.parametrize("wait", [False, True])
     def test_failed(self, cloud, module, module_file, wait):
-        """A query that fails says the same as with the module for a single job."""
+        """The message is that of the module for a single job."""
         add_collect_of(cloud, 0, status="failed")
         message, result = module.fail({**ARGS, "job_ids": IDS[:1], "wait": wait})
         assert result["positions"] == [position_not_found(0)]
@@ -136,7 +135,7 @@ class TestCollect:
 
 class TestCheckMode:
     @pytest.mark.parametrize("wait", [False, True])
-    def test_good(self, cloud, module, wait):
+    def test_collectable_jobs(self, cloud, module, wait):
         add_job_of(cloud, 0, 1, 2)
         assert module.run({**ARGS, "wait": wait}, check_mode=True) == {
             "changed": True,
@@ -146,7 +145,7 @@ class TestCheckMode:
         }
         assert {call.request.method for call in cloud.calls} == {"GET"}
 
-    def test_unpublished(self, cloud, module):
+    def test_region_without_the_call(self, cloud, module):
         add_job_of(cloud, 0, 2)
         cloud.get(
             position_url(1, ""), status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."}
@@ -156,7 +155,7 @@ class TestCheckMode:
         assert "does not offer to read jobs" in str(result["warnings"])
         assert result["counts"] == {"collectable": 2, "unchecked": 1}
 
-    def test_unfit(self, cloud, module):
+    def test_other_engine_type(self, cloud, module):
         add_job_of(cloud, 0, 2)
         add_job_of(cloud, 1, engine_type="mysql-to-mysql")
         message, result = module.fail(ARGS, check_mode=True)
@@ -165,7 +164,7 @@ class TestCheckMode:
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_ids": [*IDS, IDS[0]]}, f"once: {IDS[0]}"),
         ({"reset_position_time": "2023-09-19T07:00:00"}, "offset"),
@@ -177,33 +176,33 @@ class TestCheckMode:
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
-    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, named, check_mode):
+    module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
 
 
 class TestInterrupted:
-    """What was sent comes back, and nothing more is sent."""
+    """The result has what was sent, and nothing more is sent."""
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_while_collecting(self, cloud, module, number):
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        over, before, workers = threading.Event(), set(threading.enumerate()), []
+        finished, before, workers = threading.Event(), set(threading.enumerate()), []
 
-        def answer(request):
+        def respond(request):
             new = set(threading.enumerate()) - before
             workers.extend(thread.ident for thread in new if thread.name != "call_with_timeout")
             os.kill(os.getpid(), number)
-            assert over.wait(10)
+            assert finished.wait(10)
             return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
 
         add_collect_of(cloud, 0)
-        cloud.add_callback("POST", position_url(1), answer)
+        cloud.add_callback("POST", position_url(1), respond)
         try:
             message, result = module.fail({**ARGS, "concurrency": 1})
         finally:
-            # Left alone, the thread of the batch would end with the process. It cannot be joined: Python up to 3.12
-            # takes a thread for ended as soon as somebody who joins it is interrupted.
-            over.set()
+            # The thread of the batch must end before the next test. It cannot be joined: Python up to 3.12 considers a
+            # thread finished when joining it was interrupted.
+            finished.set()
             while set(workers) & set(sys._current_frames()):
                 time.sleep(0.001)
         assert result == {
@@ -218,18 +217,17 @@ class TestInterrupted:
         }
         assert "was interrupted" in message
         assert len(cloud.calls) == 2
-        # Another one while the result is written would lose it.
+        # Another signal must not end the process while it writes the result.
         assert {signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
 
-    def test_fault_of_ours(self, cloud, module, monkeypatch):
-        """It loses nothing either."""
+    def test_unexpected_exception(self, cloud, module, monkeypatch):
 
         def wait(self, timeout, sleep):
             raise ZeroDivisionError
 
         monkeypatch.setattr(PositionBatch, "wait", wait)
         add_collect_of(cloud, 0, 1, 2)
-        message, result = module.fail({**ARGS, "wait": True}, fault_of_ours=True)
+        message, result = module.fail({**ARGS, "wait": True}, unexpected=True)
         assert "ZeroDivisionError" in message
         assert result["positions"] == [started(number) for number in range(3)]
         assert result["counts"] == {"pending": 3}

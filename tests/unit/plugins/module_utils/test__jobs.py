@@ -24,6 +24,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     PAGE_SIZE,
     RUNNING,
     check_allowed,
+    check_collectable,
     check_gtid_set,
     check_position,
     execute_job_action,
@@ -32,6 +33,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     list_tags,
     show_actions,
     show_job,
+    show_job_detail,
     show_progress,
     start_position_request,
     update_start_position,
@@ -51,14 +53,17 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     TOKEN,
     add_action,
     add_actions,
+    add_job,
     add_jobs,
     add_start,
     add_status,
     bodies,
+    check_nothing_shown,
     client,
     job_id,
     listed,
     sent,
+    shown,
 )
 
 UUID = "4350aee0-56b5-11ee-8c99-0242ac120002"
@@ -69,27 +74,29 @@ def drs():
     return client()
 
 
-class TestValues:
-    def test_bad_job_id(self, drs, cloud):
-        for call in (
-            partial(show_job, drs),
-            partial(show_progress, drs),
-            partial(show_actions, drs),
-            lambda job_id: check_allowed(drs, job_id, "pause"),
-            lambda job_id: execute_job_action(drs, job_id, "pause"),
-            lambda job_id: wait_for_action(drs, job_id, "pause", None, 10, 1),
-            lambda job_id: update_start_position(drs, job_id, POSITION),
-        ):
-            with pytest.raises(InvalidOptionError, match="job_id"):
-                call(f"{JOB_ID[:-3]}/..")
-        assert len(cloud.calls) == 0
+def test_nothing_is_sent_with_an_invalid_job_id(drs, cloud):
+    for call in (
+        partial(show_job_detail, drs),
+        partial(show_job, drs),
+        partial(show_progress, drs),
+        partial(show_actions, drs),
+        lambda job_id: check_allowed(drs, job_id, "pause"),
+        lambda job_id: execute_job_action(drs, job_id, "pause"),
+        lambda job_id: wait_for_action(drs, job_id, "pause", None, 10, 1),
+        lambda job_id: update_start_position(drs, job_id, POSITION),
+    ):
+        with pytest.raises(InvalidOptionError, match="job_id"):
+            call(f"{JOB_ID[:-3]}/..")
+    assert len(cloud.calls) == 0
 
+
+class TestCheckPosition:
     @pytest.mark.parametrize(
         "value",
         [POSITION, "x.000:0", "a.b.c.00000000000000000000:00000000000000000000"]
         + [f"{'x' * 60}.{'1' * 20}:{'2' * 18}", f"{'x' * 60}.123:{'2' * 20}", "\u00f6!$%()*+,-;=?@[]^_`{|}~#.123:4"],
     )
-    def test_position(self, value):
+    def test_accepted(self, value):
         assert check_position(value) == value
 
     @pytest.mark.parametrize(
@@ -123,13 +130,15 @@ class TestValues:
         ]
         + ["mysql-bin.00027\N{ARABIC-INDIC DIGIT TWO}:805", "mysql-bin.000277:80\N{FULLWIDTH DIGIT FIVE}", "x" * 9999],
     )
-    def test_bad_position(self, value):
+    def test_rejected(self, value):
         with pytest.raises(InvalidOptionError, match="^position .*mysql-bin.000277:805") as caught:
             check_position(value)
         assert str(caught.value).isprintable()
-        # An escape may stand for each of the characters that are shown.
+        # Each character that is shown may be escaped.
         assert len(str(caught.value)) < 200 + 128 * 6
 
+
+class TestCheckGtidSet:
     @pytest.mark.parametrize(
         "value, sent",
         [
@@ -139,7 +148,7 @@ class TestValues:
             (" \n".join("x" * 2048), "x" * 2048),
         ],
     )
-    def test_gtid_set(self, value, sent):
+    def test_accepted(self, value, sent):
         assert check_gtid_set(value) == sent
 
     @pytest.mark.parametrize(
@@ -147,7 +156,7 @@ class TestValues:
         ["", " ", "\n", "x" * 2049, "x" * 99999]
         + [f"{UUID}:1{char}" for char in "<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"],
     )
-    def test_bad_gtid_set(self, value):
+    def test_rejected(self, value):
         with pytest.raises(InvalidOptionError, match="^gtid_set .*2048") as caught:
             check_gtid_set(value)
         assert str(caught.value).isprintable()
@@ -156,7 +165,7 @@ class TestValues:
 
 
 class TestConstants:
-    """What the pages of the API say, written a second time."""
+    """Compared with a second copy of what the API pages say."""
 
     def test_statuses(self):
         assert len(JOB_STATUSES) == len(set(JOB_STATUSES)) == 29
@@ -185,14 +194,14 @@ class TestConstants:
             "reset": ("reset", "RESET"),
         }
 
-    def test_where_actions_lead(self):
+    def test_statuses_of_actions(self):
         for name, action in ACTIONS.items():
             assert action.target_statuses == ({"PAUSING"} if name == "pause" else RUNNING)
             assert action.noop_statuses == {"pause": {"PAUSING"}, "reset": set()}.get(name, RUNNING | {"STARTJOBING"})
             assert not action.target_statuses & FAILED_STATUSES
 
 
-class TestJobs:
+class TestListJobs:
     FACTS = {
         "name": "job-0",
         "status": "INCRE_TRANSFER_STARTED",
@@ -202,8 +211,8 @@ class TestJobs:
     }
 
     @pytest.fixture(autouse=True)
-    def _ends(self, monkeypatch):
-        """A list that is asked for without end fails its test, and does not hang it."""
+    def _no_endless_loop(self, monkeypatch):
+        """A list that is read again and again fails its test instead of blocking it."""
         request, calls = DrsClient.request, []
 
         def counted(*args, **kwargs):
@@ -222,7 +231,7 @@ class TestJobs:
         assert request.headers["X-Language"] == "en-us"
 
     @pytest.mark.parametrize("name", ["job-1", "job-11", "JOB-1", "job-", "ob-1", "job-1 ", "job-1,job-11"])
-    def test_name_in_full(self, cloud, drs, name):
+    def test_name_must_match_in_full(self, cloud, drs, name):
         add_jobs(cloud, *(listed(number) for number in range(12)), listed(99, name="job-1"))
         assert [job["id"] for job in list_jobs(drs, name)] == {
             "job-1": [job_id(1), job_id(99)],
@@ -239,35 +248,34 @@ class TestJobs:
         [(50, 0), (50, 1), (50, 49), (50, 50), (1000, 51), (1000, 100), (50, 101), (7, 49), (7, 51), (1, 3)],
     )
     def test_pages(self, cloud, drs, page, count):
-        """Whatever DRS hands out at once, nothing is left out, and nothing asked for in vain."""
+        """Whatever the size of a page, all jobs are read, with as few requests as possible."""
         add_jobs(cloud, *map(listed, range(count)), page=page)
         assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(count)]
         assert len(cloud.calls) == max(1, -(-count // min(page, 50)))
 
     @pytest.mark.parametrize(
-        "page, total",
-        [(50, {"total_count": None}), (7, {"total": "137"}), (50, {"total": 138}), (7, {"total": [137]})],
+        "page, total", [(50, {"total_count": None}), (7, {"total": "137"}), (50, {"total": 138}), (7, {"total": [137]})]
     )
-    def test_total_that_does_not_help(self, cloud, drs, page, total):
+    def test_unusable_total(self, cloud, drs, page, total):
         add_jobs(cloud, *map(listed, range(137)), page=page, **total)
         assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in range(137)]
-        # One more, which brings nothing.
+        # One more request, which returns no new job.
         assert len(cloud.calls) == -(-137 // page) + 1
 
     @pytest.mark.parametrize("total", [-1, 0, 1])
     def test_total_too_small(self, cloud, drs, total):
-        """What came is not thrown away."""
+        """No job of the response is dropped."""
         add_jobs(cloud, *map(listed, range(3)), total=total)
         assert [job["id"] for job in list_jobs(drs)] == [job_id(0), job_id(1), job_id(2)]
 
     @pytest.mark.parametrize("total", [{}, {"total_count": 10**6}])
-    def test_same_page_for_ever(self, cloud, drs, total):
+    def test_same_page_again_and_again(self, cloud, drs, total):
         cloud.get(JOBS_URL, json={"jobs": [listed(number) for number in range(50)], **total})
         assert len(list_jobs(drs)) == 50
         assert len(cloud.calls) == 2
 
-    def test_seen_twice(self, cloud, drs):
-        """A job that is made between two pages moves the others on."""
+    def test_job_on_two_pages(self, cloud, drs):
+        """A job that is created between two requests shifts the others."""
         cloud.get(JOBS_URL, json={"total_count": 4, "jobs": [listed(3), listed(2)]})
         cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(2, status="PAUSING"), listed(1)]})
         cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(0)]})
@@ -277,7 +285,7 @@ class TestJobs:
         assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "2", "4"]
 
     def test_children(self, cloud, drs):
-        """Those of each job come behind it. The number that DRS tells is of those that stand by themselves."""
+        """The children of a job follow it. The total does not count them."""
         parts = [listed(11), listed(12, name=None, children=None)]
         add_jobs(cloud, listed(1, children=parts), listed(2, children=None), {"id": job_id(3)})
         assert [(job["id"], job["parent_id"]) for job in list_jobs(drs)] == [
@@ -289,7 +297,7 @@ class TestJobs:
         ]
         assert len(cloud.calls) == 1
 
-    def test_children_count_for_the_pages_by_their_parents(self, cloud, drs):
+    def test_offset_does_not_count_children(self, cloud, drs):
         add_jobs(cloud, *(listed(number, children=[listed(100 + number)]) for number in range(60)))
         assert len(list_jobs(drs)) == 120
         assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "50"]
@@ -300,14 +308,14 @@ class TestJobs:
         assert (job["id"], job["parent_id"]) == (job_id(11), job_id(1))
 
     @pytest.mark.parametrize("value", ["", 5, ["x"]])
-    def test_odd_facts(self, cloud, drs, value):
+    def test_malformed_facts(self, cloud, drs, value):
         add_jobs(cloud, listed(0, **dict.fromkeys(["status", "engine_type", "task_type"], value)))
         assert list_jobs(drs) == [{"id": job_id(0), **dict.fromkeys(self.FACTS), "name": "job-0"}]
 
     @pytest.mark.parametrize(
         "body", [{"jobs": [], "total_count": 0}, {"jobs": None, "total_count": 0}, {"total_count": 0}, {"jobs": []}]
     )
-    def test_none(self, cloud, drs, body):
+    def test_no_jobs(self, cloud, drs, body):
         cloud.get(JOBS_URL, json=body)
         assert list_jobs(drs) == []
         assert len(cloud.calls) == 1
@@ -322,7 +330,7 @@ class TestJobs:
             {"jobs": {"id": JOB_ID}},
         ],
     )
-    def test_no_list(self, cloud, drs, body):
+    def test_response_without_a_list(self, cloud, drs, body):
         cloud.get(JOBS_URL, json=body, headers={"X-Request-Id": "r1"})
         with pytest.raises(InvalidResponseError, match=r"no list of jobs \(request id r1\)") as caught:
             list_jobs(drs)
@@ -351,17 +359,139 @@ class TestJobs:
             list_jobs(drs)
 
     @pytest.mark.parametrize("children", ["text", {"id": JOB_ID}])
-    def test_children_that_are_no_list(self, cloud, drs, children):
+    def test_malformed_children(self, cloud, drs, children):
         add_jobs(cloud, listed(0, children=children))
         with pytest.raises(InvalidResponseError, match="parts are no list"):
             list_jobs(drs)
 
-    def test_refused_on_a_later_page(self, cloud, drs):
-        """Half of a list would look like all of it."""
+    def test_error_on_a_later_page(self, cloud, drs):
+        """Part of the list would look like all of it."""
         cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 2})
         cloud.get(JOBS_URL, status=403, json={"error_code": "DRS.M00102", "error_msg": "No permission."})
         with pytest.raises(ApiError, match="DRS FullAccess"):
             list_jobs(drs)
+
+
+class TestListTags:
+    URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+
+    def pages(self, cloud, *pages, **more):
+        for page in pages:
+            resources = [
+                {"resource_id": job_id(number), "tags": [{"key": "number", "value": str(number)}]} for number in page
+            ]
+            cloud.post(self.URL, json={"resources": resources, **more})
+
+    def test_request(self, cloud):
+        self.pages(cloud, [1], total_count=1)
+        assert list_tags(client()) == {job_id(1): {"number": "1"}}
+        assert cloud.calls[0].request.url == f"{self.URL}?limit=1000&offset=0"
+        assert bodies(cloud) == [{}]
+
+    @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])
+    def test_pages(self, cloud, last, total):
+        self.pages(cloud, [1, 2], [3, 4], [5], *last, **total)
+        assert sorted(list_tags(client())) == [job_id(number) for number in (1, 2, 3, 4, 5)]
+        assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
+
+    @pytest.mark.parametrize("total", [{}, {"total_count": 99}])
+    def test_server_that_ignores_the_offset(self, cloud, total):
+        self.pages(cloud, [1, 2], [1, 2], **total)
+        assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
+
+    @pytest.mark.parametrize("body", [{}, {"resources": [], "total_count": 9}])
+    def test_no_tags(self, cloud, body):
+        cloud.post(self.URL, json=body)
+        assert list_tags(client()) == {}
+
+    def test_malformed_resources(self, cloud):
+        resources = [3, {"resource_id": "a", "tags": None}]
+        resources.append(
+            {"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]}
+        )
+        cloud.post(self.URL, json={"resources": resources, "total_count": 3})
+        assert list_tags(client()) == {"a": {}, "c": {"k": "", "l": "2", "m": ""}}
+
+    def test_malformed_resources_on_several_pages(self, cloud):
+        """The offset and the total count them."""
+        for page in (
+            [{"resource_id": "a", "tags": []}, {"resource_id": "b"}],
+            [{"resource_id": "c", "tags": None}, {"tags": []}, "unknown", {"resource_id": 3}],
+        ):
+            cloud.post(self.URL, json={"resources": page, "total_count": 6})
+        assert list_tags(client()) == {"a": {}, "b": {}, "c": {}}
+        assert [call.request.params for call in cloud.calls] == [
+            {"limit": "1000", "offset": offset} for offset in ("0", "2")
+        ]
+        assert bodies(cloud) == [{}, {}]
+
+    def test_response_without_a_list(self, cloud):
+        cloud.post(self.URL, json={"resources": {"a": 1}})
+        with pytest.raises(InvalidResponseError, match="no list of resources"):
+            list_tags(client())
+
+    def test_region_without_the_call(self, cloud):
+        cloud.post(self.URL, status=404, json={"error_code": "APIGW.0101"})
+        assert list_tags(client()) is None
+
+    def test_other_errors_are_raised(self, cloud):
+        cloud.post(self.URL, status=403, json={"error_code": "DRS.M00102"})
+        with pytest.raises(ApiError):
+            list_tags(client())
+
+
+class TestShowJobDetail:
+    def test_request(self, cloud, drs):
+        add_job(cloud)
+        assert show_job_detail(drs, JOB_ID) == {"id": JOB_ID, "base_info": {"engine_type": "mysql-to-dws"}}
+        assert cloud.calls[0].request.url == f"{JOB_URL}?type=detail"
+
+    @pytest.mark.parametrize("body", [{}, {"job": None}, {"job": []}])
+    def test_response_without_a_job(self, cloud, drs, body):
+        cloud.get(JOB_URL, json=body)
+        with pytest.raises(InvalidResponseError, match="job"):
+            show_job_detail(drs, JOB_ID)
+
+
+class TestCheckCollectable:
+    def test_mysql_to_dws(self, cloud, drs):
+        add_job(cloud)
+        assert check_collectable(drs, JOB_ID) is True
+
+    @pytest.mark.parametrize("engine_type", ["mysql-to-mysql", ["mysql-to-dws"], "\x1b]0;owned\x07", "x" * 9999])
+    def test_other_engine_type(self, cloud, drs, engine_type):
+        add_job(cloud, engine_type)
+        with pytest.raises(HuaweiCloudError, match="mysql-to-dws") as caught:
+            check_collectable(drs, JOB_ID)
+        assert JOB_ID in str(caught.value)
+        assert str(engine_type)[1:50].replace("\x07", "") in str(caught.value)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+    @pytest.mark.parametrize(
+        "job", [{}, {"base_info": "mysql-to-dws"}, {"base_info": {}}, {"base_info": {"engine_type": ""}}]
+    )
+    def test_no_engine_type(self, cloud, drs, job):
+        cloud.get(JOB_URL, json={"job": job})
+        with pytest.raises(InvalidResponseError, match=f"{JOB_ID} without its engine type"):
+            check_collectable(drs, JOB_ID)
+
+    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
+    def test_region_without_the_call(self, cloud, drs, code):
+        cloud.get(JOB_URL, status=404, json={"error_code": code, "error_msg": "The API does not exist."})
+        assert check_collectable(drs, JOB_ID) is False
+
+    @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (404, None), (403, "APIGW.0101")])
+    def test_other_errors_are_raised(self, cloud, drs, status, code):
+        cloud.get(JOB_URL, status=status, json={"error_code": code})
+        with pytest.raises(ApiError):
+            check_collectable(drs, JOB_ID)
+
+    def test_secret_in_a_response_is_not_shown(self, cloud, drs):
+        add_job(cloud, TOKEN)
+        with pytest.raises(HuaweiCloudError) as caught:
+            check_collectable(drs, JOB_ID)
+        check_nothing_shown(shown(caught.value))
 
 
 class TestShowJob:
@@ -377,13 +507,13 @@ class TestShowJob:
         }
         assert cloud.calls[0].request.url == f"{JOB_URL}?type=detail"
 
-    def test_part_of_another(self, cloud, drs):
-        cloud.get(JOB_URL, json={"job": {"id": "of no account", "master_job_id": job_id(1), "status": "PAUSING"}})
+    def test_child_of_another_job(self, cloud, drs):
+        cloud.get(JOB_URL, json={"job": {"id": "ignored", "master_job_id": job_id(1), "status": "PAUSING"}})
         job = show_job(drs, JOB_ID)
         assert (job["id"], job["parent_id"], job["status"], job["name"]) == (JOB_ID, job_id(1), "PAUSING", None)
 
     @pytest.mark.parametrize("value", [None, [], "text"])
-    def test_odd_base_info(self, cloud, drs, value):
+    def test_malformed_base_info(self, cloud, drs, value):
         cloud.get(JOB_URL, json={"job": {"base_info": value, "status": 5, "master_job_id": ""}})
         assert show_job(drs, JOB_ID) == {
             **dict.fromkeys(["name", "status", "engine_type", "task_type", "parent_id"]),
@@ -391,7 +521,7 @@ class TestShowJob:
         }
 
 
-class TestProgress:
+class TestShowProgress:
     def test_request(self, cloud, drs):
         cloud.get(
             JOB_URL,
@@ -436,12 +566,12 @@ class TestProgress:
         assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": seconds}
 
     @pytest.mark.parametrize("job", [{}, {"progress_info": "100"}])
-    def test_none(self, cloud, drs, job):
+    def test_no_progress(self, cloud, drs, job):
         cloud.get(JOB_URL, json={"job": job})
         assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": None}
 
 
-class TestAllowed:
+class TestShowActions:
     def test_request(self, cloud, drs):
         add_actions(cloud, "PAUSE", current_action="START")
         assert show_actions(drs, JOB_ID) == {
@@ -454,30 +584,32 @@ class TestAllowed:
     @pytest.mark.parametrize(
         "more", [{}, {"unavailable_actions": None, "current_action": ""}, {"unavailable_actions": "PAUSE"}]
     )
-    def test_none(self, cloud, drs, more):
+    def test_no_actions(self, cloud, drs, more):
         cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": [], **more}})
         assert show_actions(drs, JOB_ID) == {"available_actions": [], "unavailable_actions": [], "current_action": None}
 
     @pytest.mark.parametrize(
         "found", [None, ["PAUSE"], {}, {"available_actions": None}, {"available_actions": "PAUSE"}]
     )
-    def test_no_list(self, cloud, drs, found):
+    def test_response_without_a_list(self, cloud, drs, found):
         cloud.get(ACTIONS_URL, json={"job_action": found})
         for read in (partial(show_actions, drs), lambda job_id: check_allowed(drs, job_id, "pause")):
             with pytest.raises(InvalidResponseError, match="named no actions that the job allows"):
                 read(JOB_ID)
 
+
+class TestCheckAllowed:
     @pytest.mark.parametrize("action", list(ACTIONS))
-    @pytest.mark.parametrize("allowed, under_way", [(True, False), (True, True), (False, True)])
-    def test_allowed(self, cloud, drs, action, allowed, under_way):
-        """What the job is doing it need not be told, unless DRS says that it may be."""
+    @pytest.mark.parametrize("allowed, current", [(True, False), (True, True), (False, True)])
+    def test_current_action_need_not_be_sent(self, cloud, drs, action, allowed, current):
+        """Unless DRS allows it all the same."""
         name = ACTIONS[action].listed_name
-        add_actions(cloud, "DELETE", *([name] if allowed else []), current_action=name if under_way else None)
+        add_actions(cloud, "DELETE", *([name] if allowed else []), current_action=name if current else None)
         assert check_allowed(drs, JOB_ID, action) is allowed
         assert sent(cloud) == [("GET", ACTIONS_URL)]
 
     @pytest.mark.parametrize("current", ["START", "RESTART", "retry", None, ["RETRY"]])
-    def test_something_else_under_way(self, cloud, drs, current):
+    def test_other_current_action(self, cloud, drs, current):
         add_actions(cloud, "PAUSE", current_action=current)
         with pytest.raises(HuaweiCloudError, match="does not allow retry now.*it allows pause"):
             check_allowed(drs, JOB_ID, "retry")
@@ -493,7 +625,7 @@ class TestAllowed:
             (["pause", "STOP", "PAUSED", None, 5], "none"),
         ],
     )
-    def test_refused(self, cloud, drs, available, named):
+    def test_error_names_the_allowed_actions(self, cloud, drs, available, named):
         cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": available, "unavailable_actions": ["PAUSE"]}})
         with pytest.raises(HuaweiCloudError) as caught:
             check_allowed(drs, JOB_ID, "pause")
@@ -502,7 +634,7 @@ class TestAllowed:
             == f"Job {JOB_ID} does not allow pause now. Of start, pause, retry and reset it allows {named}."
         )
 
-    def test_current_action(self, cloud, drs):
+    def test_error_names_the_current_action(self, cloud, drs):
         add_actions(cloud, current_action=f"\x1b]0;owned\x07RESTART {TOKEN}")
         with pytest.raises(
             HuaweiCloudError, match=r"it allows none. Its current action is ]0;owned RESTART "
@@ -512,7 +644,7 @@ class TestAllowed:
         assert TOKEN[:20] not in str(caught.value)
 
 
-class TestAction:
+class TestExecuteJobAction:
     @pytest.mark.parametrize(
         "action, name", [("start", "start"), ("pause", "stop"), ("retry", "restart"), ("reset", "reset")]
     )
@@ -534,7 +666,7 @@ class TestAction:
             {"query_id": 5, "status": None},
             {"query_id": "q", "status": "pending"},
             {"status": "success", "error_code": "", "error_msg": None},
-            # What DRS says of the job that it is about is not looked at.
+            # The job ID of the response is not compared.
             {"id": job_id(1), "status": "success"},
         ],
     )
@@ -564,7 +696,7 @@ class TestAction:
             ("x" * 9999, "x{512}"),
         ],
     )
-    def test_failed_with_a_message_alone(self, cloud, drs, message, shown):
+    def test_failed_with_a_message_only(self, cloud, drs, message, shown):
         cloud.post(ACTION_URL, json={"status": "failed", "error_msg": message})
         with pytest.raises(
             InvalidResponseError, match=f"""failed and the message ['"]{shown}['"], to reset job"""
@@ -587,7 +719,96 @@ class TestAction:
         assert len(cloud.calls) == 1
 
 
-class TestStartPosition:
+class TestWaitForAction:
+    @pytest.mark.parametrize(
+        "action, status",
+        [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")],
+    )
+    def test_until_it_runs(self, cloud, drs, clock, action, status):
+        add_status(cloud, "PAUSING", "STARTJOBING", status)
+        assert wait_for_action(drs, JOB_ID, action, "PAUSING", 300, 2) == status
+        assert clock.pauses == [2, 2]
+        assert {call.request.url for call in cloud.calls} == {f"{JOB_URL}?type=detail"}
+
+    def test_until_it_is_paused(self, cloud, drs, clock):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "unknown", None, "PAUSING")
+        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 7) == "PAUSING"
+        assert clock.pauses == [7, 7, 7, 7]
+
+    @pytest.mark.parametrize("action, status", [("pause", "PAUSING"), ("start", "INCRE_TRANSFER_STARTED")])
+    def test_target_status_at_once(self, cloud, drs, clock, action, status):
+        add_status(cloud, status)
+        assert wait_for_action(drs, JOB_ID, action, status, 300, 2) == status
+        assert clock.pauses == []
+
+    def test_other_statuses_are_waited_out(self, cloud, drs, clock):
+        statuses = sorted(set(JOB_STATUSES) - FAILED_STATUSES - RUNNING)
+        add_status(cloud, *statuses, "FULL_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", None, 300, 2) == "FULL_TRANSFER_STARTED"
+        assert len(clock.pauses) == len(statuses)
+
+    @pytest.mark.parametrize("status", sorted(FAILED_STATUSES))
+    def test_job_fails(self, cloud, drs, clock, status):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", status)
+        with pytest.raises(HuaweiCloudError) as caught:
+            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
+        for part in ("After pause", JOB_ID, f"is in status {status}"):
+            assert part in str(caught.value)
+        assert not isinstance(caught.value, WaitTimeoutError)
+        assert clock.pauses == [2]
+
+    def test_job_failed_before(self, cloud, drs):
+        """The old status may last some time."""
+        old = "INCRE_TRANSFER_FAILED"
+        add_status(cloud, old, old, "STARTJOBING", "INCRE_TRANSFER_STARTED")
+        assert wait_for_action(drs, JOB_ID, "retry", old, 300, 2) == "INCRE_TRANSFER_STARTED"
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize("between", ["STARTJOBING", "unknown", None])
+    def test_job_fails_again(self, cloud, drs, between):
+        add_status(cloud, "INCRE_TRANSFER_FAILED", between, "INCRE_TRANSFER_FAILED")
+        with pytest.raises(HuaweiCloudError, match="is in status INCRE_TRANSFER_FAILED"):
+            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 300, 2)
+
+    def test_job_fails_with_another_status(self, cloud, drs, clock):
+        add_status(cloud, "START_JOB_FAILED")
+        with pytest.raises(HuaweiCloudError, match="is in status START_JOB_FAILED"):
+            wait_for_action(drs, JOB_ID, "reset", "INCRE_TRANSFER_FAILED", 300, 2)
+        assert clock.pauses == []
+
+    def test_failed_status_does_not_change(self, cloud, drs):
+        add_status(cloud, "INCRE_TRANSFER_FAILED")
+        with pytest.raises(WaitTimeoutError, match="still in status INCRE_TRANSFER_FAILED after 10 seconds"):
+            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 10, 4)
+
+    def test_timeout(self, cloud, drs, clock):
+        add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")
+        with pytest.raises(WaitTimeoutError) as caught:
+            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
+        assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
+        assert clock.pauses == [4, 4, 2]
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize(
+        "status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")]
+    )
+    def test_timeout_in_an_unknown_status(self, cloud, drs, status, readable):
+        add_status(cloud, status)
+        with pytest.raises(WaitTimeoutError, match=rf"in status {readable} after 1 ") as caught:
+            wait_for_action(drs, JOB_ID, "pause", None, 1, 1)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 700
+
+    @pytest.mark.parametrize("before", ["INCRE_TRANSFER_STARTED", None])
+    def test_retries_end_at_the_deadline(self, cloud, clock, before):
+        """No status was read, so the message names the previous one."""
+        cloud.get(JOB_URL, status=429, headers={"Retry-After": "60"})
+        with pytest.raises(WaitTimeoutError, match=f"still in status {before or ''} after 150 seconds"):
+            wait_for_action(client(max_retries=99), JOB_ID, "pause", before, 150, 40)
+        assert clock.pauses == [60, 60, 30]
+
+
+class TestUpdateStartPosition:
     @pytest.mark.parametrize("gtid_set", [None, "", "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"])
     def test_request(self, cloud, drs, gtid_set):
         add_start(cloud)
@@ -602,161 +823,6 @@ class TestStartPosition:
             "body": body,
         }
 
-    def test_empty_answer(self, cloud, drs):
+    def test_empty_response(self, cloud, drs):
         cloud.put(START_URL)
         assert update_start_position(drs, JOB_ID, POSITION) is None
-
-
-class TestWaitForAction:
-    @pytest.mark.parametrize(
-        "action, status",
-        [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")],
-    )
-    def test_until_it_runs(self, cloud, drs, clock, action, status):
-        add_status(cloud, "PAUSING", "STARTJOBING", status)
-        assert wait_for_action(drs, JOB_ID, action, "PAUSING", 300, 2) == status
-        assert clock.pauses == [2, 2]
-        assert {call.request.url for call in cloud.calls} == {f"{JOB_URL}?type=detail"}
-
-    def test_until_it_is_paused(self, cloud, drs, clock):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "odd", None, "PAUSING")
-        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 7) == "PAUSING"
-        assert clock.pauses == [7, 7, 7, 7]
-
-    @pytest.mark.parametrize("action, status", [("pause", "PAUSING"), ("start", "INCRE_TRANSFER_STARTED")])
-    def test_at_once(self, cloud, drs, clock, action, status):
-        add_status(cloud, status)
-        assert wait_for_action(drs, JOB_ID, action, status, 300, 2) == status
-        assert clock.pauses == []
-
-    def test_statuses_that_pass(self, cloud, drs, clock):
-        statuses = sorted(set(JOB_STATUSES) - FAILED_STATUSES - RUNNING)
-        add_status(cloud, *statuses, "FULL_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", None, 300, 2) == "FULL_TRANSFER_STARTED"
-        assert len(clock.pauses) == len(statuses)
-
-    @pytest.mark.parametrize("status", sorted(FAILED_STATUSES))
-    def test_broken(self, cloud, drs, clock, status):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", status)
-        with pytest.raises(HuaweiCloudError) as caught:
-            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
-        for part in ("After pause", JOB_ID, f"is in status {status}"):
-            assert part in str(caught.value)
-        assert not isinstance(caught.value, WaitTimeoutError)
-        assert clock.pauses == [2]
-
-    def test_broken_before(self, cloud, drs):
-        """It may take some time until a failure of old is gone."""
-        old = "INCRE_TRANSFER_FAILED"
-        add_status(cloud, old, old, "STARTJOBING", "INCRE_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", old, 300, 2) == "INCRE_TRANSFER_STARTED"
-        assert len(cloud.calls) == 4
-
-    @pytest.mark.parametrize("between", ["STARTJOBING", "odd", None])
-    def test_broken_again(self, cloud, drs, between):
-        add_status(cloud, "INCRE_TRANSFER_FAILED", between, "INCRE_TRANSFER_FAILED")
-        with pytest.raises(HuaweiCloudError, match="is in status INCRE_TRANSFER_FAILED"):
-            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 300, 2)
-
-    def test_broken_otherwise_than_before(self, cloud, drs, clock):
-        add_status(cloud, "START_JOB_FAILED")
-        with pytest.raises(HuaweiCloudError, match="is in status START_JOB_FAILED"):
-            wait_for_action(drs, JOB_ID, "reset", "INCRE_TRANSFER_FAILED", 300, 2)
-        assert clock.pauses == []
-
-    def test_broken_to_the_end(self, cloud, drs):
-        add_status(cloud, "INCRE_TRANSFER_FAILED")
-        with pytest.raises(WaitTimeoutError, match="still in status INCRE_TRANSFER_FAILED after 10 seconds"):
-            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 10, 4)
-
-    def test_time_over(self, cloud, drs, clock):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")
-        with pytest.raises(WaitTimeoutError) as caught:
-            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
-        assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
-        assert clock.pauses == [4, 4, 2]
-        assert len(cloud.calls) == 4
-
-    @pytest.mark.parametrize(
-        "status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")]
-    )
-    def test_time_over_in_an_odd_status(self, cloud, drs, status, readable):
-        add_status(cloud, status)
-        with pytest.raises(WaitTimeoutError, match=rf"in status {readable} after 1 ") as caught:
-            wait_for_action(drs, JOB_ID, "pause", None, 1, 1)
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 700
-
-    @pytest.mark.parametrize("before", ["INCRE_TRANSFER_STARTED", None])
-    def test_retries_end_with_the_time(self, cloud, clock, before):
-        """No status was read since, so the one that is told is that of before."""
-        cloud.get(JOB_URL, status=429, headers={"Retry-After": "60"})
-        with pytest.raises(WaitTimeoutError, match=f"still in status {before or ''} after 150 seconds"):
-            wait_for_action(client(max_retries=99), JOB_ID, "pause", before, 150, 40)
-        assert clock.pauses == [60, 60, 30]
-
-
-class TestTags:
-    URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
-
-    def pages(self, cloud, *pages, **more):
-        for page in pages:
-            resources = [
-                {"resource_id": job_id(number), "tags": [{"key": "number", "value": str(number)}]} for number in page
-            ]
-            cloud.post(self.URL, json={"resources": resources, **more})
-
-    def test_request(self, cloud):
-        self.pages(cloud, [1], total_count=1)
-        assert list_tags(client()) == {job_id(1): {"number": "1"}}
-        assert cloud.calls[0].request.url == f"{self.URL}?limit=1000&offset=0"
-        assert bodies(cloud) == [{}]
-
-    @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])
-    def test_pages(self, cloud, last, total):
-        self.pages(cloud, [1, 2], [3, 4], [5], *last, **total)
-        assert sorted(list_tags(client())) == [job_id(number) for number in (1, 2, 3, 4, 5)]
-        assert [call.request.params["offset"] for call in cloud.calls][:3] == ["0", "2", "4"]
-
-    @pytest.mark.parametrize("total", [{}, {"total_count": 99}])
-    def test_server_that_ignores_the_offset(self, cloud, total):
-        self.pages(cloud, [1, 2], [1, 2], **total)
-        assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
-
-    @pytest.mark.parametrize("body", [{}, {"resources": [], "total_count": 9}])
-    def test_none(self, cloud, body):
-        cloud.post(self.URL, json=body)
-        assert list_tags(client()) == {}
-
-    def test_odd_resources(self, cloud):
-        odd = [3, {"resource_id": "a", "tags": None}]
-        odd.append({"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]})
-        cloud.post(self.URL, json={"resources": odd, "total_count": 3})
-        assert list_tags(client()) == {"a": {}, "c": {"k": "", "l": "2", "m": ""}}
-
-    def test_odd_resources_on_several_pages(self, cloud):
-        """They count for the offset, and for the total."""
-        for page in (
-            [{"resource_id": "a", "tags": []}, {"resource_id": "b"}],
-            [{"resource_id": "c", "tags": None}, {"tags": []}, "odd", {"resource_id": 3}],
-        ):
-            cloud.post(self.URL, json={"resources": page, "total_count": 6})
-        assert list_tags(client()) == {"a": {}, "b": {}, "c": {}}
-        assert [call.request.params for call in cloud.calls] == [
-            {"limit": "1000", "offset": offset} for offset in ("0", "2")
-        ]
-        assert bodies(cloud) == [{}, {}]
-
-    def test_no_list(self, cloud):
-        cloud.post(self.URL, json={"resources": {"a": 1}})
-        with pytest.raises(InvalidResponseError, match="no list of resources"):
-            list_tags(client())
-
-    def test_unpublished(self, cloud):
-        cloud.post(self.URL, status=404, json={"error_code": "APIGW.0101"})
-        assert list_tags(client()) is None
-
-    def test_other_errors(self, cloud):
-        cloud.post(self.URL, status=403, json={"error_code": "DRS.M00102"})
-        with pytest.raises(ApiError):
-            list_tags(client())

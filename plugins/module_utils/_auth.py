@@ -16,8 +16,8 @@ import threading
 import typing as t
 from copy import copy
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_project_id, iam_endpoint
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+from ._endpoints import check_project_id, iam_endpoint
+from ._errors import (
     ApiError,
     HuaweiCloudError,
     InvalidOptionError,
@@ -25,7 +25,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     MissingOptionError,
     TransportError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, Response
+from ._http import HttpClient, Response
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -148,7 +148,7 @@ class PasswordAuth(AuthMethod):
                     f"The token of {endpoint} names no project.", request_id=response.request_id
                 ) from None
         except HuaweiCloudError as error:
-            from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import login_hint
+            from ._hints import login_hint
 
             error.add_hint(
                 f"This was the login of user {options.username} of account (domain) {options.domain_name}"

@@ -18,18 +18,12 @@ import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthMethod, AuthOptions
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_project_id, iam_endpoint
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    ApiError,
-    HuaweiCloudError,
-    InvalidOptionError,
-    InvalidResponseError,
-    MissingOptionError,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._timeout import call_with_timeout
+from ._auth import AuthMethod, AuthOptions
+from ._endpoints import check_project_id, iam_endpoint
+from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError, MissingOptionError
+from ._hints import AUTH_HELP
+from ._http import HttpClient
+from ._timeout import call_with_timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest

@@ -13,16 +13,12 @@ import time
 import typing as t
 from collections import Counter, deque
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient, is_transient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    HuaweiCloudError,
-    InvalidOptionError,
-    TransportError,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
+from ._drs import DrsClient, is_transient
+from ._endpoints import check_job_id
+from ._errors import HuaweiCloudError, InvalidOptionError, TransportError
+from ._hints import READ_LATER
+from ._jobs import check_collectable
+from ._positions import (
     FAILED,
     PENDING,
     SUCCESS,

@@ -14,15 +14,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import Session
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    ApiError,
-    HuaweiCloudError,
-    InvalidResponseError,
-    TransportError,
-    WaitTimeoutError,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import Response
+from ._auth import Session
+from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError, WaitTimeoutError
+from ._http import Response
 
 # The error code of DRS for requests that come too fast, with HTTP 400.
 TOO_FREQUENT = "DRS.M01503"
@@ -50,7 +44,7 @@ class DrsClient:
         try:
             return self._session.request(method, url, headers=self._headers, throttle_code=TOO_FREQUENT, **kwargs)
         except HuaweiCloudError as error:
-            from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import drs_hint
+            from ._hints import drs_hint
 
             error.add_hint(drs_hint(error))
             raise
@@ -68,7 +62,7 @@ class DrsClient:
             maybe_accepted=maybe_accepted,
         )
         if maybe_accepted:
-            from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import drs_hint
+            from ._hints import drs_hint
 
             error.add_hint(drs_hint(error))
         return error

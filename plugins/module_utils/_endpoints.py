@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
+from ._errors import InvalidOptionError
 
 # https://developer.huaweicloud.com/intl/en-us/endpoint: these regions have no IAM of their own and use the global one.
 REGIONS_WITHOUT_IAM = frozenset(

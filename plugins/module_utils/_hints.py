@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ._errors import HuaweiCloudError
 
 AUTH_HELP = (
     "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name (the account name);"

@@ -20,11 +20,11 @@ import traceback
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError, InvalidResponseError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._timeout import call_with_timeout
+from ._errors import InvalidOptionError, InvalidResponseError
+from ._timeout import call_with_timeout
 
 if t.TYPE_CHECKING:
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
+    from ._throttle import Throttle
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -166,7 +166,7 @@ class HttpClient:
                 break
             time.sleep(pause)
         if response is None:
-            from ansible_collections.huaweicloud.drs.plugins.module_utils._http_errors import transport_error
+            from ._http_errors import transport_error
 
             raise transport_error(method, url, failure or OSError(), self._timeout, self.sanitize)
         decoded = self._decode(method, url, response, content)
@@ -227,7 +227,7 @@ class HttpClient:
             if base.startswith("http:"):
                 proxy = None  # Plain http is for loopback addresses. A proxy would carry readable credentials to another host.
             if proxy:
-                from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import proxy_secrets
+                from ._redact import proxy_secrets
 
                 self.secrets.update(proxy_secrets(proxy))
             self._environment[base] = {"verify": verify, "proxies": {"https": proxy} if proxy else {}}
@@ -241,7 +241,7 @@ class HttpClient:
                 headers = response.headers
                 request_id = self.sanitize(headers.get("X-Request-Id") or headers.get("X-IAM-Trace-Id")) or None
                 return Response(response.status_code, headers, data, request_id)
-        from ansible_collections.huaweicloud.drs.plugins.module_utils._http_errors import response_error
+        from ._http_errors import response_error
 
         raise response_error(method, url, response, content, data, is_json, self.sanitize)
 
@@ -255,13 +255,13 @@ class HttpClient:
             secret[:16] in text for secret in secrets if secret
         ):
             return text
-        from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import redact
+        from ._redact import redact
 
         return redact(text, secrets)
 
 
 def _cause(error: BaseException) -> t.Any:
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._http_errors import urllib3_error
+    from ._http_errors import urllib3_error
 
     return urllib3_error(error)
 
@@ -269,7 +269,7 @@ def _cause(error: BaseException) -> t.Any:
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
     if status < 400 or status in (429, 503) or not throttle_code:
         return status in (429, 503)
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._http_errors import error_fields
+    from ._http_errors import error_fields
 
     return bool(error_fields(_parse_json(content)[0]).get("error_code") == throttle_code)
 

@@ -23,13 +23,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    ApiError,
-    HuaweiCloudError,
-    InvalidResponseError,
-    TransportError,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import excerpt
+from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
+from ._redact import excerpt
 
 # TLS errors that occur before anything is sent; others may come later. urllib3 1.26 says "doesn't match" of a host name.
 TLS_ERRORS = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")

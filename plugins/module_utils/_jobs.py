@@ -15,15 +15,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient, is_unpublished
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    ApiError,
-    HuaweiCloudError,
-    InvalidOptionError,
-    InvalidResponseError,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import FAILED, SUCCESS
+from ._drs import DrsClient, is_unpublished
+from ._endpoints import check_job_id
+from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError
+from ._positions import FAILED, SUCCESS
 
 MYSQL_TO_DWS = "mysql-to-dws"
 # Of a job. ``PAUSING`` is one that has been paused.

@@ -16,21 +16,14 @@ from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import PasswordAuth
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError, InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
-    SHARED_OPTIONS,
-    check_range,
-    connect,
-    create_auth,
-    create_http_client,
-    drop_empty_options,
-)
+from ._auth import PasswordAuth
+from ._drs import DrsClient
+from ._errors import HuaweiCloudError, InvalidOptionError
+from ._http import REQUESTS_IMPORT_ERROR
+from ._options import SHARED_OPTIONS, check_range, connect, create_auth, create_http_client, drop_empty_options
 
 if t.TYPE_CHECKING:
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
+    from ._throttle import Throttle
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

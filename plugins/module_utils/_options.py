@@ -16,20 +16,14 @@ import typing as t
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import (
-    AuthMethod,
-    AuthOptions,
-    PasswordAuth,
-    Session,
-    TokenAuth,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import service_endpoint
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError, MissingOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ._auth import AuthMethod, AuthOptions, PasswordAuth, Session, TokenAuth
+from ._drs import DrsClient
+from ._endpoints import service_endpoint
+from ._errors import InvalidOptionError, MissingOptionError
+from ._http import HttpClient
 
 if t.TYPE_CHECKING:
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
+    from ._throttle import Throttle
 
 # Of the collection; a test compares it with galaxy.yml.
 VERSION = "1.0.0"
@@ -209,7 +203,7 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
                 raise
     if incomplete:
         raise InvalidOptionError(" ".join(incomplete))
-    from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
+    from ._hints import AUTH_HELP
 
     raise InvalidOptionError(f"There are no credentials. {AUTH_HELP}")
 
@@ -220,7 +214,7 @@ def _auth_class(method: str) -> type[AuthMethod]:
     if method == "password":
         return PasswordAuth
     # Imported only where there may be an access key.
-    from ansible_collections.huaweicloud.drs.plugins.module_utils import _auth_access_key as keys
+    from . import _auth_access_key as keys
 
     return {"aksk": keys.AccessKeyAuth, "profile": keys.ProfileAuth, "agency": keys.AgencyAuth}[method]
 

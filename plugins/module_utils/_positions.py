@@ -15,13 +15,9 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
-    HuaweiCloudError,
-    InvalidOptionError,
-    InvalidResponseError,
-)
+from ._drs import DrsClient
+from ._endpoints import check_job_id
+from ._errors import HuaweiCloudError, InvalidOptionError, InvalidResponseError
 
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
 # The clock of the control node may be ahead of the cloud's by as much.

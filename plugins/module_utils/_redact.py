@@ -14,7 +14,7 @@ from base64 import b64encode
 from html import unescape
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
+from ._errors import InvalidOptionError
 
 MASK = "********"
 # Characters that DRS documents for an error message.

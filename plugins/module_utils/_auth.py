@@ -2,11 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Authentication by password or token in Identity and Access Management (IAM), and the session that renews credentials.
 
-"""Authentication with Identity and Access Management (IAM): by password or token, and the session that renews credentials.
-
-It knows IAM and nothing of other services or Ansible. The methods with an access key are in ``_auth_access_key.py``.
+The authentication methods that use an access key are in ``_auth_access_key.py``.
 """
 
 from __future__ import annotations
@@ -30,12 +28,12 @@ from ._http import HttpClient, Response
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
-# Error codes for a token that is not valid, or no longer. DRS sends its own with HTTP 403.
+# Error codes for an invalid or expired token. The code of DRS comes with HTTP 403.
 TOKEN_REFUSED = frozenset({"APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307", "DRS.M00100"})
 
 
 class AuthOptions(t.NamedTuple):
-    """The options of a login, from the task or the environment. See the module options of the same names."""
+    """The module options of the same names, from the task or the environment."""
 
     region: str | None = None
     iam_endpoint: str | None = None
@@ -51,37 +49,37 @@ class AuthOptions(t.NamedTuple):
 
 
 class AuthMethod:
-    """One authentication method. requests calls it to put the credentials on a request."""
+    """An authentication method. It is passed as ``auth`` to requests, which calls it to add credentials."""
 
     def __init__(self, options: AuthOptions) -> None:
         self.options = options
         self.project_id = options.project_id
 
     def validate(self) -> None:
-        """Check, without any network, that the options are complete and well-formed.
+        """Check that the options are complete and well-formed, without network access.
 
-        :raises MissingOptionError: when one is not set.
-        :raises InvalidOptionError: when one cannot be used.
+        :raises MissingOptionError: when a required option is not set.
+        :raises InvalidOptionError: when an option is invalid.
         """
         if self.project_id:
             check_project_id(self.project_id)
 
     def authenticate(self, http: HttpClient) -> None:
-        """Log in, if the method needs it. Afterwards ``project_id`` is known, and ``http`` masks the secrets.
+        """Log in, if the method requires it. Afterwards ``project_id`` is set, and ``http`` masks the secrets.
 
-        :raises HuaweiCloudError: when IAM refuses or does not respond.
+        :raises HuaweiCloudError: when the login fails.
         """
         raise NotImplementedError
 
     def renew(self, http: HttpClient) -> bool:
-        """Replace credentials that turned out to be invalid.
+        """Replace credentials that were refused, and return whether there are new ones.
 
-        :returns: whether there was anything to replace them with.
+        :raises HuaweiCloudError: when the login fails.
         """
         return False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Put the credentials on a request."""
+        """Add the credentials to a request."""
         raise NotImplementedError
 
     def _require(self, **values: str | None) -> None:
@@ -94,7 +92,7 @@ class AuthMethod:
             )
 
     def _project(self) -> tuple[str, str]:
-        """Return the project to log in to: ``id`` or ``name``, and its value."""
+        """Return the key that identifies the project, ``id`` or ``name``, and its value."""
         if self.options.project_id:
             return "id", self.options.project_id
         name = self.options.project_name or self.options.region
@@ -108,8 +106,8 @@ class AuthMethod:
 class PasswordAuth(AuthMethod):
     """Exchanges a user name and password for a project token.
 
-    https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html (Obtaining a User Token Through Password
-    Authentication)
+    API page: Obtaining a User Token Through Password Authentication,
+    https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html
     """
 
     token = ""
@@ -168,9 +166,9 @@ class PasswordAuth(AuthMethod):
 
 
 class TokenAuth(AuthMethod):
-    """A token that the user provides. IAM is not called, so the project must be named by its ID.
+    """Uses a token that the user provides. IAM is not called, so the project ID is required.
 
-    If a password is set as well, it replaces a token that turns out to be invalid.
+    If a password is also set, it is exchanged for a new token when the token is refused.
     """
 
     def __init__(self, options: AuthOptions) -> None:
@@ -180,7 +178,7 @@ class TokenAuth(AuthMethod):
     def validate(self) -> None:
         super().validate()
         self._require(auth_token=self.token, project_id=self.project_id)
-        # A line break that was copied along with a token would otherwise raise an error that shows it.
+        # Otherwise, http.client would reject a line break in the token with an error that shows the token.
         if not re.fullmatch(r"[\x21-\x7e]+", self.token):
             raise InvalidOptionError(
                 "auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again."
@@ -203,15 +201,16 @@ class TokenAuth(AuthMethod):
 
 
 class Session:
-    """Sends requests with the credentials of one authentication method that has logged in. Threads may share it.
+    """Sends requests with the credentials of an authentication method, and renews them when they are refused.
 
-    Credentials are renewed once when a server refuses them.
+    Thread-safe. Once credentials are refused for good, no more requests are sent: some refusals lock a user or a key.
 
-    :raises InvalidOptionError: when the project ID cannot stand in a path.
+    :raises InvalidOptionError: when the project ID is invalid.
     """
 
     def __init__(self, http: HttpClient, auth: AuthMethod) -> None:
         self._http = http
+        self.sanitize = http.sanitize
         self._auth = auth
         self._lock = threading.Lock()
         self._renewals = 0
@@ -220,10 +219,7 @@ class Session:
         self.project_id = check_project_id(auth.project_id or "")
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> Response:
-        """Send a request, see :meth:`HttpClient.request`.
-
-        Once the credentials are refused for good, nothing is sent any more: some refusals lock a user or a key.
-        """
+        """Send a request, see :meth:`HttpClient.request`."""
         renewals = self._renewals
         if self._refused:
             unsent = TransportError(
@@ -234,7 +230,7 @@ class Session:
         try:
             return self._send(method, url, **kwargs)
         except ApiError as error:
-            # The request was refused, so nothing was done: sending it again is safe for every method.
+            # A refused request has had no effect, so sending it again is safe for every method.
             if not error.credentials_refused:
                 raise
             if not self._renew(renewals):
@@ -247,10 +243,6 @@ class Session:
                 self._give_up(error)
             raise
 
-    def sanitize(self, value: t.Any) -> str:
-        """See :meth:`HttpClient.sanitize`."""
-        return self._http.sanitize(value)
-
     def _send(self, method: str, url: str, **kwargs: t.Any) -> Response:
         try:
             response = self._http.request(method, url, auth=self._auth, **kwargs)
@@ -261,15 +253,14 @@ class Session:
         return response
 
     def _give_up(self, error: HuaweiCloudError) -> None:
-        """Send nothing any more, unless the credentials were accepted before: then only this request was refused."""
+        """Stop sending, unless the credentials were accepted before: then only this request was refused."""
         if not self._accepted:
             self._refused = self._copy(error)
 
     def _renew(self, renewals: int) -> bool:
-        """Renew the credentials, unless another thread has done so since.
+        """Renew the credentials, unless another thread has done so, and return whether there are new ones.
 
-        :param renewals: how many renewals there had been when the request was sent.
-        :returns: whether there are new credentials.
+        :param renewals: the number of renewals before the request was sent.
         """
         with self._lock:
             if self._refused:
@@ -279,7 +270,7 @@ class Session:
             try:
                 renewed = self._auth.renew(self._http)
             except HuaweiCloudError as error:
-                error.maybe_accepted = False  # The login may have been, but the request that needed it was refused.
+                error.maybe_accepted = False  # of the request, which was refused; a login changes nothing
                 error.credentials_refused = True
                 self._refused = self._copy(error)  # Another refused login could lock the user.
                 raise
@@ -288,7 +279,7 @@ class Session:
 
     @staticmethod
     def _copy(error: HuaweiCloudError) -> HuaweiCloudError:
-        """Return the same error for another request, to which hints are added separately."""
+        """Return a copy of an error for another request, which gets its own hints."""
         again = copy(error)
         again.hints = list(error.hints)
         return again

@@ -2,11 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""Authentication with an access key from the options, from a profile, or from the metadata service of an ECS host.
 
-"""Authentication with an access key: one from the options, one from a profile, and the temporary one of an ECS host.
-
-It is a file of its own because a login with a password needs none of it.
+A separate file, because a login with a password does not need it.
 """
 
 from __future__ import annotations
@@ -28,23 +26,19 @@ from ._timeout import call_with_timeout
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
-# Seconds for the metadata service of an ECS host, which is one hop away or not there at all.
-METADATA_TIMEOUT = 3.0
+METADATA_TIMEOUT = 3.0  # Seconds. The metadata service of an ECS host responds fast or does not exist.
 
 
 class AccessKeyAuth(AuthMethod):
-    """An access key, permanent or temporary. Requests are signed by the official SDK's own signer.
+    """Signs requests with a permanent or temporary access key, using the signer of the official SDK.
 
-    https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html (Signing Algorithm)
+    Algorithm: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html
     """
 
     def __init__(self, options: AuthOptions) -> None:
         super().__init__(options)
-        self.access_key, self.secret_key, self.security_token = (
-            options.access_key,
-            options.secret_key,
-            options.security_token,
-        )
+        self.access_key, self.secret_key = options.access_key, options.secret_key
+        self.security_token = options.security_token
 
     def validate(self) -> None:
         super().validate()
@@ -69,10 +63,11 @@ class AccessKeyAuth(AuthMethod):
             self.project_id = self._find_project(http)
 
     def _find_project(self, http: HttpClient) -> str:
-        """Return the ID of the project with the name.
+        """Return the ID of the project with the configured name.
 
-        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html (Querying Project Information), which needs a permission; and
-        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html (Listing the Projects Accessible to an IAM User), which needs none.
+        The first call requires a permission, the second does not. API pages: Querying Project Information,
+        https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html, and Listing the Projects Accessible to an
+        IAM User, https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html
         """
         endpoint = iam_endpoint(self.options.region, self.options.iam_endpoint)
         name = self._project()[1]
@@ -120,30 +115,23 @@ class AccessKeyAuth(AuthMethod):
 
 
 class ProfileAuth(AccessKeyAuth):
-    """The access key in the file of the official SDK, ``~/.huaweicloud/credentials`` or ``HUAWEICLOUD_SDK_CREDENTIALS_FILE``."""
+    """Uses the access key in ``~/.huaweicloud/credentials`` or the file in ``HUAWEICLOUD_SDK_CREDENTIALS_FILE``."""
 
     def validate(self) -> None:
         try:
             found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # The SDK does not catch the exceptions of its parsers. They quote the file.
-            reason = (
-                str(error)
-                if isinstance(error, InvalidOptionError) or type(error).__name__ == "ApiValueError"
-                else type(error).__name__
-            )
-            path = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or os.path.expanduser(
-                "~/.huaweicloud/credentials"
-            )
-            kind = (
-                MissingOptionError
-                if isinstance(error, InvalidOptionError) or not os.path.exists(path)
-                else InvalidOptionError
-            )
+            no_sdk, name = isinstance(error, InvalidOptionError), type(error).__name__
+            # The SDK does not catch exceptions of its parsers, and those quote the file.
+            reason = str(error) if no_sdk or name == "ApiValueError" else name
+            default = os.path.expanduser("~/.huaweicloud/credentials")
+            missing = no_sdk or not os.path.exists(os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or default)
+            kind = MissingOptionError if missing else InvalidOptionError
             raise kind(f"There is no profile to be used: {reason}") from None
         if not found.ak:
             raise InvalidOptionError(
-                "The profile names an identity provider in place of an access key. Get temporary keys from it, and use these."
+                "The profile names an identity provider in place of an access key."
+                " Get temporary keys from it, and use these."
             )
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
         self.project_id = self.project_id or found.project_id
@@ -151,14 +139,14 @@ class ProfileAuth(AccessKeyAuth):
 
 
 class AgencyAuth(AccessKeyAuth):
-    """The temporary access key that an ECS host with an agency gets from its metadata service."""
+    """Uses the temporary access key that an ECS host with an agency gets from its metadata service."""
 
     def validate(self) -> None:
         try:
             _sdk()
         except InvalidOptionError as error:
             raise MissingOptionError(str(error)) from None
-        # The key is not known yet. All else can be checked.
+        # The key is fetched later. Everything else can be checked now.
         self.access_key = self.secret_key = "unknown"
         if not (self.project_id or self.options.project_name or self.options.region):
             raise MissingOptionError(
@@ -170,7 +158,7 @@ class AgencyAuth(AccessKeyAuth):
         try:
             found = call_with_timeout(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # The exceptions of the SDK may quote the response.
+            # Exceptions of the SDK may quote the response.
             raise HuaweiCloudError(
                 f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {AUTH_HELP}"
             ) from None
@@ -179,9 +167,9 @@ class AgencyAuth(AccessKeyAuth):
 
 
 def _sdk() -> t.Any:
-    """Return the parts of the official SDK that access keys need. It is optional, and its import is slow.
+    """Return the required classes of the official SDK. Imported here, because it is optional and slow to import.
 
-    :raises InvalidOptionError: when it is not installed.
+    :raises InvalidOptionError: when the SDK is not installed.
     """
     try:
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -189,7 +177,8 @@ def _sdk() -> t.Any:
         from huaweicloudsdkcore.sdk_request import SdkRequest
     except ImportError as error:
         raise InvalidOptionError(
-            f"Access keys need the Python library huaweicloudsdkcore, which signs requests. It cannot be imported by {sys.executable}: {error}."
+            "Access keys need the Python library huaweicloudsdkcore, which signs requests."
+            f" It cannot be imported by {sys.executable}: {error}."
         ) from error
     return SimpleNamespace(
         BasicCredentials=BasicCredentials,

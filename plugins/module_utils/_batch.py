@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The positions of many jobs at one time. It knows DRS and threads; no HTTP and no Ansible."""
+"""Collecting the positions of many jobs concurrently."""
 
 from __future__ import annotations
 
@@ -28,16 +26,16 @@ from ._positions import (
     show_position_result,
 )
 
-# The outcome of a job, where it is not the status of its query: its position can be collected, or the region does not tell;
-# DRS refused it, the response was lost, or nothing was sent.
+# The outcome of a job, if it is not the status of its query. In check mode, the position can be collected, or this is
+# not known in the region. In general, DRS refused the request, the response was lost, or nothing was sent.
 COLLECTABLE, UNCHECKED, REFUSED, UNKNOWN, UNSENT = "collectable", "unchecked", "refused", "unknown", "unsent"
 OK_OUTCOMES = (SUCCESS, PENDING, COLLECTABLE, UNCHECKED)
-# After so many jobs in a row without a response, or with too many requests, the rest would fail as well.
+# After this many jobs in a row without a response or with throttling, the others would fail as well.
 MAX_CONSECUTIVE_FAILURES = 3
 
 
 def check_job_ids(values: list[str]) -> list[str]:
-    """Return the IDs if each has the form of one, and none occurs twice.
+    """Return the IDs if each is well-formed and there are no duplicates.
 
     :raises InvalidOptionError: when that is not the case.
     """
@@ -50,14 +48,14 @@ def check_job_ids(values: list[str]) -> list[str]:
 
 
 class PositionBatch:
-    """The positions of many jobs at one time.
+    """Collects the positions of many jobs concurrently.
 
-    ``positions`` has an entry for each job, in their order, with its ID and what is known about it. It is correct at any
-    moment, so that nothing is lost by an interrupt.
+    ``positions`` has an entry for each job, in the order of the IDs. It is correct at any moment, so that an interrupt
+    loses nothing.
 
-    :param job_ids: as :func:`check_job_ids` returns them.
-    :param reset_position_time: as :func:`parse_time` returns it.
-    :param concurrency: the number of requests at the same time, at most.
+    :param job_ids: as returned by :func:`check_job_ids`.
+    :param reset_position_time: as returned by :func:`parse_time`.
+    :param concurrency: the maximum number of concurrent requests.
     """
 
     def __init__(self, drs: DrsClient, job_ids: list[str], reset_position_time: str, concurrency: int) -> None:
@@ -72,7 +70,7 @@ class PositionBatch:
         return dict(Counter(position["outcome"] for position in self.positions))
 
     def check(self) -> None:
-        """Make sure that the jobs exist, and that their positions can be collected."""
+        """Check that the jobs exist and that their positions can be collected."""
 
         def check(position: dict[str, t.Any]) -> int:
             try:
@@ -100,17 +98,17 @@ class PositionBatch:
                 return max(self._record_error(position, error, outcome), MAX_CONSECUTIVE_FAILURES if unsent else 0)
             return 0
 
-        # Until there is a response, the outcome is unknown.
+        # While a request is in progress, the outcome is unknown.
         self._run_concurrently(self.positions, collect, outcome=UNKNOWN)
 
     def wait(self, timeout: float, sleep: float) -> None:
-        """Read the results until all queries have one.
+        """Wait until all queries have a result.
 
-        :param timeout: seconds after which to give up.
-        :param sleep: seconds between two rounds of requests.
+        :param timeout: the maximum time to wait, in seconds.
+        :param sleep: the interval between two rounds of requests, in seconds.
         """
         deadline = time.monotonic() + timeout
-        # The error of the last request, by the ID of the query.
+        # The error of the last request, by query ID.
         last_errors: dict[str, HuaweiCloudError] = {}
 
         def read(position: dict[str, t.Any]) -> int:
@@ -123,7 +121,7 @@ class PositionBatch:
                     position.update(outcome=SUCCESS, position=result.position)
                 self._set_status(position, result.status)
             except HuaweiCloudError as error:
-                # A lost connection may come back. The other results are read all the same, so that none has to wait.
+                # A failed connection may recover. The other results are read meanwhile.
                 if is_transient(error, deadline) or isinstance(error, TransportError):
                     last_errors[position["id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
@@ -133,7 +131,7 @@ class PositionBatch:
 
         while True:
             pending = [item for item in self.positions if item["outcome"] == PENDING and "msg" not in item]
-            # After credentials were refused, nothing is sent.
+            # Once the credentials are refused, the session sends nothing.
             refused = next((error for error in last_errors.values() if error.credentials_refused), None)
             if not pending or refused or time.monotonic() >= deadline:
                 break
@@ -146,9 +144,9 @@ class PositionBatch:
             position["msg"] = f"{late}{f'{last_error} ' if last_error else ''}{READ_LATER}"
 
     def check_outcome(self) -> None:
-        """Make sure that no job failed.
+        """Check that no job failed.
 
-        :raises HuaweiCloudError: when one did. It names each of them.
+        :raises HuaweiCloudError: when one did. The message lists all that failed.
         """
         reasons: dict[str, list[str]] = {}
         for position in self.positions:
@@ -165,19 +163,19 @@ class PositionBatch:
             )
 
     def _set_status(self, position: dict[str, t.Any], status: str) -> None:
-        """Set the status of a query. Without a position, ``success`` is not an outcome yet."""
+        """Set the status of a query. ``success`` becomes the outcome only together with a position."""
         position["status"] = status
         if status == FAILED:
             self._record_error(position, position_not_found(position["job_id"], self._time), FAILED)
 
     def _record_error(self, position: dict[str, t.Any], error: HuaweiCloudError, outcome: str) -> int:
-        """Add an error to a position, and return its failure score."""
+        """Add an error to a position, and return the failure score."""
         position.update(outcome=outcome, msg=str(error), **error.facts())
         return self._failure_score(error)
 
     @staticmethod
     def _failure_score(error: HuaweiCloudError) -> int:
-        """Return how much an error says about the jobs that follow: nothing (0), something (1), or everything."""
+        """Return 0 if an error concerns one job only, 1 if others may fail alike, or the maximum if they will."""
         no_response = isinstance(error, TransportError)
         if no_response and error.credentials_refused:
             return MAX_CONSECUTIVE_FAILURES
@@ -188,16 +186,16 @@ class PositionBatch:
     def _run_concurrently(
         self, positions: list[dict[str, t.Any]], work: t.Callable[[dict[str, t.Any]], int], **in_progress: str
     ) -> None:
-        """Call a function with each position, in threads, until it makes no sense to go on.
+        """Call a function with each position in threads, until too many calls in a row have failed.
 
-        The first call runs alone: if the credentials are wrong, several requests at the same time could lock them.
+        The first call runs alone: with wrong credentials, concurrent requests could lock the user or the key.
 
-        :param work: returns a failure score. When the scores without a 0 in between add up to ``MAX_CONSECUTIVE_FAILURES``,
-            the remaining positions are left as they are.
-        :param in_progress: set on a position before its call.
+        :param work: returns a failure score. When the scores since the last 0 add up to ``MAX_CONSECUTIVE_FAILURES``,
+            no more calls are started.
+        :param in_progress: keys to set on a position before its call.
         """
         waiting = deque(positions)
-        # After an interrupt, no call is begun. Calls that were begun can be told by in_progress.
+        # After an interrupt, no more calls are started. The keys of in_progress tell which were started.
         lock = threading.Lock()
         score = 0
         faults: list[BaseException] = []

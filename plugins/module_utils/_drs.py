@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""Data Replication Service (DRS): a request in a project, waiting, and invalid responses.
-
-The calls are in ``_positions.py`` and ``_jobs.py``. Nothing here knows Ansible.
-"""
+"""The client for the Data Replication Service (DRS). The API calls are in ``_positions.py`` and ``_jobs.py``."""
 
 from __future__ import annotations
 
@@ -18,19 +13,20 @@ from ._auth import Session
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError, WaitTimeoutError
 from ._http import Response
 
-# The error code of DRS for requests that come too fast, with HTTP 400.
-TOO_FREQUENT = "DRS.M01503"
-# The gateway's error codes for a call that the region does not have.
+TOO_FREQUENT = "DRS.M01503"  # throttled, with HTTP 400
+# The gateway's error codes for an API call that is not available in the region.
 UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 
 T = t.TypeVar("T")
 
 
 class DrsClient:
-    """DRS in the project of a session. ``base`` is the beginning of the URL of each call.
+    """Sends requests to DRS in the project of a session.
+
+    ``base`` is the URL prefix of all API calls, ``sanitize`` the method of :class:`HttpClient`.
 
     :param endpoint: the base URL of DRS.
-    :param language: of the messages, ``en-us`` or ``zh-cn``. Error codes are the same in each.
+    :param language: the language of error messages, ``en-us`` or ``zh-cn``. Error codes do not depend on it.
     """
 
     def __init__(self, session: Session, endpoint: str, language: str = "en-us") -> None:
@@ -40,7 +36,7 @@ class DrsClient:
         self._headers = {"X-Language": language}
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> Response:
-        """Send a request, see :meth:`Session.request`, and add to an error what it means in DRS."""
+        """Send a request like :meth:`Session.request`, and add a hint to errors of DRS."""
         try:
             return self._session.request(method, url, headers=self._headers, throttle_code=TOO_FREQUENT, **kwargs)
         except HuaweiCloudError as error:
@@ -50,16 +46,14 @@ class DrsClient:
             raise
 
     def invalid_response(self, response: Response, what: str, maybe_accepted: bool = False) -> InvalidResponseError:
-        """Return the error for a response that its API does not document.
+        """Return the error for a response that the API does not document.
 
-        :param what: what DRS did, as it follows ``DRS``.
+        :param what: the predicate of a sentence that starts with ``DRS``.
         """
         id_part = f" (request id {response.request_id})" if response.request_id else ""
+        message = f"DRS {what}{id_part}."
         error = InvalidResponseError(
-            f"DRS {what}{id_part}.",
-            http_status=response.status,
-            request_id=response.request_id,
-            maybe_accepted=maybe_accepted,
+            message, http_status=response.status, request_id=response.request_id, maybe_accepted=maybe_accepted
         )
         if maybe_accepted:
             from ._hints import drs_hint
@@ -70,13 +64,13 @@ class DrsClient:
     def wait_for(
         self, read: t.Callable[[float], T | None], timeout: float, sleep: float, timeout_message: t.Callable[[], str]
     ) -> T:
-        """Call a function until it returns something.
+        """Call a function until it returns a value, and return that.
 
-        :param read: gets the deadline, a value of ``time.monotonic()``.
-        :param timeout: seconds after which to give up.
-        :param sleep: seconds between two calls.
-        :param timeout_message: returns what was not finished in time.
-        :raises WaitTimeoutError: when the time is over.
+        :param read: the function. Its argument is the deadline, a value of ``time.monotonic()``.
+        :param timeout: the maximum time to wait, in seconds.
+        :param sleep: the interval between two calls, in seconds.
+        :param timeout_message: returns the message for a timeout.
+        :raises WaitTimeoutError: on timeout.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -94,12 +88,12 @@ class DrsClient:
 
 
 def is_unpublished(error: ApiError) -> bool:
-    """Return whether the region does not have a call at all."""
+    """Return whether the API call is not available in the region."""
     return error.http_status == 404 and error.error_code in UNPUBLISHED
 
 
 def is_transient(error: HuaweiCloudError, deadline: float) -> bool:
-    """Return whether the next attempt may succeed: requests came too fast, or the deadline cut an attempt short."""
+    """Return whether the next attempt may succeed, after throttling or an attempt that the deadline cut short."""
     if isinstance(error, ApiError):
         return error.http_status in (429, 503) or error.error_code == TOO_FREQUENT
     return isinstance(error, TransportError) and time.monotonic() >= deadline

@@ -2,54 +2,57 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The base URLs of the services, and what may stand in a path."""
+"""The base URLs of the services, and validation of IDs that are part of a URL path."""
 
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ._errors import InvalidOptionError
 
-# https://developer.huaweicloud.com/intl/en-us/endpoint: these regions have no IAM of their own and use the global one.
+if t.TYPE_CHECKING:
+    import ipaddress
+
+# These regions have no IAM endpoint and use the global one: https://developer.huaweicloud.com/intl/en-us/endpoint
 REGIONS_WITHOUT_IAM = frozenset(
-    {"af-north-1", "ap-southeast-5", "cn-north-11", "cn-south-4", "cn-southwest-3", "ru-northwest-2"}
+    "af-north-1 ap-southeast-5 cn-north-11 cn-south-4 cn-southwest-3 ru-northwest-2".split()
 )
-# This region is run by a European company, under its own domain.
+# A European company operates this region under its own domain.
 REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
 
 
 def check_endpoint(option: str, value: str) -> str:
-    """Check the base URL of a service, and return it without a trailing slash.
+    """Return the base URL of a service without a trailing slash.
 
-    Only a scheme, a host and a port are accepted, so that nothing can change the path of a request or the host that gets
-    the credentials. Plain ``http`` is for loopback addresses only, because anyone could read the credentials.
+    Only scheme, host and port are accepted, so that a URL cannot redirect credentials or alter the path of a request.
+    Plain ``http`` is limited to loopback addresses, because it exposes the credentials.
 
-    :param option: the name of the option that holds the URL.
-    :raises InvalidOptionError: when it is anything else.
+    :param option: the name of the option, for the error message.
+    :raises InvalidOptionError: when the URL is not acceptable.
     """
     label = "[A-Za-z0-9_-]{1,63}"
     match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
-    if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _is_address(match[2].strip("[]"))):
-        # What stands before an @ may be a password.
+    if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
+        # The part before an @ may be a password.
         shown = repr(value) if "@" not in value else "a value with an @ in it"
         raise InvalidOptionError(
             f"{option} must look like https://host or https://host:port, with nothing after it; it is {shown}."
         )
-    if match[1] == "http" and not _is_loopback(match[2].strip("[]")):
+    if match[1] == "http" and not _is_loopback(match[2]):
         raise InvalidOptionError(
-            f"{option} is {value!r}: credentials are sent over https only. Plain http is accepted for loopback addresses."
+            f"{option} is {value!r}: credentials are sent over https only."
+            " Plain http is accepted for loopback addresses."
         )
     return value.rstrip("/")
 
 
 def service_endpoint(service: str, region: str | None, option: str, value: str | None) -> str:
-    """Return the base URL of a service: the value of its option, or else the one of the region.
+    """Return the base URL of a service: the value of its option, or the default for the region.
 
     :param service: ``drs`` or ``iam``, as in host names.
-    :param option: the name of the option that holds the value.
-    :raises InvalidOptionError: when neither is set, or one cannot be used.
+    :param option: the name of the option, for error messages.
+    :raises InvalidOptionError: when neither is set, or one is invalid.
     """
     if value:
         return check_endpoint(option, value)
@@ -64,14 +67,14 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
 
 
 def iam_endpoint(region: str | None, value: str | None) -> str:
-    """Return the base URL of IAM. ``HW_AUTH_URL`` usually ends in ``/v3``, which is part of the path of each call instead."""
+    """Return the base URL of IAM, without the ``/v3`` that ``HW_AUTH_URL`` usually ends in."""
     return service_endpoint("iam", region, "iam_endpoint", re.sub(r"/v3/?$", "", value or ""))
 
 
 def check_project_id(value: str) -> str:
-    """Return the project ID if it can stand in a path.
+    """Return the project ID if it is safe in a URL path.
 
-    :raises InvalidOptionError: when it cannot.
+    :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
         raise InvalidOptionError(
@@ -81,9 +84,9 @@ def check_project_id(value: str) -> str:
 
 
 def check_job_id(value: str) -> str:
-    """Return the job ID if it has the form of one: 36 letters, digits and hyphens. It is not hexadecimal.
+    """Return the job ID if it is well-formed: 36 letters, digits and hyphens. It looks like a UUID but is not one.
 
-    :raises InvalidOptionError: when it does not.
+    :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9-]{36}", value):
         raise InvalidOptionError(
@@ -93,17 +96,15 @@ def check_job_id(value: str) -> str:
     return value
 
 
-def _is_address(host: str) -> bool:
-    import ipaddress  # Few endpoints are IP addresses, and its import takes time.
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    import ipaddress  # slow to import, and few endpoints are IP addresses
 
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    return ipaddress.ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
+    address = _ip_address(host)
+    return address.is_loopback if address else host.lower() == "localhost"

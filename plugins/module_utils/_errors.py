@@ -2,20 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The exceptions of this collection::
 
-"""The exceptions of this collection.
-
-* ``HuaweiCloudError``
-
-  * ``InvalidOptionError``: an option cannot be used; nothing was sent
-
-    * ``MissingOptionError``: an option is not set
-
-  * ``TransportError``: no connection, or no complete response
-  * ``ApiError``: the server responded with an error
-  * ``InvalidResponseError``: the server responded with something that its API does not document
-  * ``WaitTimeoutError``: DRS did not finish within the time to wait
+HuaweiCloudError
+ +-- InvalidOptionError
+ |    +-- MissingOptionError
+ +-- TransportError
+ +-- ApiError
+ +-- InvalidResponseError
+ +-- WaitTimeoutError
 """
 
 from __future__ import annotations
@@ -24,15 +19,14 @@ import typing as t
 
 
 class HuaweiCloudError(Exception):
-    """What went wrong, in words for the user.
+    """An error with a message for the user.
 
     :param message: what happened, as a sentence.
     :param http_status: the HTTP status of the response, if there was one.
-    :param error_code: the server's error code.
-    :param error_msg: the server's error message.
-    :param request_id: the ID that the server gave to the request.
-    :param maybe_accepted: whether the server may have carried out a request that changes something, although no usable
-        response arrived.
+    :param error_code: the error code from the server.
+    :param error_msg: the error message from the server.
+    :param request_id: the ID that the server assigned to the request.
+    :param maybe_accepted: whether the server may have made the requested change although no usable response arrived.
     """
 
     def __init__(
@@ -51,17 +45,16 @@ class HuaweiCloudError(Exception):
         self.error_msg = error_msg
         self.request_id = request_id
         self.maybe_accepted = maybe_accepted
-        # Whether the credentials are not valid, as the server or the session says.
-        self.credentials_refused = False
+        self.credentials_refused = False  # set by Session
         self.hints: list[str] = []
 
     def add_hint(self, hint: str | None) -> None:
-        """Add what the user can do. A layer that knows more than the one below it calls this and raises the error again."""
+        """Add advice for the user. A layer that knows more than the one below adds a hint and re-raises the error."""
         if hint:
             self.hints.append(hint)
 
     def facts(self) -> dict[str, t.Any]:
-        """Return what is known of the server's response: ``http_status``, ``error_code``, ``error_msg``, ``request_id``."""
+        """Return those of ``http_status``, ``error_code``, ``error_msg`` and ``request_id`` that are known."""
         names = ("http_status", "error_code", "error_msg", "request_id")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -70,15 +63,15 @@ class HuaweiCloudError(Exception):
 
 
 class InvalidOptionError(HuaweiCloudError):
-    """An option cannot be used. Raised before anything is sent."""
+    """An option is invalid. Raised before anything is sent."""
 
 
 class MissingOptionError(InvalidOptionError):
-    """An option that is needed is not set."""
+    """A required option is not set."""
 
 
 class TransportError(HuaweiCloudError):
-    """There was no connection, or no complete response."""
+    """The connection failed, or the response is incomplete."""
 
 
 class ApiError(HuaweiCloudError):
@@ -90,4 +83,4 @@ class InvalidResponseError(HuaweiCloudError):
 
 
 class WaitTimeoutError(HuaweiCloudError):
-    """DRS did not finish within the time to wait."""
+    """DRS did not finish within the wait timeout."""

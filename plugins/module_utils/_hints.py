@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""What each error means, and what the user can do about it. It is imported only when something has failed."""
+"""What errors mean and how to resolve them. Imported only after a failure."""
 
 from __future__ import annotations
 
@@ -13,15 +11,18 @@ import re
 from ._errors import HuaweiCloudError
 
 AUTH_HELP = (
-    "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name (the account name);"
-    " or keep a profile in ~/.huaweicloud/credentials; or run on an ECS host with an agency."
+    "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name"
+    " (the account name); or keep a profile in ~/.huaweicloud/credentials; or run on an ECS host with an agency."
     " All but the first need region, project_name or project_id to say which project is meant."
 )
 MAYBE_ACCEPTED = (
     "DRS may have accepted the request, so it was not sent again. Look at the job before you run this task again."
 )
-# For tasks that stop waiting.
-READ_LATER = "The query goes on in DRS. Read its result with the module huaweicloud.drs.drs_db_position_info, job_id and id as query_id."
+# For tasks that stop waiting for a result.
+READ_LATER = (
+    "The query goes on in DRS."
+    " Read its result with the module huaweicloud.drs.drs_db_position_info, job_id and id as query_id."
+)
 
 _CHECK_JOB = "Check job_id, region and project: a job is only found in the project that it was created in."
 _JOB_GONE = f"The job is absent, deleted or released. {_CHECK_JOB}"
@@ -40,7 +41,8 @@ HINTS = {
     "DRS.M00304": "The job cannot do this in its present status. Look at the actions that it allows.",
     "DRS.M01503": "DRS was called too often. Wait a minute before the next try.",
     "DRS.M01504": (
-        "Another operation is running on this job, or the job is abnormal. Look at its status, and try again when it has ended."
+        "Another operation is running on this job, or the job is abnormal."
+        " Look at its status, and try again when it has ended."
     ),
     "DRS.M00100": _LOG_IN_AGAIN,
     "DRS.M00102": _NO_PERMISSION,
@@ -53,7 +55,9 @@ HINTS = {
     "APIGW.0301": f"{_LOG_IN_AGAIN} A token of another region is not valid here either. {_SIGNATURE}",
     "APIGW.0302": _NO_PERMISSION,
     "APIGW.0306": _NO_PERMISSION,
-    "APIGW.0307": f"{_LOG_IN_AGAIN} The same answer comes when region and endpoint are of another region than the token.",
+    "APIGW.0307": (
+        f"{_LOG_IN_AGAIN} The same answer comes when region and endpoint are of another region than the token."
+    ),
     "APIGW.0308": "The gateway throttles requests. Wait a minute, or raise max_retries.",
     "APIGW.0601": _IAM_DOWN,
     "APIGW.0613": _IAM_DOWN,
@@ -68,21 +72,21 @@ HINTS_0201 = {
 
 
 def gateway_code(error: HuaweiCloudError) -> str:
-    """Return the error code, with the gateway's current prefix in place of its older one."""
+    """Return the error code, with the older prefix ``APIG.`` of the gateway replaced by the current one."""
     return re.sub(r"^APIG\.", "APIGW.", error.error_code or "")
 
 
 def drs_hint(error: HuaweiCloudError) -> str | None:
-    """Return what an error of a request to DRS means."""
+    """Return the hint for an error of a request to DRS."""
     if error.maybe_accepted:
-        return MAYBE_ACCEPTED  # Not that it can be tried again.
+        return MAYBE_ACCEPTED  # The other hints may suggest to try again.
     code = gateway_code(error)
     return HINTS_0201.get(error.http_status or 0) if code == "APIGW.0201" else HINTS.get(code)
 
 
 def login_hint(error: HuaweiCloudError) -> str | None:
-    """Return what an error of a login with a password means."""
-    # IAM has no error code for this. The text is English, because no other language is asked for.
+    """Return the hint for an error of a login with a password."""
+    # IAM has no error codes for these cases. Its messages are in English, because no other language is requested.
     if "locked" in (error.error_msg or "").lower():
         return "Several failed logins lock a user for 15 minutes. Wait that long, and do not try again in between."
     if "required_auth_methods" in (error.error_msg or ""):

@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The HTTP client: one attempt, the retry policy, and the decoding of responses and errors.
-
-It knows HTTP, JSON and the shapes in which Huawei Cloud's services write errors; no service, no option and no Ansible.
-"""
+"""The HTTP client: a single attempt, the retry policy, and the decoding of responses."""
 
 from __future__ import annotations
 
@@ -35,14 +30,12 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
     Retry = object  # type: ignore[assignment,misc]
 
-# Bytes. The largest responses of these APIs are pages of jobs that consist of others, which may come to some megabytes.
-MAX_BODY = 8 * 1024 * 1024
-# Seconds. A server may ask for any pause, but an operator is waiting.
-MAX_PAUSE = 60.0
+MAX_BODY = 8 * 1024 * 1024  # Bytes. A page of jobs with subtasks may have several megabytes.
+MAX_PAUSE = 60.0  # Seconds. A server may ask for a longer delay, but an operator is waiting.
 
 
 class Response(t.NamedTuple):
-    """A successful response: HTTP status, headers (names in any case) and the JSON object of the body (empty if none)."""
+    """A successful response. Header names are case-insensitive. An empty body is an empty object."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -51,38 +44,36 @@ class Response(t.NamedTuple):
 
 
 class _RetryPolicy(Retry):
-    """When to send a request again, and after which pause.
+    """Decides which HTTP statuses are retried, and how long the delays are.
 
-    urllib3 counts the attempts, tells a failed connection (nothing was sent, so any request may be sent again) from a lost
-    response (only methods in ``allowed_methods`` may), and reads ``Retry-After``. This class says which statuses, and how
-    long the pauses are.
+    urllib3 counts the attempts, reads ``Retry-After``, and tells a failed connection (nothing was sent, so every method
+    is retried) from a lost response (only the methods in ``allowed_methods`` are).
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        # 429 and 503 are refusals: safe for every method. After any other 5xx the request may have been carried out.
+        # After 429 and 503 every method is safe to retry. After another 5xx, the request may have been carried out.
         return status_code in (429, 503) or (status_code >= 500 and self._is_method_retryable(method))
 
     def pause(self, response: requests.Response | None) -> float:
-        """Return the seconds to wait before the next attempt."""
+        """Return the delay before the next attempt, in seconds."""
         try:
             asked = response is not None and self.get_retry_after(response.raw)
         except (InvalidHeader, ValueError, OverflowError):  # a number or a year that Python does not accept
             asked = None
-        # Without jitter, parallel jobs that were throttled together would come back together.
+        # The jitter spreads the retries of clients that were throttled at the same time.
         return min(MAX_PAUSE, asked or 2 ** (len(self.history) - 1) * random.uniform(0.5, 1.0))
 
 
 class HttpClient:
-    """Sends requests, with one policy for TLS, timeouts and retries. Threads may share it.
+    """Sends requests, with one policy for TLS, timeouts and retries. Thread-safe.
 
-    :param validate_certs: whether to verify the server's certificate.
-    :param ca_cert: path of a file with the certificate authorities to trust instead of the system's.
-    :param timeout: seconds that one attempt may take, from the connection to the last byte of the response.
-    :param max_retries: how often to send a request again where that is safe.
-    :param connections: how many threads send requests at the same time, at most.
-    :param throttle: slows these threads down together.
-    :param user_agent: what the server's log shows.
-    :param secrets: everything that must not be shown. The set is shared: what a layer adds later is masked from then on.
+    :param validate_certs: whether to verify TLS certificates.
+    :param ca_cert: path to a file with the certificate authorities to trust instead of the system's.
+    :param timeout: seconds that an attempt may take, from the connection to the last byte of the response.
+    :param max_retries: the maximum number of retries, where they are safe.
+    :param connections: the maximum number of concurrent threads.
+    :param throttle: paces these threads.
+    :param secrets: strings to mask in messages. The set is shared: strings that are added later are masked as well.
     :raises InvalidOptionError: when the file of ``ca_cert`` does not exist.
     """
 
@@ -106,10 +97,9 @@ class HttpClient:
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._throttle = throttle
-        # Not a session of requests: it would keep cookies, read the body of a redirect that is not followed, whatever its
-        # size, and let a login from ~/.netrc replace ours.
+        # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
         self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections)
-        # Nothing compressed is asked for, because a small body could expand beyond any limit.
+        # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
     def request(
@@ -124,22 +114,19 @@ class HttpClient:
         deadline: float | None = None,
         throttle_code: str = "",
     ) -> Response:
-        """Send a request, again where that is safe, and return the response if it is a success.
+        """Send a request, retry it where that is safe (see :class:`_RetryPolicy`), and return the response.
 
-        A request is sent again after 429 and 503, and when the connection failed, because then nothing was sent. After a
-        lost response or another 5xx, only a ``GET`` is. When requests come too fast, other threads are held back as well.
-
-        :param auth: puts the credentials on the request.
+        :param auth: adds the credentials to the request.
         :param body: sent as JSON.
-        :param deadline: the value of ``time.monotonic()`` after which nothing is sent again. An attempt gets at least one
-            second.
-        :param throttle_code: an error code that means the same as 429.
+        :param deadline: the value of ``time.monotonic()`` after which there are no retries. An attempt may always take
+            one second.
+        :param throttle_code: an error code that means the same as HTTP 429.
         :raises ApiError: when the server responds with an error.
         :raises InvalidResponseError: when the response is not a JSON object, or too large.
-        :raises TransportError: when there is no connection, or no complete response.
+        :raises TransportError: when the connection failed, or the response is incomplete.
         """
         data = None if body is None else json.dumps(body).encode()
-        # Not as params: requests would write a space as a plus, but signatures are made of what stands in the URL.
+        # Not passed as params, because requests encodes a space as a plus sign, which signatures do not accept.
         query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         all_headers = {**self._headers, "Content-Type": "application/json", **(headers or {})}
         request = requests.Request(method, url + query, headers=all_headers, data=data, auth=auth)
@@ -175,7 +162,7 @@ class HttpClient:
         return decoded
 
     def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
-        """Send once, and read the whole response within the limits of size and time."""
+        """Send a request once, and read the complete response within the limits of size and time."""
         prepared = request.prepare()
         timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
         settings = self._environment_settings(request.url)
@@ -195,12 +182,12 @@ class HttpClient:
                             request_id=self.sanitize(response.headers.get("X-Request-Id")) or None,
                             maybe_accepted=request.method != "GET",
                         )
-                if response.raw.length_remaining:  # which urllib3 1 does not report
+                if response.raw.length_remaining:  # urllib3 1 does not raise an error
                     raise requests.ConnectionError(ProtocolError("Connection broken: the answer was cut short"))
                 return response, bytes(content)
 
         try:
-            # One second more than the timeouts of the socket: those tell a failed connection from a lost response.
+            # The extra second lets socket timeouts come first: they tell a failed connection from a lost response.
             return call_with_timeout(timeout + 1, exchange)
         except TimeoutError:
             cause = ReadTimeoutError(None, request.url, "Read timed out.")  # type: ignore[arg-type]
@@ -210,10 +197,7 @@ class HttpClient:
             raise
 
     def _environment_settings(self, url: str) -> dict[str, t.Any]:
-        """Return proxies and authorities from the environment (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE ...).
-
-        They are looked up once for each server: it costs more than a request.
-        """
+        """Return proxies and certificate authorities from the environment. Cached, because the lookup is slow."""
         base = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         if base not in self._environment:
             with requests.Session() as session:
@@ -223,9 +207,8 @@ class HttpClient:
                 raise InvalidOptionError(
                     f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: {verify!r}."
                 )
-            proxy = requests.utils.select_proxy(base, settings["proxies"])
-            if base.startswith("http:"):
-                proxy = None  # Plain http is for loopback addresses. A proxy would carry readable credentials to another host.
+            # Plain http is for loopback addresses. Through a proxy, readable credentials would leave the host.
+            proxy = None if base.startswith("http:") else requests.utils.select_proxy(base, settings["proxies"])
             if proxy:
                 from ._redact import proxy_secrets
 
@@ -236,7 +219,7 @@ class HttpClient:
     def _decode(self, method: str, url: str, response: requests.Response, content: bytes) -> Response:
         data, is_json = _parse_json(content)
         if 200 <= response.status_code < 300 and isinstance(data, dict):
-            # Some errors come with the status of a success.
+            # Some errors come with a 2xx status.
             if not self.sanitize(data.get("error_code") or data.get("errorCode")):
                 headers = response.headers
                 request_id = self.sanitize(headers.get("X-Request-Id") or headers.get("X-IAM-Trace-Id")) or None
@@ -246,14 +229,11 @@ class HttpClient:
         raise response_error(method, url, response, content, data, is_json, self.sanitize)
 
     def sanitize(self, value: t.Any) -> str:
-        """Return text from elsewhere fit to be shown: one line, no secret, at most 512 characters."""
+        """Return untrusted text on one line, with secrets masked, at most 512 characters."""
         text = "" if value is None else str(value)
-        # Other threads may add secrets meanwhile.
-        secrets = tuple(self.secrets)
-        # Most texts are error codes and request IDs. Only other texts are worth the import.
-        if re.fullmatch(r"[\w.-]{0,40}", text, re.ASCII) and not any(
-            secret[:16] in text for secret in secrets if secret
-        ):
+        secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
+        # Most texts are error codes and request IDs, which do not need the import.
+        if re.fullmatch(r"[\w.-]{0,40}", text, re.ASCII) and not any(secret[:16] in text for secret in secrets):
             return text
         from ._redact import redact
 
@@ -275,7 +255,7 @@ def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
 
 
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:
-    """Return the JSON value of a body, and whether it is JSON. An empty body counts as an empty object."""
+    """Return the JSON value of a body, and whether it is valid JSON. An empty body counts as an empty object."""
     try:
         return (json.loads(content) if content.strip() else {}), True
     except (ValueError, RecursionError):

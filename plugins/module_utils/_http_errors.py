@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The errors of the HTTP client, read from exceptions and responses. It is imported only when something has failed."""
+"""Errors built from exceptions and error responses. Imported only after a failure."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ from urllib3.exceptions import (
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
 from ._redact import excerpt
 
-# TLS errors that occur before anything is sent; others may come later. urllib3 1.26 says "doesn't match" of a host name.
+# TLS errors that occur before the request is sent. "doesn't match" is about host names, in urllib3 1.26.
 TLS_ERRORS = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")
 
 
@@ -35,8 +33,8 @@ def transport_error(
 ) -> TransportError:
     """Return the error for a request without a complete response.
 
-    :param failure: the exception of requests or urllib3.
-    :param timeout: seconds that one attempt may take.
+    :param failure: the exception from requests or urllib3.
+    :param timeout: the timeout of an attempt, in seconds.
     :param sanitize: see :meth:`HttpClient.sanitize`.
     """
     sent, cause, response = False, urllib3_error(failure), getattr(failure, "response", None)
@@ -74,15 +72,15 @@ def response_error(
     is_json: bool,
     sanitize: t.Callable[[t.Any], str],
 ) -> HuaweiCloudError:
-    """Return the error for a response that is not a success.
+    """Return the error for an error response or an invalid one.
 
     :param content: the body.
-    :param data: its JSON value.
-    :param is_json: whether it has one.
+    :param data: the JSON value of the body.
+    :param is_json: whether the body is valid JSON.
     :param sanitize: see :meth:`HttpClient.sanitize`.
     """
     status, headers = response.status_code, response.headers
-    # Parts of a success may describe earlier errors.
+    # Nested objects of a successful response may describe earlier errors.
     fields = error_fields(data, deep=status >= 300)
     error_code = sanitize(fields.get("error_code")) or None
     request_id = headers.get("X-Request-Id") or fields.get("request_id") or headers.get("X-IAM-Trace-Id")
@@ -106,7 +104,7 @@ def response_error(
         error_msg = sanitize(fields.get("error_msg"))
     else:
         error_msg = sanitize(excerpt(content))
-    # IAM repeats the HTTP status as its code.
+    # IAM repeats the HTTP status as the error code.
     code_part = f" {error_code}" if error_code not in (None, str(status)) else ""
     return ApiError(
         f"{said}{code_part}: {error_msg.rstrip('.。') or 'the server gave no reason'}{id_part}.",
@@ -114,27 +112,27 @@ def response_error(
         error_code=error_code,
         error_msg=error_msg or None,
         request_id=request_id,
-        # A response below 200 announces another one.
+        # After a 1xx status, the final response is still missing.
         maybe_accepted=method != "GET" and (status < 200 or (status >= 500 and status != 503)),
     )
 
 
 def urllib3_error(error: BaseException) -> t.Any:
-    """Return the exception of urllib3 inside one of requests."""
+    """Return the urllib3 exception that an exception of requests wraps."""
     cause: t.Any = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
     if isinstance(cause, MaxRetryError) and cause.reason:
         cause = cause.reason
     if isinstance(cause, ProxyError) and isinstance(cause.original_error, (ConnectionError, HTTPException)):
-        # urllib3 takes a response lost behind a proxy for a failure of the proxy, as if nothing had been sent.
+        # urllib3 reports a response lost behind a proxy as a proxy failure, as if nothing had been sent.
         return ProtocolError("Connection aborted.", cause.original_error)
     return cause
 
 
 def error_fields(data: t.Any, deep: bool = True) -> dict[str, t.Any]:
-    """Return code, message and request ID from any of the shapes in which the services and their gateway write errors.
+    """Return error code, message and request ID from any of the error formats of the services and their gateway.
 
     :param data: the JSON value of a body.
-    :param deep: whether to accept the shapes of error responses: one level down, and with short names.
+    :param deep: whether to also look one level down and for the short names ``code`` and ``message``.
     """
     if not isinstance(data, dict):
         return {}

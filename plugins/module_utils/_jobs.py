@@ -2,12 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The API calls that find, read and change jobs. Functions are named after the calls in the official SDK.
 
-"""The jobs of DRS: one function for each call that finds a job, reads it, or changes it.
-
-The functions are named after the calls in the official SDK. Nothing here knows Ansible. Collecting a position needs none of
-this, so it is not part of ``_positions.py``: every line that a task imports is compiled again each time.
+A separate file, because collecting a position does not need it, and every imported line makes a task slower.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResp
 from ._positions import FAILED, SUCCESS
 
 MYSQL_TO_DWS = "mysql-to-dws"
-# Of a job. ``PAUSING`` is one that has been paused.
+# The statuses of a job. ``PAUSING`` means paused.
 JOB_STATUSES = tuple(
     """
     CREATING CREATE_FAILED CONFIGURATION STARTJOBING WAITING_FOR_START START_JOB_FAILED PAUSING
@@ -34,24 +31,19 @@ JOB_STATUSES = tuple(
     """.split()
 )
 RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})
-# A job in one of these does not leave it by itself.
+# Statuses that a job does not leave by itself.
 FAILED_STATUSES = frozenset(
-    {
-        *(status for status in JOB_STATUSES if status.endswith("_FAILED")),
-        "RELEASE_RESOURCE_STARTED",
-        "RELEASE_RESOURCE_COMPLETE",
-        "DELETED",
-    }
+    {"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"}
+    | {status for status in JOB_STATUSES if status.endswith("_FAILED")}
 )
-# Jobs in one response. The maximum is not documented, so nothing relies on getting as many.
-PAGE_SIZE = 50
+PAGE_SIZE = 50  # The maximum is not documented, so a page may hold fewer jobs than requested.
 
 
 class Action(t.NamedTuple):
-    """An action that a job can be told to do.
+    """An action that DRS can perform on a job.
 
-    ``api_name`` is its name in requests, ``listed_name`` its name in the list of allowed actions. In ``noop_statuses`` there is
-    nothing to do; ``target_statuses`` are those that it leads to.
+    ``api_name`` is its name in requests, ``listed_name`` its name in the list of allowed actions. In ``noop_statuses``,
+    the action is not needed. ``target_statuses`` are the statuses that it leads to.
     """
 
     api_name: str
@@ -62,7 +54,7 @@ class Action(t.NamedTuple):
 
 _UNDER_WAY = RUNNING | {"STARTJOBING"}
 _PAUSED = frozenset({"PAUSING"})
-# By their names in the console. Requests call a pause "stop"; the call of that name ends a job, and is not used here.
+# By their names in the console. The action "stop" is a pause. The API call "stop" ends a job, and is not used here.
 ACTIONS = {
     "start": Action("start", "START", _UNDER_WAY, RUNNING),
     "pause": Action("stop", "PAUSE", _PAUSED, _PAUSED),
@@ -72,37 +64,33 @@ ACTIONS = {
 
 
 def check_position(value: str) -> str:
-    """Return the position if it has the form of one, ``mysql-bin.000277:805``.
+    """Return the position if it is well-formed, as ``mysql-bin.000277:805`` is.
 
     API page: Updating the Start Point of an Incremental Task.
 
-    :raises InvalidOptionError: when it has not.
+    :raises InvalidOptionError: when it is not.
     """
-    # Python's isprintable leaves the space in.
-    if (
-        len(value) > 100
-        or not value.isprintable()
-        or not re.fullmatch(r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}", value)
-    ):
+    form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
+    if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
         raise InvalidOptionError(
-            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset, as in mysql-bin.000277:805, and at most"
-            f" 100 characters long; it is {value[:128]!r}."
+            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
+            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
         )
     return value
 
 
 def check_gtid_set(value: str) -> str:
-    """Return a set of GTIDs on one line. MySQL prints it with line breaks.
+    """Return a GTID set without the line breaks with which MySQL prints it.
 
     API page: Updating the Start Point of an Incremental Task.
 
-    :raises InvalidOptionError: when it has characters that DRS does not take, or more than 2,048 of them.
+    :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
     """
     gtid_set = "".join(value.split())
     if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
         raise InvalidOptionError(
-            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line breaks are taken out;"
-            f" it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
+            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line"
+            f" breaks are taken out; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
         )
     return gtid_set
 
@@ -110,16 +98,14 @@ def check_gtid_set(value: str) -> str:
 def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]:
     """Read all synchronization jobs, or those with a name. API page: Querying the Task List.
 
-    A job that is made up of others is followed by these.
-
-    :returns: for each job the keys of :func:`_job`.
+    :returns: for each job the keys of :func:`_job`. A job that consists of subtasks is followed by these.
     """
     jobs: dict[str, dict[str, t.Any]] = {}
     offset = 0
     while True:
         params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
         if name:
-            params["name"] = name  # DRS finds all that have it in their names
+            params["name"] = name  # DRS also finds names that contain it.
         response = drs.request("GET", f"{drs.base}/jobs", params=params)
         page, total = response.body.get("jobs"), response.body.get("total_count")
         if not isinstance(page, list) and not (page is None and total == 0):
@@ -137,7 +123,7 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
                     _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]),
                 )
         offset += len(page or [])
-        # While jobs are made and deleted, one may be seen twice. A page that brings nothing new is the last.
+        # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
         if len(jobs) == known or (isinstance(total, int) and offset >= total):
             return [job for job in jobs.values() if not name or job["name"] == name]
 
@@ -145,14 +131,14 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
 def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
     """Read the tags of all synchronization jobs. API page: Querying Resource Instances by Tag.
 
-    :returns: by the id of a job, the values of its tags by their keys. A job without tags may be left out. None if the region does not publish this call.
+    :returns: the tags by job ID. Jobs without tags may be missing. None if the region does not publish this call.
     """
     tags: dict[str, dict[str, str]] = {}
     offset = 0
     while True:
         params = {"limit": "1000", "offset": str(offset)}
         try:
-            # Though a POST, it only reads.
+            # A POST that only reads.
             response = drs.request("POST", f"{drs.base}/sync/resource-instances/filter", params=params, body={})
         except ApiError as error:
             if is_unpublished(error):
@@ -174,7 +160,7 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
 def show_job_detail(
     drs: DrsClient, job_id: str, kind: str = "detail", deadline: float | None = None
 ) -> dict[str, t.Any]:
-    """Read a job as DRS describes it. API page: Querying Task Details.
+    """Read the details of a job. API page: Querying Task Details.
 
     :param kind: ``detail`` or ``progress``.
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
@@ -189,10 +175,10 @@ def show_job_detail(
 
 
 def check_collectable(drs: DrsClient, job_id: str) -> bool:
-    """Read a job, and make sure that its position can be collected.
+    """Read a job, and check that its position can be collected.
 
-    :returns: whether the job could be read. Some regions do not publish that call; then nothing is known about the job.
-    :raises HuaweiCloudError: when there is no such job, or it does not synchronize MySQL to GaussDB(DWS).
+    :returns: False if the region does not publish the call that reads jobs, so that nothing is known about the job.
+    :raises HuaweiCloudError: when the job does not exist, or does not synchronize MySQL to GaussDB(DWS).
     """
     try:
         base_info = show_job_detail(drs, job_id).get("base_info")
@@ -212,16 +198,16 @@ def check_collectable(drs: DrsClient, job_id: str) -> bool:
 
 
 def show_job(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read a job, as :func:`list_jobs` returns it."""
+    """Read a job, and return the same keys as :func:`list_jobs`."""
     job = show_job_detail(drs, job_id)
     base_info = job.get("base_info")
     return _job(job_id, base_info if isinstance(base_info, dict) else {}, job.get("status"), job.get("master_job_id"))
 
 
 def show_progress(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read how far a job is. API page: Querying Task Details.
+    """Read the progress of a job. API page: Querying Task Details.
 
-    :returns: ``transfer_status``, and ``incr_trans_delay`` in seconds; each is None where DRS does not say.
+    :returns: ``transfer_status``, and ``incr_trans_delay`` in seconds. Each is None if DRS does not return it.
     """
     progress = show_job_detail(drs, job_id, "progress").get("progress_info")
     progress = progress if isinstance(progress, dict) else {}
@@ -233,7 +219,7 @@ def show_progress(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
 
 
 def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read what a job can be told to do. API page: Obtaining the Operations Allowed in a Specified Task.
+    """Read the actions that a job allows. API page: Obtaining the Operations Allowed in a Specified Task.
 
     :returns: ``available_actions``, ``unavailable_actions``, and ``current_action``, which may be None.
     """
@@ -250,11 +236,11 @@ def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
 
 
 def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
-    """Make sure that a job allows an action, or is just doing it.
+    """Check that a job allows an action, or that the action is already in progress.
 
     :param action: a key of :data:`ACTIONS`.
-    :returns: whether it has to be told.
-    :raises HuaweiCloudError: when it does not allow it. It says what the job allows.
+    :returns: whether the action has to be requested.
+    :raises HuaweiCloudError: when the job does not allow the action. The message lists the actions that it allows.
     """
     actions = show_actions(drs, job_id)
     if ACTIONS[action].listed_name in actions["available_actions"]:
@@ -264,25 +250,25 @@ def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
     known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
     current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
     raise HuaweiCloudError(
-        f"Job {job_id} does not allow {action} now. Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
+        f"Job {job_id} does not allow {action} now."
+        f" Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
     )
 
 
 def job_action_request(drs: DrsClient, job_id: str, action: str) -> dict[str, t.Any]:
-    """What :func:`execute_job_action` sends: method, url and body."""
-    return {
-        "method": "POST",
-        "url": f"{drs.base}/jobs/{check_job_id(job_id)}/action",
-        "body": {"job": {"action_name": ACTIONS[action].api_name}},
-    }
+    """Return method, URL and body of the request that :func:`execute_job_action` sends."""
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/action"
+    return {"method": "POST", "url": url, "body": {"job": {"action_name": ACTIONS[action].api_name}}}
 
 
 def execute_job_action(drs: DrsClient, job_id: str, action: str) -> str | None:
-    """Tell a job to do something. DRS does it after it has responseed. API page: Performing Operations on a Task with a Specified ID.
+    """Request an action, which DRS performs asynchronously.
+
+    API page: Performing Operations on a Task with a Specified ID.
 
     :param action: a key of :data:`ACTIONS`.
-    :returns: the request id.
-    :raises HuaweiCloudError: also when the HTTP status is that of a success and the response says that the action failed.
+    :returns: the request ID.
+    :raises HuaweiCloudError: also when a response with a 2xx status says that the action failed.
     """
     response = drs.request(**job_action_request(drs, job_id, action))
     status = response.body.get("status")
@@ -300,14 +286,13 @@ def execute_job_action(drs: DrsClient, job_id: str, action: str) -> str | None:
 
 
 def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None, timeout: float, sleep: float) -> str:
-    """Read the status of a job until an action has brought it where it leads to.
+    """Wait until a job has one of the target statuses of an action, and return that status.
 
-    :param before: the status before the action. It may still be there some time after it.
-    :param timeout: seconds after which to give up.
-    :param sleep: seconds between two reads.
-    :returns: the status.
-    :raises HuaweiCloudError: when the job has failed or ended instead.
-    :raises WaitTimeoutError: when the time is over.
+    :param before: the status before the action. The job may keep it for some time.
+    :param timeout: the maximum time to wait, in seconds.
+    :param sleep: the interval between two requests, in seconds.
+    :raises HuaweiCloudError: when the job fails or ends instead.
+    :raises WaitTimeoutError: on timeout.
     """
     seen = [before]
 
@@ -316,36 +301,35 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
         seen.append(status)
         if status in FAILED_STATUSES and any(other != status for other in seen):
             raise HuaweiCloudError(
-                f"After {action}, job {job_id} is in status {status}. The console of DRS, and the task's logs in it, say why."
+                f"After {action}, job {job_id} is in status {status}."
+                " The console of DRS, and the task's logs in it, say why."
             )
         return status if status in ACTIONS[action].target_statuses else None
 
-    return drs.wait_for(
-        read,
-        timeout,
-        sleep,
-        lambda: f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds.",
-    )
+    def timeout_message() -> str:
+        return f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
+
+    return drs.wait_for(read, timeout, sleep, timeout_message)
 
 
 def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:
-    """What :func:`update_start_position` sends: method, url and body."""
+    """Return method, URL and body of the request that :func:`update_start_position` sends."""
     body = {"file_and_position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
     return {"method": "PUT", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/start-position", "body": body}
 
 
 def update_start_position(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
-    """Set where an incremental job begins to read when it is started next. API page: Updating the Start Point of an Incremental Task.
+    """Set the start position of an incremental job. API page: Updating the Start Point of an Incremental Task.
 
-    :param position: as :func:`check_position` returns it.
-    :param gtid_set: as :func:`check_gtid_set` returns it.
-    :returns: the request id.
+    :param position: as returned by :func:`check_position`.
+    :param gtid_set: as returned by :func:`check_gtid_set`.
+    :returns: the request ID.
     """
     return drs.request(**start_position_request(drs, job_id, position, gtid_set)).request_id
 
 
 def _job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.Any) -> dict[str, t.Any]:
-    """What users get to know of a job. What DRS does not say is None."""
+    """Return a job with the keys that users see. Values that DRS does not return are None."""
     return {
         "id": job_id,
         "name": _text(facts.get("name")),

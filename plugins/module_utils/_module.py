@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The edge between Ansible and the layers below. This is the only file that calls ``fail_json``."""
+"""The base class of all modules. Only this file calls ``fail_json``."""
 
 from __future__ import annotations
 
@@ -38,7 +36,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     params: dict[str, t.Any]
 
     def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> None:
-        # What has been imported stays to the end. The garbage collector need not go through it when Python exits.
+        # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
         gc.freeze()
         super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if REQUESTS_IMPORT_ERROR:
@@ -54,21 +52,18 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         check_range(self.params, option, minimum, maximum)
 
     def check_wait(self) -> None:
-        """Check the options ``wait_timeout`` and ``wait_sleep``.
-
-        :raises InvalidOptionError: when one is out of range.
-        """
+        """Check the range of ``wait_timeout`` and ``wait_sleep``."""
         self.check_range("wait_timeout", 1, 86400)
         self.check_range("wait_sleep", 1, 3600)
 
     def connect(self, connections: int = 1, throttle: Throttle | None = None) -> DrsClient:
-        """See :func:`connect`. Ansible masks the secrets in everything that a module returns."""
+        """See :func:`connect`. The secrets are those that Ansible masks in the result of a module."""
         return connect(self.params, self._task_options, self.no_log_values, self.ansible_version, connections, throttle)
 
     def log_in(self) -> PasswordAuth:
-        """Log in with user name and password, to return the token: it is the one secret that is not masked in the result.
+        """Log in with a password. The token is not masked in the result, because the module returns it.
 
-        :raises HuaweiCloudError: when an option cannot be used or is missing, or the login fails.
+        :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
         """
         method = self.params["auth_method"]
         if method not in ("auto", "password"):
@@ -81,12 +76,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
     @contextmanager
     def fail_json_on_error(self, result: dict[str, t.Any]) -> t.Iterator[None]:
-        """Turn an exception into a failed task that still returns what it has obtained, so that no ID is lost.
+        """Turn exceptions, ``SIGTERM`` and keyboard interrupts into ``fail_json``. Signals are ignored afterwards.
 
-        ``SIGTERM`` and an interrupt at the keyboard count as exceptions. Afterwards, and while a result is written, they are
-        ignored.
-
-        :param result: filled by the block as it obtains something.
+        :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost.
         """
 
         def ignore_signals() -> None:
@@ -109,6 +101,6 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         except HuaweiCloudError as error:
             self.fail_json(msg=str(error), **{**result, **error.facts()})
         except Exception as error:  # pylint: disable=broad-exception-caught
-            # A bug. A traceback would not be masked by Ansible, and the IDs would be lost.
+            # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.
             msg = f"Unexpected {type(error).__name__}: {error}. Please report this."
             self.fail_json(msg=msg, exception=traceback.format_exc(), **result)

@@ -2,16 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""The shared options: their specification, their environment variables, and the connection that they describe.
-
-Modules and the inventory plugin use it.
-"""
+"""The options that modules and the inventory plugin share, and the connection that these options configure."""
 
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
@@ -25,10 +21,9 @@ from ._http import HttpClient
 if t.TYPE_CHECKING:
     from ._throttle import Throttle
 
-# Of the collection; a test compares it with galaxy.yml.
-VERSION = "1.0.0"
-# The authentication methods, in the order in which "auto" tries them, which is that of Huawei Cloud's Terraform provider; and
-# the options of each. They are all taken from the task or all from the environment, never mixed.
+VERSION = "1.0.0"  # of the collection, as in galaxy.yml
+# The authentication methods with their options, in the order in which "auto" tries them, which is also the order of
+# Huawei Cloud's Terraform provider. The options of a method all come from the task or all from the environment.
 AUTH_METHODS: dict[str, tuple[str, ...]] = {
     "token": ("auth_token",),
     "aksk": ("access_key", "secret_key", "security_token"),
@@ -39,16 +34,16 @@ AUTH_METHODS: dict[str, tuple[str, ...]] = {
 
 
 def env_fallback(name: str) -> str:
-    """Return an environment variable. Unlike Ansible's own, an empty one counts as unset, because AWX sets those."""
+    """Return an environment variable. Unlike in Ansible's fallback, an empty one counts as unset: AWX sets those."""
     value = os.environ.get(name)
     if not value:
         raise AnsibleFallbackNotFound
-    # Bytes that are not UTF-8 would make AnsibleModule fail with a traceback. select_auth refuses the replacement character.
+    # Invalid UTF-8 would make AnsibleModule fail with a traceback. select_auth rejects the replacement character.
     return os.fsencode(value).decode("utf-8", "replace")
 
 
 def key_fallback(name: str, sdk_name: str) -> str:
-    """Return a part of an access key. The SDK's variables are used only where ours are unset, so that two keys never mix."""
+    """Return a part of an access key, from the SDK's variables only if ours are unset, so that keys never mix."""
     return env_fallback(name if os.environ.get("HW_ACCESS_KEY") or os.environ.get("HW_SECRET_KEY") else sdk_name)
 
 
@@ -60,8 +55,8 @@ def _key_option(env: str, sdk_env: str) -> dict[str, t.Any]:
     return {"fallback": (key_fallback, [env, sdk_env]), "no_log": True}
 
 
-# The environment variables are those of Huawei Cloud's Terraform provider, where it has them. The options are documented in
-# plugins/doc_fragments/drs.py.
+# Documented in plugins/doc_fragments/drs.py. Environment variables have the names that Huawei Cloud's Terraform
+# provider uses, where it has them.
 SHARED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "region": _option("HW_REGION_NAME"),
     "endpoint": _option("HW_DRS_ENDPOINT"),
@@ -85,11 +80,10 @@ SHARED_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 def drop_empty_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the options that the user set, by their names.
+    """Return the options that the user set, without empty values and aliases.
 
-    An empty value counts as unset, for fallbacks, defaults and required options alike, so it has to go before Ansible looks
-    at them. Aliases have to go as well: Ansible looks at the environment before it looks at aliases, and would find two
-    values for one option.
+    An empty value counts as unset, so it must be removed before Ansible applies fallbacks, defaults and ``required``.
+    Aliases must be replaced because Ansible applies fallbacks before aliases and would find two values for one option.
     """
     options = {name: value for name, value in params.items() if name.startswith("_ansible") or value not in ("", None)}
     for option, spec in SHARED_OPTIONS.items():
@@ -100,7 +94,7 @@ def drop_empty_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def check_range(params: t.Mapping[str, t.Any], option: str, minimum: int, maximum: int) -> None:
-    """Check a number.
+    """Check the range of a number.
 
     :raises InvalidOptionError: when it is out of range.
     """
@@ -116,9 +110,9 @@ def create_http_client(
     connections: int = 1,
     throttle: Throttle | None = None,
 ) -> HttpClient:
-    """Return the HTTP client that the shared options describe.
+    """Return the HTTP client that the shared options configure.
 
-    :raises InvalidOptionError: when one of them cannot be used.
+    :raises InvalidOptionError: when an option is invalid.
     """
     check_range(params, "timeout", 1, 3600)
     check_range(params, "max_retries", 0, 100)
@@ -135,7 +129,7 @@ def create_http_client(
 
 
 def create_auth(params: t.Mapping[str, t.Any], auth_method: str, task_options: t.Collection[str]) -> AuthMethod:
-    """Return the authentication method that the shared options describe, see :func:`select_auth`."""
+    """Return the authentication method that the shared options configure, see :func:`select_auth`."""
     options = AuthOptions(**{name: params[name] for name in AuthOptions._fields})
     return select_auth(options, auth_method, task_options)
 
@@ -148,13 +142,13 @@ def connect(
     connections: int = 1,
     throttle: Throttle | None = None,
 ) -> DrsClient:
-    """Log in, and return DRS in the project that the options name. All shared options are checked before anything is sent.
+    """Check all shared options, log in, and return a client for the project.
 
-    :param task_options: the names of the options that do not come from the environment.
-    :param secrets: what is masked. Secrets that a layer below obtains are added.
-    :param connections: how many threads use the client at the same time, at most.
-    :param throttle: slows these threads down together.
-    :raises HuaweiCloudError: when an option cannot be used or is missing, or the login fails.
+    :param task_options: the names of the options that are set in the task.
+    :param secrets: strings to mask. Secrets obtained later are added.
+    :param connections: the maximum number of concurrent threads.
+    :param throttle: paces these threads.
+    :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
     """
     endpoint = service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
     auth = create_auth(params, params["auth_method"], task_options)
@@ -164,16 +158,17 @@ def connect(
 
 
 def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t.Collection[str] = ()) -> AuthMethod:
-    """Choose the authentication method, and check it without any network.
+    """Select the authentication method, and validate its options without network access.
 
     :param auth_method: a key of :data:`AUTH_METHODS`, or ``auto`` for the first that is fully configured.
-    :param task_options: the options that the user set in the task itself. They take precedence over the environment as a
-        group: if one of them belongs to a method, ``auto`` considers only such methods, and none is completed from the
-        environment, whose secret belongs to another user or key.
-    :raises InvalidOptionError: when no method is fully configured, or an option cannot be used.
+    :param task_options: the names of the options that are set in the task. They take precedence over the environment as
+        a group: if a method has options among them, ``auto`` considers only such methods, and none is completed from
+        the environment, whose secret belongs to another user or key.
+    :raises InvalidOptionError: when no method is fully configured, or an option is invalid.
     """
     for name, value in options._asdict().items():
-        if not _is_text(value or ""):
+        # Surrogates and replacement characters stand for invalid bytes, from the task or the environment.
+        if re.search("[\ud800-\udfff\ufffd]", value or ""):
             raise InvalidOptionError(f"{name} is not valid UTF-8.")
     for names in (("project_id", "project_name"), *AUTH_METHODS.values()):
         if set(names).intersection(task_options):
@@ -190,7 +185,7 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
         if names and not any(getattr(options, name) for name in names):
             continue
         if method == "agency" and incomplete:
-            break  # The user started to set up another method. The metadata service would log in somebody else.
+            break  # Another method is partly configured. The agency would log in as somebody else.
         auth = _auth_class(method)(options)
         try:
             auth.validate()
@@ -213,15 +208,7 @@ def _auth_class(method: str) -> type[AuthMethod]:
         return TokenAuth
     if method == "password":
         return PasswordAuth
-    # Imported only where there may be an access key.
+    # Imported only if an access key may be used.
     from . import _auth_access_key as keys
 
     return {"aksk": keys.AccessKeyAuth, "profile": keys.ProfileAuth, "agency": keys.AgencyAuth}[method]
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # bytes of the environment that are not UTF-8
-        return False
-    return "\ufffd" not in value

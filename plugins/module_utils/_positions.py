@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""Positions in the binlog of a source: times, IDs, and the calls that collect and read a position.
-
-The functions are named after the calls in the official SDK. Nothing here knows Ansible.
-"""
+"""The API calls that collect and read binlog positions. Functions are named after the calls in the official SDK."""
 
 from __future__ import annotations
 
@@ -20,14 +15,14 @@ from ._endpoints import check_job_id
 from ._errors import HuaweiCloudError, InvalidOptionError, InvalidResponseError
 
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
-# The clock of the control node may be ahead of the cloud's by as much.
+# Allowed difference between the clock of the control node and that of the cloud.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-# It stands in a query, where it cannot change the path. All that is known of its form is an example.
+# The format is not documented, so this only excludes values that cannot be an ID.
 QUERY_ID = r"[\x21-\x7e]{1,128}"
 
 
 class PositionQuery(t.NamedTuple):
-    """A query for a position that DRS accepted. The status is not checked, see :func:`check_status`."""
+    """A query that DRS accepted. The status is not validated yet, see :func:`check_status`."""
 
     id: str
     status: t.Any
@@ -35,7 +30,7 @@ class PositionQuery(t.NamedTuple):
 
 
 class PositionResult(t.NamedTuple):
-    """The result of a query. There is a position if, and only if, the status is ``success``."""
+    """The result of a query. The position is set if and only if the status is ``success``."""
 
     status: str
     position: str | None
@@ -43,10 +38,11 @@ class PositionResult(t.NamedTuple):
 
 
 def parse_time(value: str, now: datetime | None = None) -> str:
-    """Return a time in the form that DRS accepts, ``2023-09-19T07:00:00Z``.
+    """Return a time in the format that DRS accepts, ``2023-09-19T07:00:00Z``.
 
-    :param value: the extended form of ISO 8601 with ``Z`` or an offset, and ``T`` or a space. Fractions of a second are
-        cut off, towards the past, so that no change after the time can be skipped.
+    Fractions of a second are truncated, never rounded up, so that no change after the time is skipped.
+
+    :param value: a time in ISO 8601 extended format with ``Z`` or an offset; a space may replace the ``T``.
     :param now: the current time, for tests.
     :raises InvalidOptionError: when the time has no offset, does not exist, or is more than five minutes in the future.
     """
@@ -61,12 +57,11 @@ def parse_time(value: str, now: datetime | None = None) -> str:
     if not zulu and not sign:
         stem = "{}-{}-{}T{}:{}:{}".format(*(field or "00" for field in fields))
         raise InvalidOptionError(
-            f"reset_position_time {value!r} does not say which time zone it is in. Write {stem}Z if it is UTC, or add the offset, as in {stem}+08:00."
+            f"reset_position_time {value!r} does not say which time zone it is in."
+            f" Write {stem}Z if it is UTC, or add the offset, as in {stem}+08:00."
         )
     try:
-        offset = (
-            timedelta() if zulu else timedelta(hours=int(hours), minutes=int(minutes or 0)) * (1 if sign == "+" else -1)
-        )
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
         year, month, day, hour, minute, second = (int(field or 0) for field in fields)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
@@ -74,7 +69,8 @@ def parse_time(value: str, now: datetime | None = None) -> str:
     now = now or datetime.now(timezone.utc)
     if moment - now > CLOCK_TOLERANCE:
         raise InvalidOptionError(
-            f"reset_position_time {value!r} is in the future: it is now {_write_time(now)}. Write a time that is past, and check its offset."
+            f"reset_position_time {value!r} is in the future: it is now {_write_time(now)}."
+            " Write a time that is past, and check its offset."
         )
     return _write_time(moment)
 
@@ -84,9 +80,9 @@ def _write_time(moment: datetime) -> str:
 
 
 def check_query_id(value: str) -> str:
-    """Return the ID of a query if it can be one.
+    """Return the query ID if it is well-formed.
 
-    :raises InvalidOptionError: when it cannot.
+    :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(QUERY_ID, value):
         raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
@@ -94,11 +90,11 @@ def check_query_id(value: str) -> str:
 
 
 def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, request_id: str | None = None) -> str:
-    """Return the status of a query if DRS documents it.
+    """Return the status of a query if it is a documented one.
 
-    It is not part of :func:`collect_position_async`, so that an ID in the same response is not lost.
+    :func:`collect_position_async` does not call this, so that the ID in the same response is not lost.
 
-    :raises InvalidResponseError: when DRS does not document it.
+    :raises InvalidResponseError: when it is not.
     """
     if value not in (PENDING, SUCCESS, FAILED):
         shown = repr(drs.sanitize(value)[:50]) if value else repr(value)
@@ -108,21 +104,16 @@ def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, r
 
 
 def collect_position_request(drs: DrsClient, job_id: str, reset_position_time: str) -> dict[str, t.Any]:
-    """Return what :func:`collect_position_async` sends: method, url and body."""
-    return {
-        "method": "POST",
-        "url": f"{drs.base}/jobs/{check_job_id(job_id)}/collect-db-position",
-        "body": {"reset_position_time": reset_position_time},
-    }
+    """Return method, URL and body of the request that :func:`collect_position_async` sends."""
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/collect-db-position"
+    return {"method": "POST", "url": url, "body": {"reset_position_time": reset_position_time}}
 
 
 def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str) -> PositionQuery:
-    """Start a query for the position of the source database at a time. Every call starts a new one.
+    """Start a query for the position at a time. API page: Collecting Database Position Information.
 
-    API page: Collecting Database Position Information.
-
-    :param reset_position_time: as :func:`parse_time` returns it.
-    :raises HuaweiCloudError: with ``maybe_accepted`` set when DRS may have started a query whose ID is lost.
+    :param reset_position_time: as returned by :func:`parse_time`.
+    :raises HuaweiCloudError: with ``maybe_accepted`` when DRS may have started a query whose ID is lost.
     """
     response = drs.request(**collect_position_request(drs, job_id, reset_position_time))
     query_id = response.body.get("id")
@@ -134,9 +125,7 @@ def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str
 
 
 def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
-    """Read the result of a query.
-
-    API page: Obtaining the Result of Querying Database Positions.
+    """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
 
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
     :raises InvalidResponseError: when the status is not documented, or a success has no position.
@@ -146,7 +135,7 @@ def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: f
     status = check_status(drs, response.body.get("status"), response.status, response.request_id)
     position = response.body.get("position")
     if status != SUCCESS:
-        # The example on the API page has a position in a pending result. It is not the result.
+        # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position or not position.isprintable():
         raise drs.invalid_response(response, "returned a success without a position")
@@ -154,12 +143,11 @@ def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: f
 
 
 def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
-    """Read the result of a query until it is there.
+    """Wait for the result of a query, and return it. Its status is ``success`` or ``failed``.
 
-    :param timeout: seconds after which to give up.
-    :param sleep: seconds between two requests.
-    :returns: the result, whose status is ``success`` or ``failed``.
-    :raises WaitTimeoutError: when the time is over.
+    :param timeout: the maximum time to wait, in seconds.
+    :param sleep: the interval between two requests, in seconds.
+    :raises WaitTimeoutError: on timeout.
     """
 
     def read(deadline: float) -> PositionResult | None:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""Make text from elsewhere fit to be shown: without secrets, on one line, not too long."""
+"""Redaction of untrusted text for error messages."""
 
 from __future__ import annotations
 
@@ -17,27 +15,26 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from ._errors import InvalidOptionError
 
 MASK = "********"
-# Characters that DRS documents for an error message.
-MAX_LENGTH = 512
+MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
 
 
 def redact(text: str, secrets: t.Iterable[str]) -> str:
     """Return the text on one line, with secrets replaced by asterisks.
 
-    :param secrets: everything that must not be shown.
-    :returns: at most 512 characters. If a secret can be read in the text once JSON, HTML or URL escapes are undone, the
-        text is not shown at all.
+    :param secrets: the strings to mask.
+    :returns: at most 512 characters. If decoding JSON, HTML or URL escapes would reveal a secret, the whole text is
+        replaced.
     """
     text = text[:200000]
-    # The longest first, because a secret may be part of another.
+    # Longest first, because a secret may be part of another.
     ordered = sorted(filter(None, secrets), key=len, reverse=True)
     for secret in ordered:
         text = text.replace(secret, MASK)
-        if len(secret) > 32 and secret[:16] in text:  # a token that the server cut short
+        if len(secret) > 32 and secret[:16] in text:  # a token that the server truncated
             text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
     text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
     decoded = {text}
-    # Without one of these characters nothing is escaped. JSON in a URL in HTML would be escaped three times.
+    # Text without these characters has no escapes. Three levels cover JSON in a URL in HTML.
     for _depth in range(0 if set("&%+\\").isdisjoint(text) else 3):
         decoded |= {decode(item) for item in decoded for decode in (unescape, unquote, unquote_plus, _unescape_json)}
     if any(secret in item for secret in ordered for item in decoded) or any(
@@ -48,7 +45,7 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
 
 
 def excerpt(content: bytes) -> str:
-    """Return the text of a body that is not JSON; of an HTML page, its title. It still has to be redacted."""
+    """Return the text of a body that is not JSON, or the title of an HTML page. The result must be redacted."""
     text = content.decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
     if title:
@@ -59,9 +56,9 @@ def excerpt(content: bytes) -> str:
 
 
 def proxy_secrets(proxy: str) -> set[str]:
-    """Return the password of a proxy's URL: as it stands there, decoded, and as it is sent.
+    """Return the password in the URL of a proxy as it is written, decoded, and as it is sent.
 
-    :raises InvalidOptionError: when the URL cannot be parsed. It is not shown, because part of it may be a password.
+    :raises InvalidOptionError: when the URL is invalid. The message omits it, because part of it may be a password.
     """
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -71,8 +68,8 @@ def proxy_secrets(proxy: str) -> set[str]:
         good = False
     if not good:
         raise InvalidOptionError(
-            "The proxy that the environment names is no URL such as http://user:password@host:port. Characters of the password that mean something"
-            " in a URL must be percent-encoded."
+            "The proxy that the environment names is no URL such as http://user:password@host:port."
+            " Characters of the password that mean something in a URL must be percent-encoded."
         )
     if not password:
         return set()
@@ -87,5 +84,5 @@ def _unescape_json(text: str) -> str:
         return chr(int(match[1], 16)) if match[1] else names.get(match[2], match[2])
 
     plain = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", unescape_one, text)
-    # Characters beyond the first 65,536 of Unicode are escaped as two.
+    # JSON escapes characters beyond U+FFFF as surrogate pairs.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
-"""Slow down all threads together when a server says that requests come too fast."""
+"""Pacing of concurrent requests after a server has throttled one."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import time
 
 
 class Throttle:
-    """Keeps an interval between two requests. It grows with each refusal and shrinks with each success."""
+    """Keeps an interval between requests, which grows when one is throttled and shrinks with each success."""
 
     MIN_INTERVAL, MAX_INTERVAL = 0.02, 10.0  # seconds
 
@@ -24,10 +22,9 @@ class Throttle:
         self._next = self._grown = 0.0
 
     def wait(self, deadline: float | None) -> float:
-        """Sleep until a request may be sent.
+        """Sleep until the next request may be sent, and return the ``time.monotonic()`` of that moment.
 
-        :param deadline: a value of ``time.monotonic()`` after which not to sleep any more.
-        :returns: the value of ``time.monotonic()`` at which the request may be sent.
+        :param deadline: the value of ``time.monotonic()`` at which to stop sleeping.
         """
         with self._lock:
             now = time.monotonic()
@@ -40,15 +37,15 @@ class Throttle:
         return begin
 
     def on_throttled(self, sent: float, pause: float) -> None:
-        """Send nothing for a while, because a request was refused.
+        """Pause all requests, because one was throttled.
 
-        :param sent: when the request was sent, as :meth:`wait` returned it.
-        :param pause: seconds to wait.
+        :param sent: when that request was sent, as returned by :meth:`wait`.
+        :param pause: the length of the pause, in seconds.
         """
         with self._lock:
             now = time.monotonic()
             self._next = max(self._next, now + pause)
-            # Requests that were under way at the same time were refused for the same reason.
+            # Requests in flight at the same time were throttled for the same reason, so they count once.
             if sent >= self._grown:
                 self._interval = min(self.MAX_INTERVAL, max(self.MIN_INTERVAL, 2 * self._interval))
                 self._grown = now

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
-
 """Call a function with a time limit."""
 
 from __future__ import annotations
@@ -16,13 +14,12 @@ T = t.TypeVar("T")
 
 
 def call_with_timeout(seconds: float, function: t.Callable[[], T]) -> T:
-    """Call a function in a thread, and give up on it when the time is over. What it began ends with the process.
+    """Call a function in a thread and return its result. After a timeout, the thread ends with the process.
 
-    The timeouts of sockets do not do this: they start again with every byte that a slow server sends. The threads of
-    ``concurrent.futures`` do not either: the process would wait for the function before it ends.
+    Socket timeouts are not enough, because each byte from a slow server restarts them. ``concurrent.futures`` is not
+    either, because the process would wait for the thread before it exits.
 
-    :returns: what the function returns.
-    :raises TimeoutError: when the time is over.
+    :raises TimeoutError: when the function takes longer.
     """
     outcome: queue.SimpleQueue[tuple[t.Any, BaseException | None]] = queue.SimpleQueue()
 

@@ -5,15 +5,15 @@
 .PHONY: help demo test matrix bench format lock clean
 
 help:
-	@echo 'make demo     collect a database position and reset a job, with a simulated cloud on this machine'
-	@echo 'make test     run the tests and the checks with the newest ansible-core; some of them with ARGS="-k retry"'
-	@echo 'make matrix   run them with every supported ansible-core and every Python on this machine'
-	@echo 'make bench    measure what a task and a batch cost, and write tests/output/bench.md'
+	@echo 'make demo     collect a position and reset a job, with a simulated cloud on this machine'
+	@echo 'make test     run the tests and checks with the newest ansible-core; select some with ARGS="-k retry"'
+	@echo 'make matrix   run the tests with every supported ansible-core and every Python on this machine'
+	@echo 'make bench    measure the cost of a task and of a batch, and write tests/output/bench.md'
 	@echo 'make format   format the code'
-	@echo 'make lock     lock the newest versions of what tests and checks run with'
-	@echo 'make clean    remove what these have made'
+	@echo 'make lock     lock the newest versions of the packages for tests and checks'
+	@echo 'make clean    remove the environments and the output'
 
-# Environments hold what tests/requirements/NAME.txt has locked. uv finds a company's certificates where pip does.
+# The environments contain the packages locked in tests/requirements/NAME.txt. uv uses the same certificates as pip.
 UV = UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .venv/uv/bin/uv -q
 
 .venv/uv/bin/uv: tests/requirements/uv.txt

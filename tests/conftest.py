@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes pytest work in a checkout of any name, and lets a run end with what it counted."""
+"""Makes pytest work in a checkout of any name, and ends a run with the number of passed and failed tests."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _NAMESPACE.mkdir(parents=True)
 (_NAMESPACE / "drs").symlink_to(ROOT)
 sys.path.insert(0, _TREE.name)
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = _TREE.name
-# The programs of this environment, whether it was activated or not.
+# The programs of this environment, even if it is not activated.
 BIN = pathlib.Path(sys.executable).parent
 os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tests/integration")
-    group.addoption("--smoke", action="store_true", help="run a few tasks of each playbook")
-    group.addoption("--ansible", type=pathlib.Path, default=BIN, help="the folder of the ansible-playbook that runs them")
-    group.addoption("--interpreter", type=pathlib.Path, help="the Python that runs their modules, in place of Ansible's own")
+    group.addoption("--smoke", action="store_true", help="run only a few tasks of each playbook")
+    group.addoption("--ansible", type=pathlib.Path, default=BIN, help="folder of the ansible-playbook to use")
+    group.addoption("--interpreter", type=pathlib.Path, help="Python that runs the modules; default: that of Ansible")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A test that was skipped has proven nothing."""
+    """Let a run with skipped tests fail: a skipped test proves nothing."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -48,5 +48,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter and not hasattr(config, "workerinput") and reporter.stats:
-        failed = sum(len(reporter.stats.get(outcome, ())) for outcome in ("failed", "error", "skipped", "xfailed", "xpassed"))
+        failed = sum(
+            len(reporter.stats.get(outcome, ())) for outcome in ("failed", "error", "skipped", "xfailed", "xpassed")
+        )
         print(f"{len(reporter.stats.get('passed', ()))} passed, {failed} failed")

@@ -2,12 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module_util is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""The API calls that find, read and change jobs. Functions are named after the calls in the official SDK.
 
-"""The jobs of the Data Replication Service: one function for each call that finds a job, tells how it is, or changes it.
-
-The functions bear the names that the calls have in the official SDK. Nothing here knows Ansible. It is apart from C(_drs.py) because what a task imports is
-compiled anew each time, and to collect a position takes none of this.
+A separate file, because collecting a position does not need it, and every imported line makes a task slower.
 """
 
 from __future__ import annotations
@@ -15,64 +12,49 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, SUCCESS, DrsClient, check_job_id, is_unpublished
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, HuaweiCloudError, InputError
+from ._drs import DrsClient, is_unpublished
+from ._endpoints import check_job_id
+from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError
+from ._positions import FAILED, SUCCESS
 
-# Of a job. C(PAUSING) is one that has been paused.
-JOB_STATUSES = (
-    "CREATING",
-    "CREATE_FAILED",
-    "CONFIGURATION",
-    "STARTJOBING",
-    "WAITING_FOR_START",
-    "START_JOB_FAILED",
-    "PAUSING",
-    "FULL_TRANSFER_STARTED",
-    "FULL_TRANSFER_FAILED",
-    "FULL_TRANSFER_COMPLETE",
-    "INCRE_TRANSFER_STARTED",
-    "INCRE_TRANSFER_FAILED",
-    "RELEASE_RESOURCE_STARTED",
-    "RELEASE_RESOURCE_FAILED",
-    "RELEASE_RESOURCE_COMPLETE",
-    "REBUILD_NODE_STARTED",
-    "REBUILD_NODE_FAILED",
-    "CHANGE_JOB_STARTED",
-    "CHANGE_JOB_FAILED",
-    "DELETED",
-    "CHILD_TRANSFER_STARTING",
-    "CHILD_TRANSFER_STARTED",
-    "CHILD_TRANSFER_COMPLETE",
-    "CHILD_TRANSFER_FAILED",
-    "RELEASE_CHILD_TRANSFER_STARTED",
-    "RELEASE_CHILD_TRANSFER_COMPLETE",
-    "NODE_UPGRADE_START",
-    "NODE_UPGRADE_COMPLETE",
-    "NODE_UPGRADE_FAILED",
+MYSQL_TO_DWS = "mysql-to-dws"
+# The statuses of a job. ``PAUSING`` means paused.
+JOB_STATUSES = tuple(
+    """
+    CREATING CREATE_FAILED CONFIGURATION STARTJOBING WAITING_FOR_START START_JOB_FAILED PAUSING
+    FULL_TRANSFER_STARTED FULL_TRANSFER_FAILED FULL_TRANSFER_COMPLETE INCRE_TRANSFER_STARTED
+    INCRE_TRANSFER_FAILED RELEASE_RESOURCE_STARTED RELEASE_RESOURCE_FAILED RELEASE_RESOURCE_COMPLETE
+    REBUILD_NODE_STARTED REBUILD_NODE_FAILED CHANGE_JOB_STARTED CHANGE_JOB_FAILED DELETED
+    CHILD_TRANSFER_STARTING CHILD_TRANSFER_STARTED CHILD_TRANSFER_COMPLETE CHILD_TRANSFER_FAILED
+    RELEASE_CHILD_TRANSFER_STARTED RELEASE_CHILD_TRANSFER_COMPLETE NODE_UPGRADE_START NODE_UPGRADE_COMPLETE
+    NODE_UPGRADE_FAILED
+    """.split()
 )
 RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})
-# A job in one of these does not get to another by itself.
-BROKEN = frozenset({*(status for status in JOB_STATUSES if status.endswith("_FAILED")), "RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"})
-# Jobs in one answer. What the API allows at most is not documented, so nothing relies on getting as many.
-PAGE = 50
+# Statuses that a job does not leave by itself.
+FAILED_STATUSES = frozenset(
+    {"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"}
+    | {status for status in JOB_STATUSES if status.endswith("_FAILED")}
+)
+PAGE_SIZE = 50  # The maximum is not documented, so a page may hold fewer jobs than requested.
 
 
 class Action(t.NamedTuple):
-    """Something that a job can be told to do.
+    """An action that DRS can perform on a job.
 
-    ``sent`` is what the request calls it, and ``listed`` what the list of allowed actions calls it. In the statuses ``done`` it has been done
-    already; to those in ``leads_to`` it brings the job.
+    ``api_name`` is its name in requests, ``listed_name`` its name in the list of allowed actions. In ``noop_statuses``,
+    the action is not needed. ``target_statuses`` are the statuses that it leads to.
     """
 
-    sent: str
-    listed: str
-    done: frozenset[str]
-    leads_to: frozenset[str]
+    api_name: str
+    listed_name: str
+    noop_statuses: frozenset[str]
+    target_statuses: frozenset[str]
 
 
 _UNDER_WAY = RUNNING | {"STARTJOBING"}
 _PAUSED = frozenset({"PAUSING"})
-# By the names that the console has for them. The request calls a pause C(stop); the call of that name ends a job, and is not used here.
+# By their names in the console. The action "stop" is a pause. The API call "stop" ends a job, and is not used here.
 ACTIONS = {
     "start": Action("start", "START", _UNDER_WAY, RUNNING),
     "pause": Action("stop", "PAUSE", _PAUSED, _PAUSED),
@@ -82,33 +64,33 @@ ACTIONS = {
 
 
 def check_position(value: str) -> str:
-    """Return the position if it has the form of one, C(mysql-bin.000277:805).
+    """Return the position if it is well-formed, as ``mysql-bin.000277:805`` is.
 
     API page: Updating the Start Point of an Incremental Task.
 
-    :raises InputError: when it has not.
+    :raises InvalidOptionError: when it is not.
     """
-    # Python's isprintable leaves the space in.
-    if len(value) > 100 or not value.isprintable() or not re.fullmatch(r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}", value):
-        raise InputError(
-            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset, as in mysql-bin.000277:805, and at most"
-            f" 100 characters long; it is {value[:128]!r}."
+    form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
+    if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
+        raise InvalidOptionError(
+            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
+            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
         )
     return value
 
 
 def check_gtid_set(value: str) -> str:
-    """Return a set of GTIDs on one line. MySQL prints it with line breaks.
+    """Return a GTID set without the line breaks with which MySQL prints it.
 
     API page: Updating the Start Point of an Incremental Task.
 
-    :raises InputError: when it has characters that DRS does not take, or more than 2,048 of them.
+    :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
     """
     gtid_set = "".join(value.split())
     if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
-        raise InputError(
-            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line breaks are taken out;"
-            f" it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
+        raise InvalidOptionError(
+            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line"
+            f" breaks are taken out; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
         )
     return gtid_set
 
@@ -116,31 +98,32 @@ def check_gtid_set(value: str) -> str:
 def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]:
     """Read all synchronization jobs, or those with a name. API page: Querying the Task List.
 
-    A job that is made up of others is followed by these.
-
-    :returns: for each job the keys of :func:`_job`.
+    :returns: for each job the keys of :func:`_job`. A job that consists of subtasks is followed by these.
     """
     jobs: dict[str, dict[str, t.Any]] = {}
     offset = 0
     while True:
-        params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE)}
+        params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
         if name:
-            params["name"] = name  # DRS finds all that have it in their names
-        answer = drs.request("GET", f"{drs.base}/jobs", params=params)
-        page, total = answer.body.get("jobs"), answer.body.get("total_count")
+            params["name"] = name  # DRS also finds names that contain it.
+        response = drs.request("GET", f"{drs.base}/jobs", params=params)
+        page, total = response.body.get("jobs"), response.body.get("total_count")
         if not isinstance(page, list) and not (page is None and total == 0):
-            raise drs.bad_answer(answer, "returned no list of jobs")
+            raise drs.invalid_response(response, "returned no list of jobs")
         known = len(jobs)
         for parent in page or []:
             children = (parent.get("children") if isinstance(parent, dict) else None) or []
             if not isinstance(children, list):
-                raise drs.bad_answer(answer, "listed a job whose parts are no list")
+                raise drs.invalid_response(response, "listed a job whose parts are no list")
             for entry in (parent, *children):
                 if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-                    raise drs.bad_answer(answer, "listed a job without an id")
-                jobs.setdefault(entry["id"], _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]))
+                    raise drs.invalid_response(response, "listed a job without an id")
+                jobs.setdefault(
+                    entry["id"],
+                    _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]),
+                )
         offset += len(page or [])
-        # While jobs are made and deleted, one may be seen twice. A page that brings nothing new is the last.
+        # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
         if len(jobs) == known or (isinstance(total, int) and offset >= total):
             return [job for job in jobs.values() if not name or job["name"] == name]
 
@@ -148,22 +131,22 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
 def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
     """Read the tags of all synchronization jobs. API page: Querying Resource Instances by Tag.
 
-    :returns: by the id of a job, the values of its tags by their keys. A job without tags may be left out. None if the region does not publish this call.
+    :returns: the tags by job ID. Jobs without tags may be missing. None if the region does not publish this call.
     """
     tags: dict[str, dict[str, str]] = {}
     offset = 0
     while True:
         params = {"limit": "1000", "offset": str(offset)}
         try:
-            # Though a POST, it only reads.
-            answer = drs.request("POST", f"{drs.base}/sync/resource-instances/filter", params=params, body={})
+            # A POST that only reads.
+            response = drs.request("POST", f"{drs.base}/sync/resource-instances/filter", params=params, body={})
         except ApiError as error:
             if is_unpublished(error):
                 return None
             raise
-        page, total = answer.body.get("resources") or [], answer.body.get("total_count")
+        page, total = response.body.get("resources") or [], response.body.get("total_count")
         if not isinstance(page, list):
-            raise drs.bad_answer(answer, "returned no list of resources")
+            raise drs.invalid_response(response, "returned no list of resources")
         known = len(tags)
         for resource in page:
             if isinstance(resource, dict) and isinstance(resource.get("resource_id"), str):
@@ -174,118 +157,179 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
             return tags
 
 
+def show_job_detail(
+    drs: DrsClient, job_id: str, kind: str = "detail", deadline: float | None = None
+) -> dict[str, t.Any]:
+    """Read the details of a job. API page: Querying Task Details.
+
+    :param kind: ``detail`` or ``progress``.
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
+    :returns: the object ``job`` of the response.
+    """
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}"
+    response = drs.request("GET", url, params={"type": kind}, deadline=deadline)
+    job = response.body.get("job")
+    if not isinstance(job, dict):
+        raise drs.invalid_response(response, "described no job")
+    return job
+
+
+def check_collectable(drs: DrsClient, job_id: str) -> bool:
+    """Read a job, and check that its position can be collected.
+
+    :returns: False if the region does not publish the call that reads jobs, so that nothing is known about the job.
+    :raises HuaweiCloudError: when the job does not exist, or does not synchronize MySQL to GaussDB(DWS).
+    """
+    try:
+        base_info = show_job_detail(drs, job_id).get("base_info")
+    except ApiError as error:
+        if is_unpublished(error):
+            return False
+        raise
+    engine_type = base_info.get("engine_type") if isinstance(base_info, dict) else None
+    if not engine_type:
+        raise InvalidResponseError(f"DRS described job {job_id} without its engine type.")
+    if engine_type != MYSQL_TO_DWS:
+        shown = repr(drs.sanitize(engine_type)[:50])
+        raise HuaweiCloudError(
+            f"Job {job_id} is of engine type {shown}. Positions can be collected for {MYSQL_TO_DWS} jobs only."
+        )
+    return True
+
+
 def show_job(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read a job, as :func:`list_jobs` returns it."""
-    job = drs.show_job_detail(job_id)
+    """Read a job, and return the same keys as :func:`list_jobs`."""
+    job = show_job_detail(drs, job_id)
     base_info = job.get("base_info")
     return _job(job_id, base_info if isinstance(base_info, dict) else {}, job.get("status"), job.get("master_job_id"))
 
 
 def show_progress(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read how far a job is. API page: Querying Task Details.
+    """Read the progress of a job. API page: Querying Task Details.
 
-    :returns: ``transfer_status``, and ``incr_trans_delay`` in seconds; each is None where DRS does not say.
+    :returns: ``transfer_status``, and ``incr_trans_delay`` in seconds. Each is None if DRS does not return it.
     """
-    progress = drs.show_job_detail(job_id, "progress").get("progress_info")
+    progress = show_job_detail(drs, job_id, "progress").get("progress_info")
     progress = progress if isinstance(progress, dict) else {}
     delay = str(progress.get("incr_trans_delay"))
-    return {"transfer_status": _text(progress.get("transfer_status")), "incr_trans_delay": int(delay) if re.fullmatch("[0-9]{1,18}", delay) else None}
+    return {
+        "transfer_status": _text(progress.get("transfer_status")),
+        "incr_trans_delay": int(delay) if re.fullmatch("[0-9]{1,18}", delay) else None,
+    }
 
 
 def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read what a job can be told to do. API page: Obtaining the Operations Allowed in a Specified Task.
+    """Read the actions that a job allows. API page: Obtaining the Operations Allowed in a Specified Task.
 
     :returns: ``available_actions``, ``unavailable_actions``, and ``current_action``, which may be None.
     """
-    answer = drs.request("GET", f"{drs.base}/jobs/{check_job_id(job_id)}/actions")
-    found = answer.body.get("job_action")
+    response = drs.request("GET", f"{drs.base}/jobs/{check_job_id(job_id)}/actions")
+    found = response.body.get("job_action")
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
-        raise drs.bad_answer(answer, "named no actions that the job allows")
+        raise drs.invalid_response(response, "named no actions that the job allows")
     lists = {name: found.get(name) for name in ("available_actions", "unavailable_actions")}
-    texts = {name: [str(action) for action in actions] if isinstance(actions, list) else [] for name, actions in lists.items()}
+    texts = {
+        name: [str(action) for action in actions] if isinstance(actions, list) else []
+        for name, actions in lists.items()
+    }
     return {**texts, "current_action": _text(found.get("current_action"))}
 
 
 def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
-    """Make sure that a job allows an action, or is just doing it.
+    """Check that a job allows an action, or that the action is already in progress.
 
-    :arg action: a key of :data:`ACTIONS`.
-    :returns: whether it has to be told.
-    :raises HuaweiCloudError: when it does not allow it. It says what the job allows.
+    :param action: a key of :data:`ACTIONS`.
+    :returns: whether the action has to be requested.
+    :raises HuaweiCloudError: when the job does not allow the action. The message lists the actions that it allows.
     """
     actions = show_actions(drs, job_id)
-    if ACTIONS[action].listed in actions["available_actions"]:
+    if ACTIONS[action].listed_name in actions["available_actions"]:
         return True
-    if ACTIONS[action].listed == actions["current_action"]:
+    if ACTIONS[action].listed_name == actions["current_action"]:
         return False
-    known = [name for name, other in ACTIONS.items() if other.listed in actions["available_actions"]]
-    current = f" Its current action is {drs.clean(actions['current_action'])}." if actions["current_action"] else ""
-    raise HuaweiCloudError(f"Job {job_id} does not allow {action} now. Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}")
+    known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
+    current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
+    raise HuaweiCloudError(
+        f"Job {job_id} does not allow {action} now."
+        f" Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
+    )
 
 
 def job_action_request(drs: DrsClient, job_id: str, action: str) -> dict[str, t.Any]:
-    """What :func:`execute_job_action` sends: method, url and body."""
-    return {"method": "POST", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/action", "body": {"job": {"action_name": ACTIONS[action].sent}}}
+    """Return method, URL and body of the request that :func:`execute_job_action` sends."""
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/action"
+    return {"method": "POST", "url": url, "body": {"job": {"action_name": ACTIONS[action].api_name}}}
 
 
 def execute_job_action(drs: DrsClient, job_id: str, action: str) -> str | None:
-    """Tell a job to do something. DRS does it after it has answered. API page: Performing Operations on a Task with a Specified ID.
+    """Request an action, which DRS performs asynchronously.
 
-    :arg action: a key of :data:`ACTIONS`.
-    :returns: the request id.
-    :raises HuaweiCloudError: also when the HTTP status is that of a success and the answer says that the action failed.
+    API page: Performing Operations on a Task with a Specified ID.
+
+    :param action: a key of :data:`ACTIONS`.
+    :returns: the request ID.
+    :raises HuaweiCloudError: also when a response with a 2xx status says that the action failed.
     """
-    answer = drs.request(**job_action_request(drs, job_id, action))
-    status = answer.body.get("status")
+    response = drs.request(**job_action_request(drs, job_id, action))
+    status = response.body.get("status")
     if status == FAILED:
-        said = drs.clean(answer.body.get("error_msg"))
+        said = drs.sanitize(response.body.get("error_msg"))
         reason = f"the message {said!r}" if said else "no reason"
-        raise drs.bad_answer(answer, f"answered {answer.status}, with the status failed and {reason}, to {action} job {job_id}")
-    if status != SUCCESS and not answer.body.get("query_id"):
-        raise drs.bad_answer(answer, f"did not say whether it accepted to {action} job {job_id}", maybe_accepted=True)
-    return answer.request_id
+        raise drs.invalid_response(
+            response, f"answered {response.status}, with the status failed and {reason}, to {action} job {job_id}"
+        )
+    if status != SUCCESS and not response.body.get("query_id"):
+        raise drs.invalid_response(
+            response, f"did not say whether it accepted to {action} job {job_id}", maybe_accepted=True
+        )
+    return response.request_id
 
 
 def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None, timeout: float, sleep: float) -> str:
-    """Read the status of a job until an action has brought it where it leads to.
+    """Wait until a job has one of the target statuses of an action, and return that status.
 
-    :arg before: the status before the action. It may still be there some time after it.
-    :arg timeout: seconds after which to give up.
-    :arg sleep: seconds between two reads.
-    :returns: the status.
-    :raises HuaweiCloudError: when the job has failed or ended instead.
-    :raises StillPendingError: when the time is over.
+    :param before: the status before the action. The job may keep it for some time.
+    :param timeout: the maximum time to wait, in seconds.
+    :param sleep: the interval between two requests, in seconds.
+    :raises HuaweiCloudError: when the job fails or ends instead.
+    :raises WaitTimeoutError: on timeout.
     """
     seen = [before]
 
     def read(deadline: float) -> str | None:
-        status = _text(drs.show_job_detail(job_id, deadline=deadline).get("status"))
+        status = _text(show_job_detail(drs, job_id, deadline=deadline).get("status"))
         seen.append(status)
-        if status in BROKEN and any(other != status for other in seen):
-            raise HuaweiCloudError(f"After {action}, job {job_id} is in status {status}. The console of DRS, and the task's logs in it, say why.")
-        return status if status in ACTIONS[action].leads_to else None
+        if status in FAILED_STATUSES and any(other != status for other in seen):
+            raise HuaweiCloudError(
+                f"After {action}, job {job_id} is in status {status}."
+                " The console of DRS, and the task's logs in it, say why."
+            )
+        return status if status in ACTIONS[action].target_statuses else None
 
-    return drs.wait_for(read, timeout, sleep, lambda: f"After {action}, job {job_id} is still in status {drs.clean(seen[-1])} after {timeout:g} seconds.")
+    def timeout_message() -> str:
+        return f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
+
+    return drs.wait_for(read, timeout, sleep, timeout_message)
 
 
 def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:
-    """What :func:`update_start_position` sends: method, url and body."""
+    """Return method, URL and body of the request that :func:`update_start_position` sends."""
     body = {"file_and_position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
     return {"method": "PUT", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/start-position", "body": body}
 
 
 def update_start_position(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
-    """Set where an incremental job begins to read when it is started next. API page: Updating the Start Point of an Incremental Task.
+    """Set the start position of an incremental job. API page: Updating the Start Point of an Incremental Task.
 
-    :arg position: as :func:`check_position` returns it.
-    :arg gtid_set: as :func:`check_gtid_set` returns it.
-    :returns: the request id.
+    :param position: as returned by :func:`check_position`.
+    :param gtid_set: as returned by :func:`check_gtid_set`.
+    :returns: the request ID.
     """
     return drs.request(**start_position_request(drs, job_id, position, gtid_set)).request_id
 
 
 def _job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.Any) -> dict[str, t.Any]:
-    """What users get to know of a job. What DRS does not say is None."""
+    """Return a job with the keys that users see. Values that DRS does not return are None."""
     return {
         "id": job_id,
         "name": _text(facts.get("name")),

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drs_batch_collect_db_position
-short_description: Collect the database positions of many Huawei Cloud DRS jobs at one time
+short_description: Collect the database positions of many Huawei Cloud DRS jobs at the same point in time
 version_added: 1.0.0
 description:
-  - Asks the Data Replication Service (DRS) for the positions of many jobs at the same time, for example of all shards of a source. It logs in once, and
-    sends several requests at a time.
-  - For each job it does what M(huaweicloud.drs.drs_collect_db_position) does. One that fails does not keep the others from being asked. At the end the
-    task fails if any has failed, and returns what became of each.
-  - If DRS or its gateway says that requests come too fast, all of them slow down.
-  - If there is no connection, even after O(max_retries) tries, the rest is not sent. Neither is it after three jobs in a row without an answer, with too
-    many requests, or with credentials that are refused.
-  - This is the call C(POST /v5/{project_id}/jobs/{job_id}/collect-db-position), described on the API page "Collecting Database Position Information".
-    DRS offers it for synchronization from MySQL to GaussDB(DWS) only, and in certain regions only.
+  - Queries the Data Replication Service (DRS) for the positions of many jobs at the same point in time, for example
+    of all shards of a source. The module logs in once and sends several requests concurrently.
+  - For each job, the module does the same as M(huaweicloud.drs.drs_collect_db_position). If one job fails, the others
+    are still processed. At the end, the task fails if any job failed, and returns the outcome of each job.
+  - If DRS or its gateway throttles requests, all requests slow down.
+  - If no connection can be established, even after O(max_retries) retries, the remaining requests are not sent. The
+    same applies after three consecutive jobs that failed because there was no response, because of throttling, or
+    because the credentials were rejected.
+  - The module calls C(POST /v5/{project_id}/jobs/{job_id}/collect-db-position), described on the API page "Collecting
+    Database Position Information". DRS supports this call only for synchronization from MySQL to GaussDB(DWS), and
+    only in certain regions.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -28,32 +30,34 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends no request that starts a query. It checks the options, logs in, and reads every job. The task fails if one is not there, or is not one from
-        MySQL to GaussDB(DWS). In a region that does not offer to read a job, it warns instead.
+      - Validates the options, logs in, and reads every job, but does not start queries. The task fails if a job does
+        not exist or does not synchronize MySQL to GaussDB(DWS). In a region that does not support reading jobs, the
+        module issues a warning instead.
   diff_mode:
     support: none
   idempotent:
     support: none
     details:
-      - DRS starts new queries with new IDs every time.
+      - Each run starts new queries with new IDs.
 options:
   job_ids:
     description:
-      - IDs of the DRS jobs, 36 characters each. Each of them once.
+      - IDs of the DRS jobs, 36 characters each, without duplicates.
     type: list
     elements: str
     required: true
   reset_position_time:
     description:
-      - The time whose positions are wanted, in the extended form of ISO 8601 with C(Z) or an offset, for example V(2023-09-19T07:00:00Z) or
-        V(2023-09-19 15:00:00+08:00).
-      - A time without an offset is refused, since it could be meant in any time zone. So is one more than five minutes in the future.
-      - It is sent in UTC. Fractions of a second are cut off, towards the past.
+      - The point in time to collect the positions for, in ISO 8601 extended format with C(Z) or a UTC offset, for
+        example V(2023-09-19T07:00:00Z) or V(2023-09-19 15:00:00+08:00).
+      - A time without an offset is rejected, because its time zone is ambiguous. A time more than five minutes in the
+        future is rejected as well.
+      - The time is sent in UTC. Fractions of a second are truncated, never rounded up.
     type: str
     required: true
   concurrency:
     description:
-      - How many requests are under way at the same time, at most.
+      - Maximum number of concurrent requests.
     type: int
     default: 10
   wait:
@@ -63,13 +67,14 @@ options:
     default: false
   wait_timeout:
     description:
-      - Seconds to wait for all results, with O(wait=true), from when the last query was started. After that the task fails and returns the IDs and those
-        positions that are there. The queries go on in DRS.
+      - Maximum time in seconds to wait for all results with O(wait=true), counted from the start of the last query.
+        When it is exceeded, the task fails and returns the IDs and the positions found so far. The queries continue
+        in DRS.
     type: int
     default: 300
   wait_sleep:
     description:
-      - Seconds between two looks at the results that are not there yet, with O(wait=true).
+      - Interval in seconds between requests for the outstanding results with O(wait=true).
     type: int
     default: 2
 seealso:
@@ -78,15 +83,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
 - name: Find the jobs of all shards
   huaweicloud.drs.drs_job_info:
     engine_type: mysql-to-dws
     status: INCRE_TRANSFER_STARTED
   register: shards
 
-- name: Collect their positions at one time, and wait for them
+- name: Collect their positions at the same point in time and wait for them
   huaweicloud.drs.drs_batch_collect_db_position:
     job_ids: "{{ shards.jobs | map(attribute='id') }}"
     reset_position_time: "2023-09-19T07:00:00Z"
@@ -99,7 +104,7 @@ EXAMPLES = r"""
     msg: "{{ collected.positions | items2dict(key_name='job_id', value_name='position') }}"
   when: not ansible_check_mode
 
-- name: Collect what can be collected, and go on
+- name: Collect as many positions as possible and continue
   huaweicloud.drs.drs_batch_collect_db_position:
     job_ids:
       - c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
@@ -107,25 +112,31 @@ EXAMPLES = r"""
     reset_position_time: "2023-09-19T07:00:00Z"
     concurrency: 2
   register: collected
-  failed_when: collected.positions | default([]) | selectattr('outcome', 'in', ['pending', 'success', 'collectable', 'unchecked']) | length == 0
+  failed_when: >-
+    collected.positions | default([])
+    | selectattr('outcome', 'in', ['pending', 'success', 'collectable', 'unchecked'])
+    | length == 0
 """
 
 RETURN = r"""
 positions:
-  description: What became of each job, in the order of O(job_ids).
+  description: The outcome of each job, in the order of O(job_ids).
   type: list
   elements: dict
-  returned: always, if the options are correct and the login succeeds
+  returned: always, if the options are valid and the login succeeds
   contains:
     job_id:
-      description: ID of the DRS job, as it was given.
+      description: ID of the DRS job, as specified in the task.
       type: str
       returned: always
     outcome:
       description:
-        - If the query was started, V(success) if its position is there, V(failed), or V(pending). Otherwise V(refused); V(unknown) if the answer was lost,
-          so that DRS may have started a query; or V(unsent) if there was no connection, the credentials were refused, or the batch was stopped before.
-        - In check mode V(collectable), V(refused), V(unknown) if no answer came, V(unsent), or V(unchecked) if the region does not offer to read a job.
+        - If the query was started, V(success) if its position was found, V(failed), or V(pending).
+        - If the query was not started, V(refused); V(unknown) if the response was lost and DRS may have started a
+          query; or V(unsent) if no connection could be established, the credentials were rejected, or the batch
+          stopped before this job.
+        - In check mode, V(collectable), V(refused), V(unknown) if there was no response, V(unsent), or V(unchecked)
+          if the region does not support reading jobs.
       type: str
       returned: always
     id:
@@ -137,29 +148,29 @@ positions:
       type: str
       returned: if the query was started
     position:
-      description: The position, as name of the binlog file and offset in it.
+      description: The position, consisting of binlog file name and offset.
       type: str
-      returned: with the outcome V(success)
+      returned: if the outcome is V(success)
     request_id:
       description: ID of the request that started the query, or of the one that failed.
       type: str
-      returned: if the server answered with one
+      returned: if the response contains one
     http_status:
-      description: HTTP status of the answer that was an error.
+      description: HTTP status of the error response.
       type: int
       returned: if there was one
     error_code:
-      description: Error code that the server gave.
+      description: Error code from the server.
       type: str
-      returned: if the server gave one
+      returned: if the response contains one
     error_msg:
-      description: Error message that the server gave.
+      description: Error message from the server.
       type: str
-      returned: if the server gave one
+      returned: if the response contains one
     msg:
-      description: What went wrong, and what to do about it.
+      description: Error message with advice on how to resolve the problem.
       type: str
-      returned: if something went wrong
+      returned: if the job failed
   sample:
     - job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
       outcome: success
@@ -173,46 +184,50 @@ positions:
       error_code: DRS.10000010
       error_msg: Job does not exist, please check job id.
       request_id: ef265e45873d4bc08d0fbf6d5e003fbb
-      msg: "POST https://drs.eu-west-101.myhuaweicloud.eu/... was answered 400 DRS.10000010: Job does not exist, please check job id."
+      msg: >-
+        POST https://drs.eu-west-101.myhuaweicloud.eu/... was answered 400 DRS.10000010: Job does not exist, please
+        check job id.
 counts:
-  description: How many jobs have come to which RV(positions[].outcome). One that no job has come to is left out.
+  description: Number of jobs for each RV(positions[].outcome). Outcomes without jobs are omitted.
   type: dict
-  returned: always, if the options are correct and the login succeeds
+  returned: always, if the options are valid and the login succeeds
   sample:
     success: 1
     refused: 1
 reset_position_time:
-  description: The time as it was sent to DRS.
+  description: The time sent to DRS.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: "2023-09-19T07:00:00Z"
 request_id:
-  description: ID of the request that failed before any job was asked for, as the server named it. Huawei Cloud's support asks for it.
+  description: ID that the server assigned to the failed login request. Quote it when you contact Huawei Cloud
+    support.
   type: str
-  returned: failure of the login, if the server answered with one
+  returned: login failure, if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 http_status:
-  description: HTTP status of the answer that made the login fail.
+  description: HTTP status of the error response to the login.
   type: int
-  returned: failure of the login, if a server answered
+  returned: login failure, if there was a response
   sample: 401
 error_code:
-  description: Error code that the server gave to the login.
+  description: Error code from the server for the login.
   type: str
-  returned: failure of the login, if the server gave one
+  returned: login failure, if the response contains one
   sample: "401"
 error_msg:
-  description: Error message that the server gave to the login.
+  description: Error message from the server for the login.
   type: str
-  returned: failure of the login, if the server gave one
+  returned: login failure, if the response contains one
   sample: The username or password is wrong.
 """
 
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch, check_job_ids
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
 
 
 def main() -> None:
@@ -227,13 +242,13 @@ def main() -> None:
         }
     )
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_ids = check_job_ids(module.params["job_ids"])
         reset_position_time = parse_time(module.params["reset_position_time"])
         module.check_range("concurrency", 1, 100)
         module.check_wait()
         result["reset_position_time"] = reset_position_time
-        drs = module.connect(connections=module.params["concurrency"])
+        drs = module.connect(module.params["concurrency"], Throttle())
         batch = PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
         try:
             if module.check_mode:
@@ -243,12 +258,14 @@ def main() -> None:
                 if module.params["wait"]:
                     batch.wait(module.params["wait_timeout"], module.params["wait_sleep"])
         finally:
-            # A copy, because threads that were interrupted may still write.
+            # A copy, because interrupted threads may still write to the original.
             batch.positions = [dict(position) for position in batch.positions]
             changed = module.check_mode or any("id" in position for position in batch.positions)
             result.update(changed=changed, counts=batch.counts, positions=batch.positions)
         if UNCHECKED in batch.counts:
-            module.warn("This region does not offer to read jobs, so it is not known whether their positions can be collected.")
+            module.warn(
+                "This region does not offer to read jobs, so it is not known whether their positions can be collected."
+            )
         batch.check_outcome()
     module.exit_json(**result)
 

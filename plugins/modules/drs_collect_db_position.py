@@ -7,16 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drs_collect_db_position
-short_description: Collect the database position of a Huawei Cloud DRS job at a time
+short_description: Collect the database position of a Huawei Cloud DRS job at a point in time
 version_added: 1.0.0
 description:
-  - Asks the Data Replication Service (DRS) for the position in the source database's binlog at a time, so that a synchronization task from MySQL to
-    GaussDB(DWS) can be reset to it.
-  - DRS looks for the position asynchronously. This module returns the ID of the query, with which M(huaweicloud.drs.drs_db_position_info) reads the
-    result. With O(wait=true) it waits for the result itself.
-  - Collecting changes nothing in the job or in a database. It only starts a query, and every run starts another one.
-  - This is the call C(POST /v5/{project_id}/jobs/{job_id}/collect-db-position), described on the API page "Collecting Database Position Information".
-    DRS offers it for synchronization from MySQL to GaussDB(DWS) only, and in certain regions only.
+  - Queries the Data Replication Service (DRS) for the position in the binlog of the source database at a point in
+    time, so that a synchronization job from MySQL to GaussDB(DWS) can be reset to it.
+  - DRS searches for the position asynchronously. The module returns the ID of the query, and
+    M(huaweicloud.drs.drs_db_position_info) uses this ID to read the result. With O(wait=true), the module waits for
+    the result itself.
+  - Collecting a position does not change the job or any database. It only starts a query. Each run starts a new
+    query.
+  - The module calls C(POST /v5/{project_id}/jobs/{job_id}/collect-db-position), described on the API page "Collecting
+    Database Position Information". DRS supports this call only for synchronization from MySQL to GaussDB(DWS), and
+    only in certain regions.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -26,14 +29,15 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends no request that starts a query. It checks the options, logs in, and reads the job. The task fails if there is no such job, or if the job
-        is not one from MySQL to GaussDB(DWS). In a region that does not offer to read a job, it warns instead.
+      - Validates the options, logs in, and reads the job, but does not start a query. The task fails if the job does
+        not exist or does not synchronize MySQL to GaussDB(DWS). In a region that does not support reading jobs, the
+        module issues a warning instead.
   diff_mode:
     support: none
   idempotent:
     support: none
     details:
-      - DRS starts a new query with a new ID every time.
+      - Each run starts a new query with a new ID.
 options:
   job_id:
     description:
@@ -42,10 +46,11 @@ options:
     required: true
   reset_position_time:
     description:
-      - The time whose position is wanted, in the extended form of ISO 8601 with C(Z) or an offset, for example V(2023-09-19T07:00:00Z) or
-        V(2023-09-19 15:00:00+08:00).
-      - A time without an offset is refused, since it could be meant in any time zone. So is one more than five minutes in the future.
-      - It is sent in UTC. Fractions of a second are cut off, towards the past.
+      - The point in time to collect the position for, in ISO 8601 extended format with C(Z) or a UTC offset, for
+        example V(2023-09-19T07:00:00Z) or V(2023-09-19 15:00:00+08:00).
+      - A time without an offset is rejected, because its time zone is ambiguous. A time more than five minutes in the
+        future is rejected as well.
+      - The time is sent in UTC. Fractions of a second are truncated, never rounded up.
     type: str
     required: true
   wait:
@@ -55,12 +60,13 @@ options:
     default: false
   wait_timeout:
     description:
-      - Seconds to wait for the result, with O(wait=true). After that the task fails and returns the IDs. The query goes on in DRS.
+      - Maximum time in seconds to wait for the result with O(wait=true). When it is exceeded, the task fails and
+        returns the IDs. The query continues in DRS.
     type: int
     default: 300
   wait_sleep:
     description:
-      - Seconds between two requests for the result, with O(wait=true).
+      - Interval in seconds between requests for the result with O(wait=true).
     type: int
     default: 2
 seealso:
@@ -68,26 +74,26 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
-- name: Collect the position, and go on
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
+- name: Start collecting the position without waiting
   huaweicloud.drs.drs_collect_db_position:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     reset_position_time: "2023-09-19T07:00:00Z"
-  register: asked
+  register: position_query
 
-- name: Read the result until it is there
+- name: Wait for the result
   huaweicloud.drs.drs_db_position_info:
-    job_id: "{{ asked.job_id }}"
-    query_id: "{{ asked.id }}"
+    job_id: "{{ position_query.job_id }}"
+    query_id: "{{ position_query.id }}"
   register: result
   until: result is failed or result.status != 'pending'
   retries: 60
   delay: 5
-  # In check mode nothing was asked, so there is no id.
+  # In check mode no query was started, so there is no ID.
   when: not ansible_check_mode
 
-- name: Collect the position, and wait for it
+- name: Collect the position and wait for it
   huaweicloud.drs.drs_collect_db_position:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     reset_position_time: "2023-09-19 15:00:00+08:00"
@@ -100,14 +106,14 @@ EXAMPLES = r"""
     msg: "{{ collected.position }}"
   when: not ansible_check_mode
 
-- name: Say once how to connect, here with a token, which is the same for all jobs
+- name: Set the connection options once, here with a token that all tasks share
   module_defaults:
     group/huaweicloud.drs.drs:
       region: eu-west-101
       project_id: 054ba152d480d55b2f5dc0069e7ddef0
       auth_token: "{{ vault_huaweicloud_token }}"
   block:
-    - name: Collect the positions of several jobs at one time
+    - name: Collect the positions of several jobs at the same point in time
       huaweicloud.drs.drs_collect_db_position:
         job_id: "{{ item }}"
         reset_position_time: "2023-09-19T07:00:00Z"
@@ -116,7 +122,7 @@ EXAMPLES = r"""
         - 177738d1-4eee-4fcb-a4e1-09aea79jb20i
       register: queries
 
-- name: Log in with options instead of the environment
+- name: Log in with options instead of environment variables
   huaweicloud.drs.drs_collect_db_position:
     region: eu-west-101
     account_name: example-account
@@ -130,41 +136,41 @@ RETURN = r"""
 id:
   description:
     - ID of the query, for M(huaweicloud.drs.drs_db_position_info).
-    - It is also returned when the task fails after DRS gave it out. In check mode it is V(null).
+    - Also returned if the task fails after DRS has returned the ID. V(null) in check mode.
   type: str
   returned: success, and failure if the query was started
   sample: 0eacda0b-9422-4535-8b62-537d1833638b
 job_id:
-  description: ID of the DRS job, as it was given.
+  description: ID of the DRS job, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
 status:
   description:
-    - Status of the query, V(pending), V(success) or V(failed). With V(failed) the task fails.
-    - In check mode it is V(null).
+    - Status of the query, V(pending), V(success) or V(failed). With V(failed), the task fails.
+    - V(null) in check mode.
   type: str
   returned: success, and failure if the query was started
   sample: pending
 position:
-  description: The position, as name of the binlog file and offset in it. It is there with the status V(success) only.
+  description: The position, consisting of binlog file name and offset. Returned only if RV(status=success).
   type: str
   returned: success with O(wait=true), not in check mode
   sample: "mysql-bin.000277:805"
 reset_position_time:
-  description: The time as it was sent to DRS.
+  description: The time sent to DRS.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: "2023-09-19T07:00:00Z"
 request_id:
   description:
-    - ID of the last request, as the server named it. Huawei Cloud's support asks for it.
-    - On success, it is that of the request that started the query. In check mode it is V(null).
+    - ID that the server assigned to the last request. Quote it when you contact Huawei Cloud support.
+    - On success, the ID of the request that started the query. V(null) in check mode.
   type: str
-  returned: success, and failure if the server answered with one
+  returned: success, and failure if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 request:
-  description: The request that would have been sent, without its credentials.
+  description: The request that would be sent, without credentials.
   type: dict
   returned: in check mode
   sample:
@@ -173,27 +179,36 @@ request:
     body:
       reset_position_time: "2023-09-19T07:00:00Z"
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 400
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: DRS.10000010
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: Job does not exist, please check job id.
 """
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import FAILED, READ_LATER, check_job_id, no_position, parse_time
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
+    FAILED,
+    check_status,
+    collect_position_async,
+    collect_position_request,
+    parse_time,
+    position_not_found,
+    wait_for_position,
+)
 
 
 def main() -> None:
@@ -207,7 +222,7 @@ def main() -> None:
         }
     )
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         reset_position_time = parse_time(module.params["reset_position_time"])
         module.check_wait()
@@ -215,25 +230,35 @@ def main() -> None:
         drs = module.connect()
 
         if module.check_mode:
-            if not drs.check_collectable(job_id):
-                module.warn(f"This region does not offer to read job {job_id}, so it is not known whether its position can be collected.")
-            request = drs.collect_position_request(job_id, reset_position_time)
+            # Imported here, because only check mode reads the job and imports take most of the time of a task.
+            from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
+
+            if not check_collectable(drs, job_id):
+                module.warn(
+                    f"This region does not offer to read job {job_id},"
+                    " so it is not known whether its position can be collected."
+                )
+            request = collect_position_request(drs, job_id, reset_position_time)
             module.exit_json(changed=True, id=None, status=None, request_id=None, request=request, **result)
 
-        query = drs.collect_position_async(job_id, reset_position_time)
+        query = collect_position_async(drs, job_id, reset_position_time)
         result.update(changed=True, id=query.id, request_id=query.request_id)
-        result["status"] = drs.check_status(query.status)
+        result["status"] = check_status(drs, query.status)
         if module.params["wait"] and query.status != FAILED:
             try:
-                found = drs.wait_for_position(job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"])
+                found = wait_for_position(
+                    drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
+                )
             except HuaweiCloudError as error:
-                error.advise(READ_LATER)
+                from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
+
+                error.add_hint(READ_LATER)
                 raise
             result["status"] = found.status
             if found.position:
                 result["position"] = found.position
         if result["status"] == FAILED:
-            raise no_position(job_id, reset_position_time)
+            raise position_not_found(job_id, reset_position_time)
     module.exit_json(**result)
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drs_db_position_info
-short_description: Read the result of a query for the database position of a Huawei Cloud DRS job
+short_description: Read the result of a database position query of a Huawei Cloud DRS job
 version_added: 1.0.0
 description:
-  - Reads the result of a query that M(huaweicloud.drs.drs_collect_db_position) started. It changes nothing.
-  - It reads once and returns. To wait for a result, use it with C(until), C(retries) and C(delay).
-  - A query that failed does not make the task fail. Its status says so.
-  - This is the call C(GET /v5/{project_id}/jobs/{job_id}/db-position), described on the API page "Obtaining the Result of Querying Database Positions".
+  - Reads the result of a query that M(huaweicloud.drs.drs_collect_db_position) or
+    M(huaweicloud.drs.drs_batch_collect_db_position) started. The module does not change anything.
+  - The module reads the result once. To wait for the result, use C(until), C(retries) and C(delay).
+  - A failed query does not make the task fail. Check RV(status) instead.
+  - The module calls C(GET /v5/{project_id}/jobs/{job_id}/db-position), described on the API page "Obtaining the
+    Result of Querying Database Positions".
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -23,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads as it does outside check mode.
+      - Behaves the same as outside check mode.
   diff_mode:
     support: N/A
   idempotent:
@@ -36,7 +38,7 @@ options:
     required: true
   query_id:
     description:
-      - ID of the query, which is RV(huaweicloud.drs.drs_collect_db_position#module:id).
+      - ID of the query, as returned in RV(huaweicloud.drs.drs_collect_db_position#module:id).
     type: str
     required: true
 seealso:
@@ -44,9 +46,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
-- name: Read the result until it is there
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
+- name: Wait for the result
   huaweicloud.drs.drs_db_position_info:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     query_id: 0eacda0b-9422-4535-8b62-537d1833638b
@@ -69,14 +71,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 job_id:
-  description: ID of the DRS job, as it was given.
+  description: ID of the DRS job, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
 query_id:
-  description: ID of the query, as it was given.
+  description: ID of the query, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: 0eacda0b-9422-4535-8b62-537d1833638b
 status:
   description: Status of the query, V(pending), V(success) or V(failed).
@@ -84,46 +86,47 @@ status:
   returned: success
   sample: success
 position:
-  description: The position, as name of the binlog file and offset in it. It is there with the status V(success) only.
+  description: The position, consisting of binlog file name and offset.
   type: str
   returned: when RV(status=success)
   sample: "mysql-bin.000277:805"
 request_id:
-  description: ID of the request, as the server named it. Huawei Cloud's support asks for it.
+  description: ID that the server assigned to the request. Quote it when you contact Huawei Cloud support.
   type: str
-  returned: success, and failure if the server answered with one
+  returned: success, and failure if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 400
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: DRS.10030014
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: The query does not exist.
 """
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id, check_query_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import check_query_id, show_position_result
 
 
 def main() -> None:
     module = DrsModule(argument_spec={"job_id": {"required": True}, "query_id": {"required": True}})
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         query_id = check_query_id(module.params["query_id"])
         result.update(changed=False, job_id=job_id, query_id=query_id)
-        found = module.connect().show_position_result(job_id, query_id)
+        found = show_position_result(module.connect(), job_id, query_id)
         result.update(status=found.status, request_id=found.request_id)
         if found.position:
             result["position"] = found.position

@@ -10,11 +10,14 @@ module: drs_job_action
 short_description: Start, pause, retry or reset a Huawei Cloud DRS job
 version_added: 1.0.0
 description:
-  - Tells a job of the Data Replication Service (DRS) to do something. Nothing is sent if the job is where the action would bring it, or on its way there.
-  - The task fails before it sends anything if the job does not allow the action, and names what the job allows.
-  - DRS does it after it has answered. With O(wait=true), the task waits until it is done, and fails if the job fails instead.
-  - This is the call C(POST /v5/{project_id}/jobs/{job_id}/action), described on the API page "Performing Operations on a Task with a Specified ID".
-    The call that ends a job, C(POST /v5/{project_id}/jobs/{job_id}/stop), is never used.
+  - Performs an action on a job of the Data Replication Service (DRS). The module does nothing if the job is already
+    in the state that the action leads to, or if the action is in progress.
+  - If the job does not allow the action, the task fails without performing it and lists the actions that the job
+    allows.
+  - DRS performs actions asynchronously. With O(wait=true), the task waits until the action is complete, and fails if
+    the job fails instead.
+  - The module calls C(POST /v5/{project_id}/jobs/{job_id}/action), described on the API page "Performing Operations
+    on a Task with a Specified ID". It never calls C(POST /v5/{project_id}/jobs/{job_id}/stop), which ends a job.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -24,13 +27,15 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads the status of the job and the actions that it allows. It fails where the task would fail before it sends anything.
+      - Reads the status of the job and the actions that it allows, but performs no action. The task fails if the job
+        does not allow the action.
   diff_mode:
     support: full
   idempotent:
     support: partial
     details:
-      - V(start), V(pause) and V(retry) are. V(reset) is not. Once it runs, a job cannot be told from one that was reset.
+      - V(start), V(pause) and V(retry) are idempotent. V(reset) is not, because a running job does not show whether
+        it has been reset.
 options:
   job_id:
     description:
@@ -39,13 +44,12 @@ options:
     required: true
   action:
     description:
-      - What the job is told to do.
-      - V(start) - Begin, for a job that waits for its start.
-      - V(pause) - Stop replicating for the time being. A pause must not last longer than 24 hours. The API calls
-        this C(stop).
-      - V(retry) - Go on after a pause or a failure. The API calls this C(restart).
-      - V(reset) - Begin anew after a failure, with the data in full. The job's pre-check must have passed
-        completely.
+      - The action to perform on the job.
+      - V(start) - Start a job that is waiting to be started.
+      - V(pause) - Suspend replication. A pause must not last longer than 24 hours. The API calls this action C(stop).
+      - V(retry) - Resume a job that is paused or has failed. The API calls this action C(restart).
+      - V(reset) - Restart a failed job from the beginning, including full synchronization. The pre-check of the job
+        must have passed at 100 percent.
     type: str
     required: true
     choices:
@@ -55,17 +59,18 @@ options:
       - reset
   wait:
     description:
-      - Whether to wait until the job runs, or has been paused.
+      - Whether to wait until the job is running or paused.
     type: bool
     default: false
   wait_timeout:
     description:
-      - Seconds to wait, with O(wait=true). After that the task fails. What was asked for goes on in DRS.
+      - Maximum time in seconds to wait with O(wait=true). When it is exceeded, the task fails. The action continues
+        in DRS.
     type: int
     default: 300
   wait_sleep:
     description:
-      - Seconds between two looks at the job, with O(wait=true).
+      - Interval in seconds between requests for the status of the job with O(wait=true).
     type: int
     default: 2
 seealso:
@@ -74,15 +79,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
-- name: Pause a job, and wait until it has stopped replicating
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
+- name: Pause a job and wait until it is paused
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: pause
     wait: true
 
-- name: Let it go on
+- name: Resume the job
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: retry
@@ -92,38 +97,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 job_id:
-  description: ID of the DRS job, as it was given.
+  description: ID of the DRS job, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
 action:
-  description: The action, as it was given.
+  description: The action, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: pause
 status_before:
   description: Status of the job before the action.
   type: str
-  returned: success, and failure if it could be read
+  returned: success, and failure if the status could be read
   sample: INCRE_TRANSFER_STARTED
 status:
   description:
-    - Status of the job that the action has brought it to, with O(wait=true).
-    - Without it, and in check mode, the same as RV(status_before).
+    - With O(wait=true), status of the job after the action.
+    - With O(wait=false), and in check mode, the same as RV(status_before).
   type: str
   returned: success
   sample: PAUSING
 request_id:
   description:
-    - ID of the last request, as the server named it. Huawei Cloud's support asks for it.
-    - On success, it is that of the request that told the job what to do. It is V(null) if none was sent.
+    - ID that the server assigned to the last request. Quote it when you contact Huawei Cloud support.
+    - On success, the ID of the request that performed the action, or V(null) if none was sent.
   type: str
-  returned: success, and failure if the server answered with one
+  returned: success, and failure if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 request:
-  description: The request that would have been sent, without its credentials.
+  description: The request that would be sent, without credentials.
   type: dict
-  returned: in check mode, if the job would be told
+  returned: in check mode, if the action would be performed
   sample:
     method: POST
     url: https://drs.eu-west-101.myhuaweicloud.eu/v5/054ba152d480d55b2f5dc0069e7ddef0/jobs/c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r/action
@@ -131,26 +136,26 @@ request:
       job:
         action_name: stop
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 400
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: DRS.M00304
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: This operation cannot be performed on the task.
 """
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     ACTIONS,
     check_allowed,
@@ -174,7 +179,7 @@ def main() -> None:
     )
     action, wait = module.params["action"], module.params["wait"] and not module.check_mode
     result: dict[str, t.Any] = {"changed": False}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         module.check_wait()
         result.update(job_id=job_id, action=action)
@@ -182,7 +187,7 @@ def main() -> None:
         before = show_job(drs, job_id)["status"]
         result.update(status_before=before, status=before, request_id=None)
 
-        if before not in ACTIONS[action].done and check_allowed(drs, job_id, action):
+        if before not in ACTIONS[action].noop_statuses and check_allowed(drs, job_id, action):
             if module.check_mode:
                 result["request"] = job_action_request(drs, job_id, action)
             else:
@@ -190,11 +195,15 @@ def main() -> None:
             result["changed"] = True
         if wait:
             try:
-                result["status"] = wait_for_action(drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"])
+                result["status"] = wait_for_action(
+                    drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"]
+                )
             except HuaweiCloudError as error:
-                error.advise(f"Look at the job before you tell it to {action} again.")
+                error.add_hint(f"Look at the job before you tell it to {action} again.")
                 raise
-        after = result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].leads_to))
+        after = (
+            result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].target_statuses))
+        )
         result["diff"] = {"before": {"status": before}, "after": {"status": after}}
     module.exit_json(**result)
 

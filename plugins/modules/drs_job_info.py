@@ -7,13 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drs_job_info
-short_description: Read the synchronization jobs of Huawei Cloud DRS
+short_description: Retrieve information about Huawei Cloud DRS synchronization jobs
 version_added: 1.0.0
 description:
-  - Reads one job by its ID, those with a name, or all synchronization jobs of the project. It changes nothing.
-  - Names are not unique in DRS. If several jobs have the name, all of them are returned, with a warning.
-  - These are the calls C(GET /v5/{project_id}/jobs) and C(GET /v5/{project_id}/jobs/{job_id}), described on the API pages "Querying the Task List" and
-    "Querying Task Details". O(include) adds C(GET /v5/{project_id}/jobs/{job_id}/actions), "Obtaining the Operations Allowed in a Specified Task".
+  - Retrieves a job by its ID, all jobs with a given name, or all synchronization jobs of the project. The module does
+    not change anything.
+  - Names are not unique in DRS. If several jobs have the same name, the module returns all of them and issues a
+    warning.
+  - The module calls C(GET /v5/{project_id}/jobs) and C(GET /v5/{project_id}/jobs/{job_id}), described on the API
+    pages "Querying the Task List" and "Querying Task Details". With O(include=actions), it also calls
+    C(GET /v5/{project_id}/jobs/{job_id}/actions), described on the API page "Obtaining the Operations Allowed in a
+    Specified Task".
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -23,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads as it does outside check mode.
+      - Behaves the same as outside check mode.
   diff_mode:
     support: N/A
   idempotent:
@@ -31,11 +35,11 @@ attributes:
 options:
   job_id:
     description:
-      - ID of one DRS job, 36 characters. The task fails if there is no such job.
+      - ID of a DRS job, 36 characters. The task fails if the job does not exist.
     type: str
   name:
     description:
-      - Name of the jobs, in full. If there is none with this name, RV(jobs) is empty.
+      - Full name of the jobs. If no job has this name, RV(jobs) is empty.
     type: str
   engine_type:
     description:
@@ -44,7 +48,7 @@ options:
     elements: str
   status:
     description:
-      - Return only jobs in these statuses. V(PAUSING) is a job that has been paused.
+      - Return only jobs with these statuses. V(PAUSING) means that the job is paused.
     type: list
     elements: str
     choices:
@@ -79,9 +83,9 @@ options:
       - NODE_UPGRADE_FAILED
   include:
     description:
-      - What else to read, for each job that is returned. Each takes one more request a job.
-      - V(actions) - What the job can be told to do now.
-      - V(progress) - The delay of the incremental phase.
+      - Additional information to retrieve for each returned job. Each item takes one more request per job.
+      - V(actions) - The actions that the job currently allows.
+      - V(progress) - The transfer status and the delay of incremental synchronization.
     type: list
     elements: str
     choices:
@@ -92,25 +96,25 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
 - name: Find a job by its name
   huaweicloud.drs.drs_job_info:
     name: orders-to-dws
   register: found
 
-- name: Go on only if there is exactly one
+- name: Make sure that exactly one job was found
   ansible.builtin.assert:
     that: found.jobs | length == 1
 
-- name: See what a job can be told to do, and how far behind it is
+- name: Show the allowed actions and the delay of a job
   huaweicloud.drs.drs_job_info:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     include:
       - actions
       - progress
 
-- name: List the jobs to GaussDB(DWS) that have failed
+- name: List failed synchronization jobs from MySQL to GaussDB(DWS)
   huaweicloud.drs.drs_job_info:
     engine_type: mysql-to-dws
     status: INCRE_TRANSFER_FAILED
@@ -119,8 +123,8 @@ EXAMPLES = r"""
 RETURN = r"""
 jobs:
   description:
-    - The jobs, an empty list if there is none. What DRS does not say of a job is V(null).
-    - A job that is made up of others is followed by these.
+    - The jobs. The list is empty if there are none. Values that DRS does not provide are V(null).
+    - A job that consists of subtasks is followed by its subtasks.
   type: list
   elements: dict
   returned: success
@@ -134,29 +138,32 @@ jobs:
       type: str
       returned: always
     status:
-      description: Status of the job, one of those that O(status) takes.
+      description: Status of the job. See O(status) for the possible values.
       type: str
       returned: always
     engine_type:
-      description: What the job replicates from and to.
+      description: Engine type of the job, that is, its source and target engines.
       type: str
       returned: always
     task_type:
-      description: V(FULL_TRANS), V(FULL_INCR_TRANS) or V(INCR_TRANS).
+      description: Task type, V(FULL_TRANS) (full), V(FULL_INCR_TRANS) (full and incremental) or V(INCR_TRANS)
+        (incremental).
       type: str
       returned: always
     parent_id:
-      description: ID of the job that this one is a part of.
+      description: ID of the parent job, if the job is a subtask.
       type: str
       returned: always
     actions:
-      description: The actions that the job allows and does not allow now, and the present one.
+      description: The actions that the job currently allows and does not allow, and the action in progress.
       type: dict
-      returned: when O(include) has V(actions)
+      returned: if O(include) contains V(actions)
     progress:
-      description: The status of the transfer, and the delay of the incremental phase in seconds. The latter is V(null) outside of that phase.
+      description:
+        - The transfer status, and the delay of incremental synchronization in seconds. The delay is V(null) outside
+          incremental synchronization.
       type: dict
-      returned: when O(include) has V(progress)
+      returned: if O(include) contains V(progress)
   sample:
     - id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
       name: orders-to-dws
@@ -172,31 +179,37 @@ jobs:
         transfer_status: INCRE_TRANSFER_STARTED
         incr_trans_delay: 2
 request_id:
-  description: ID of the request that failed, as the server named it. Huawei Cloud's support asks for it.
+  description: ID that the server assigned to the failed request. Quote it when you contact Huawei Cloud support.
   type: str
-  returned: failure, if the server answered with one
+  returned: failure, if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 400
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: DRS.10000010
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: Job does not exist, please check job id.
 """
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, show_actions, show_job, show_progress
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    JOB_STATUSES,
+    list_jobs,
+    show_actions,
+    show_job,
+    show_progress,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -212,7 +225,7 @@ def main() -> None:
         mutually_exclusive=[("job_id", "name")],
     )
     params, result = module.params, {"changed": False}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(params["job_id"]) if params["job_id"] else None
         drs = module.connect()
         jobs: list[dict[str, t.Any]] = [show_job(drs, job_id)] if job_id else list_jobs(drs, params["name"])

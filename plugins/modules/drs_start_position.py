@@ -7,15 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: drs_start_position
-short_description: Set the position at which a Huawei Cloud DRS job begins to read
+short_description: Set the start position of a Huawei Cloud DRS job
 version_added: 1.0.0
 description:
-  - Sets the position in the source's binlog from which an incremental synchronization job reads when it goes on. The job must not be running. Pause it
-    before with M(huaweicloud.drs.drs_job_action), and let it go on afterwards.
-  - Changes after the position are read. Those before it that have not been replicated yet are lost to the target, and those after it that have been
-    are written again, which makes duplicates in tables without a key.
-  - This is the call C(PUT /v5/{project_id}/jobs/{job_id}/start-position), described on the API page "Updating the Start Point of an Incremental Task".
-    DRS offers it for jobs that are incremental only, and in certain regions only.
+  - Sets the position in the binlog of the source from which an incremental synchronization job reads when it is
+    resumed. The job must not be running. Use M(huaweicloud.drs.drs_job_action) to pause it first and to resume it
+    afterwards.
+  - The job reads the changes after the position. Changes before the position that have not been replicated yet never
+    reach the target. Changes after the position that have already been replicated are written again, which creates
+    duplicates in tables without a key.
+  - The module calls C(PUT /v5/{project_id}/jobs/{job_id}/start-position), described on the API page "Updating the
+    Start Point of an Incremental Task". DRS supports this call only for incremental jobs without a full phase, and
+    only in certain regions.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -25,16 +28,17 @@ attributes:
   check_mode:
     support: full
     details:
-      - Checks the position, logs in, and reads the job and the actions that it allows. It does not fail if the job is running, because a task before
-        it may be meant to pause the job.
+      - Validates the position, logs in, and reads the job and the actions that it allows. The task does not fail if
+        the job is running, because a preceding task may be the one that pauses it.
   diff_mode:
     support: full
     details:
-      - Shows what is set. DRS does not tell what was set before.
+      - Shows the new position only. DRS does not return the previous one.
   idempotent:
     support: none
     details:
-      - DRS does not tell which position is set, so it is set every time. Setting it twice is as good as setting it once.
+      - DRS does not return the current start position, so each run sets it again and reports a change. Setting the
+        same position twice has the same effect as setting it once.
 options:
   job_id:
     description:
@@ -43,14 +47,16 @@ options:
     required: true
   position:
     description:
-      - The position, as name of the binlog file and offset in it, for example RV(huaweicloud.drs.drs_db_position_info#module:position).
-      - It has the form V(mysql-bin.000277:805). The name before the dot has 1 to 60 characters, the number 3 to 20 digits and the offset 1 to 20 digits,
-        100 characters in all.
+      - The start position, consisting of binlog file name and offset, for example
+        RV(huaweicloud.drs.drs_db_position_info#module:position).
+      - The format is V(mysql-bin.000277:805), where the name before the dot has 1 to 60 characters, the number 3 to
+        20 digits, and the offset 1 to 20 digits. The maximum length is 100 characters.
     type: str
     required: true
   gtid_set:
     description:
-      - The C(Executed_Gtid_Set) that belongs to the position, for a source with C(gtid_mode) on. DRS does not collect it. Line breaks and spaces are removed.
+      - The C(Executed_Gtid_Set) at the position, for a source with C(gtid_mode) enabled. DRS does not collect it.
+        Line breaks and spaces are removed.
     type: str
 seealso:
   - module: huaweicloud.drs.drs_collect_db_position
@@ -58,20 +64,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-# The examples take the region and the login from the environment: HW_REGION_NAME, HW_DOMAIN_NAME (the account name), HW_USER_NAME and
-# HW_USER_PASSWORD.
+# These examples take the region and the credentials from the environment variables HW_REGION_NAME,
+# HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
 - name: Pause the job
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: pause
     wait: true
 
-- name: Set where it goes on
+- name: Set the start position
   huaweicloud.drs.drs_start_position:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     position: "mysql-bin.000277:805"
 
-- name: Let it go on
+- name: Resume the job
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: retry
@@ -80,29 +86,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 job_id:
-  description: ID of the DRS job, as it was given.
+  description: ID of the DRS job, as specified in the task.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
 position:
-  description: The position, as it was sent.
+  description: The position sent to DRS.
   type: str
-  returned: always, if the options are correct
+  returned: always, if the options are valid
   sample: "mysql-bin.000277:805"
 gtid_set:
-  description: The set of GTIDs as it was sent, on one line.
+  description: The GTID set sent to DRS, on one line.
   type: str
-  returned: if O(gtid_set) was given and the options are correct
+  returned: if O(gtid_set) is set and the options are valid
   sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
 request_id:
   description:
-    - ID of the last request, as the server named it. Huawei Cloud's support asks for it.
-    - On success, it is that of the request that set the position. In check mode it is V(null).
+    - ID that the server assigned to the last request. Quote it when you contact Huawei Cloud support.
+    - On success, the ID of the request that set the position. V(null) in check mode.
   type: str
-  returned: success, and failure if the server answered with one
+  returned: success, and failure if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 job:
-  description: The job, with the keys that M(huaweicloud.drs.drs_job_info) returns for it.
+  description: The job, with the keys that M(huaweicloud.drs.drs_job_info) returns.
   type: dict
   returned: in check mode
   sample:
@@ -117,7 +123,7 @@ job:
       unavailable_actions: [START, PAUSE, RESET]
       current_action: null
 request:
-  description: The request that would have been sent, without its credentials.
+  description: The request that would be sent, without credentials.
   type: dict
   returned: in check mode
   sample:
@@ -126,25 +132,25 @@ request:
     body:
       file_and_position: "mysql-bin.000277:805"
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 400
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: DRS.M00304
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: This operation cannot be performed on the task.
 """
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     check_gtid_set,
     check_position,
@@ -159,7 +165,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._module import Drs
 def main() -> None:
     module = DrsModule(argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}})
     result: dict[str, t.Any] = {}
-    with module.failing_with(result):
+    with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
         position = check_position(module.params["position"])
         gtid_set = check_gtid_set(module.params["gtid_set"]) if module.params["gtid_set"] else None
@@ -169,7 +175,10 @@ def main() -> None:
         if module.check_mode:
             job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
-                module.warn(f"Job {job_id} is of task type {job['task_type'][:50]!r}. DRS offers to set the position of INCR_TRANS jobs only.")
+                module.warn(
+                    f"Job {job_id} is of task type {job['task_type'][:50]!r}."
+                    " DRS offers to set the position of INCR_TRANS jobs only."
+                )
             result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))
         else:
             result["request_id"] = update_start_position(drs, job_id, position, gtid_set)

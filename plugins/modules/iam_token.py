@@ -7,13 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: iam_token
-short_description: Log in to Huawei Cloud once, and get a token for later tasks
+short_description: Obtain a Huawei Cloud IAM token for subsequent tasks
 version_added: 1.0.0
 description:
-  - Changes a user name and password for a token of one project. With the token as O(auth_token) in C(module_defaults), later tasks do not log in.
-  - The token is returned readable, since it is there to be used. Put C(no_log=true) on the task, or it is shown in the output and kept in logs.
-  - Nothing is kept on disk. A token lives for 24 hours.
-  - This is the call C(POST /v3/auth/tokens), described on the API page "Obtaining a User Token Through Password Authentication".
+  - Exchanges a user name and password for a project token. If the token is set as O(auth_token) in
+    C(module_defaults), subsequent tasks do not log in.
+  - The token is returned in plain text so that other tasks can use it. Set C(no_log=true) on the task to keep the
+    token out of the output and logs.
+  - The module does not write anything to disk. A token is valid for 24 hours.
+  - The module calls C(POST /v3/auth/tokens), described on the API page "Obtaining a User Token Through Password
+    Authentication".
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -23,13 +26,14 @@ attributes:
   check_mode:
     support: full
     details:
-      - Logs in as it does outside check mode, because a token leaves nothing behind, and later tasks need it to check anything.
+      - Behaves the same as outside check mode, because obtaining a token changes nothing and subsequent tasks need
+        the token in check mode as well.
   diff_mode:
     support: N/A
   idempotent:
     support: full
     details:
-      - Every run gets a new token. Those before it stay valid, so that nothing has changed.
+      - Each run obtains a new token. Earlier tokens remain valid, so the module never reports a change.
 seealso:
   - module: huaweicloud.drs.drs_collect_db_position
 """
@@ -45,7 +49,7 @@ EXAMPLES = r"""
   no_log: true
   failed_when: false
 
-- name: Say why there is no token, since no_log hides that as well
+- name: Show why the login failed, because no_log hides the error as well
   ansible.builtin.fail:
     msg: "{{ login.msg }}"
   when: login.token is not defined
@@ -57,7 +61,7 @@ EXAMPLES = r"""
       auth_token: "{{ login.token }}"
       project_id: "{{ login.project_id }}"
   block:
-    - name: Collect the positions of several jobs at one time
+    - name: Collect the positions of several jobs at the same point in time
       huaweicloud.drs.drs_collect_db_position:
         job_id: "{{ item }}"
         reset_position_time: "2023-09-19T07:00:00Z"
@@ -68,39 +72,39 @@ EXAMPLES = r"""
 
 RETURN = r"""
 token:
-  description: The token. It is a secret.
+  description: The token. Treat it as a secret.
   type: str
   returned: success
   sample: MIIDkgYJKoZIhvcNAQcCoIIDgzCCA38CAQExDTALBglghkgBZQMEAgEwgXXXXX
 expires_at:
-  description: When it ends to be valid, in UTC, as IAM wrote it.
+  description: When the token expires (UTC), in the format that IAM returns.
   type: str
   returned: success
   sample: "2026-11-24T10:11:12.701000Z"
 project_id:
-  description: ID of the project that it is for.
+  description: ID of the project that the token is valid for.
   type: str
   returned: success
   sample: 054ba152d480d55b2f5dc0069e7ddef0
 http_status:
-  description: HTTP status of the answer that made the task fail.
+  description: HTTP status of the error response.
   type: int
-  returned: failure, if a server answered
+  returned: failure, if there was a response
   sample: 401
 error_code:
-  description: Error code that the server gave.
+  description: Error code from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: "401"
 error_msg:
-  description: Error message that the server gave.
+  description: Error message from the server.
   type: str
-  returned: failure, if the server gave one
+  returned: failure, if the response contains one
   sample: The username or password is wrong.
 request_id:
-  description: ID of the request, as the server named it. Huawei Cloud's support asks for it.
+  description: ID that the server assigned to the request. Quote it when you contact Huawei Cloud support.
   type: str
-  returned: failure, if the server answered with one
+  returned: failure, if the response contains one
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 """
 
@@ -109,7 +113,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._module import Drs
 
 def main() -> None:
     module = DrsModule(argument_spec={})
-    with module.failing_with({}):
+    with module.fail_json_on_error({}):
         login = module.log_in()
     module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
 

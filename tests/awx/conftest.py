@@ -19,6 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection as it is released."""
     folder = tmp_path_factory.mktemp("build")
-    subprocess.run(["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     (found,) = folder.glob("*.tar.gz")
     return found

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWX accepts, and what it makes of it: the rules that matter here, in our own words. Each names the file of github.com/ansible/awx that has it."""
+"""The rules of AWX that matter here, reimplemented. Each names the file of github.com/ansible/awx that contains it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ PROJECT = ROOT / "playbooks/awx"
 
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
-# awx/main/constants.py, ENV_BLOCKLIST: what AWX sets itself.
+# awx/main/constants.py, ENV_BLOCKLIST: the variables that AWX sets itself.
 BLOCKED = set(
     """
-    VIRTUAL_ENV PATH PYTHONPATH PROOT_TMP_DIR JOB_ID INVENTORY_ID INVENTORY_SOURCE_ID INVENTORY_UPDATE_ID AD_HOC_COMMAND_ID REST_API_URL REST_API_TOKEN
-    MAX_EVENT_RES CALLBACK_QUEUE CALLBACK_CONNECTION CACHE JOB_CALLBACK_DEBUG INVENTORY_HOSTVARS AWX_HOST PROJECT_REVISION SUPERVISOR_WEB_CONFIG_PATH
+    VIRTUAL_ENV PATH PYTHONPATH PROOT_TMP_DIR JOB_ID INVENTORY_ID INVENTORY_SOURCE_ID INVENTORY_UPDATE_ID
+    AD_HOC_COMMAND_ID REST_API_URL REST_API_TOKEN MAX_EVENT_RES CALLBACK_QUEUE CALLBACK_CONNECTION CACHE
+    JOB_CALLBACK_DEBUG INVENTORY_HOSTVARS AWX_HOST PROJECT_REVISION SUPERVISOR_WEB_CONFIG_PATH
     """.split()
 )
 
@@ -55,7 +56,7 @@ QUESTION_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Ansible reads it: !unsafe marks a string that Ansible does not template."""
+    """Loads YAML like Ansible: !unsafe marks a string that is not templated."""
 
 
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
@@ -66,7 +67,7 @@ def load(path: Path) -> Any:
 
 
 def definition(name: str) -> Any:
-    """The one variable in a file of definitions."""
+    """Return the only variable in a file of definitions."""
     (value,) = load(PROJECT / f"definitions/{name}.yml").values()
     return value
 
@@ -78,7 +79,7 @@ def looks_like_playbook(path: Path) -> bool:
 
 
 def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse a credential type."""
+    """Return the reasons why AWX would reject a credential type."""
     wrong = []
     # awx/api/serializers.py, CredentialTypeSerializer
     if kind not in ("cloud", "net"):
@@ -89,14 +90,22 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
     names = [field.get("id", "") for field in fields]
     for name, field in zip(names, fields, strict=True):
         wrong += [f"the field {name} has no {key}" for key in ("id", "label") if key not in field]
-        wrong += [f"the field {name} has a wrong {key}" for key, value in field.items() if not isinstance(value, FIELD_KEYS.get(key, ()))]
+        wrong += [
+            f"the field {name} has a wrong {key}"
+            for key, value in field.items()
+            if not isinstance(value, FIELD_KEYS.get(key, ()))
+        ]
         if not NAME.fullmatch(name) or name == "tower" or names.count(name) > 1:
             wrong.append(f"the field {name} has a bad name")
         element = field.get("type", "string")
         if element not in ("string", "boolean"):
             wrong.append(f"the field {name} is a {element}")
         elif element == "boolean":
-            wrong += [f"the field {name} is a boolean with {key}" for key in ("choices", "multiline", "format", "secret") if key in field]
+            wrong += [
+                f"the field {name} is a boolean with {key}"
+                for key in ("choices", "multiline", "format", "secret")
+                if key in field
+            ]
         if "default" in field and not isinstance(field["default"], {"string": str, "boolean": bool}.get(element, ())):
             wrong.append(f"the default of {name} is not a {element}")
     wrong += [f"{name} is required and is no field" for name in inputs.get("required", []) if name not in names]
@@ -122,20 +131,28 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
 
 
 def inject(credential_type: dict[str, Any], values: dict[str, Any]) -> dict[str, str]:
-    """The environment that a job gets from a credential (awx/main/models/credential.py, CredentialType.inject_credential)."""
-    # What is empty is not there, and an undefined name renders as nothing. A boolean that is missing is false.
+    """Return the environment of a job with a credential.
+
+    See awx/main/models/credential.py, CredentialType.inject_credential.
+    """
+    # Empty fields are left out, and undefined names render as empty text. A missing boolean is false.
     names = {name: value for name, value in values.items() if isinstance(value, bool) or value}
     for field in credential_type["inputs"]["fields"]:
         if field["type"] == "boolean":
             names.setdefault(field["id"], False)
     sandbox = ImmutableSandboxedEnvironment()
-    return {name: sandbox.from_string(template).render(names) for name, template in credential_type["injectors"]["env"].items()}
+    return {
+        name: sandbox.from_string(template).render(names)
+        for name, template in credential_type["injectors"]["env"].items()
+    }
 
 
 def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse a survey (awx/api/views/__init__.py, JobTemplateSurveySpec)."""
+    """Return the reasons why AWX would reject a survey (awx/api/views/__init__.py, JobTemplateSurveySpec)."""
     wrong = [
-        f"{key} is missing or of a wrong type" for key, kind in (("name", str), ("description", str), ("spec", list)) if not isinstance(survey.get(key), kind)
+        f"{key} is missing or of a wrong type"
+        for key, kind in (("name", str), ("description", str), ("spec", list))
+        if not isinstance(survey.get(key), kind)
     ]
     if wrong or not survey["spec"]:
         return wrong or ["there are no questions"]
@@ -154,7 +171,11 @@ def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
         if default != "" and not isinstance(default, QUESTION_TYPES[kind]):
             wrong.append(f"the default of {name} is not a {kind}")
             continue
-        wrong += [f"{key} of {name} is not a whole number" for key in ("min", "max") if not isinstance(question.get(key, 0), (int, type(None)))]
+        wrong += [
+            f"{key} of {name} is not a whole number"
+            for key in ("min", "max")
+            if not isinstance(question.get(key, 0), (int, type(None)))
+        ]
         if kind in ("multiplechoice", "multiselect"):
             if "choices" not in question:
                 wrong.append(f"{name} has no choices")
@@ -162,7 +183,11 @@ def wrong_with_survey(survey: dict[str, Any]) -> list[str]:
             chosen = default.splitlines() if isinstance(default, str) else default
             if kind == "multiplechoice" and len(chosen) > 1:
                 wrong.append(f"{name} has more than one default")
-            wrong += [f"the default {item} of {name} is not one of its choices" for item in chosen if item not in _choices(question)]
+            wrong += [
+                f"the default {item} of {name} is not one of its choices"
+                for item in chosen
+                if item not in _choices(question)
+            ]
         if isinstance(default, str) and default.startswith("$encrypted$") and kind != "password":
             wrong.append(f"the default of {name} is reserved for passwords")
     return sorted(set(wrong))
@@ -174,7 +199,7 @@ def _choices(question: dict[str, Any]) -> list[str]:
 
 
 def wrong_with_answer(question: dict[str, Any], answers: dict[str, Any]) -> list[str]:
-    """Why AWX would refuse an answer (awx/main/models/mixins.py, SurveyJobTemplateMixin)."""
+    """Return the reasons why AWX would reject an answer (awx/main/models/mixins.py, SurveyJobTemplateMixin)."""
     name, kind = question["variable"], question["type"]
     if name not in answers:
         return [f"{name} is missing"] if question["required"] else []
@@ -182,18 +207,33 @@ def wrong_with_answer(question: dict[str, Any], answers: dict[str, Any]) -> list
     if kind == "multiplechoice":
         return [] if answer in _choices(question) else [f"{answer!r} is not one of the choices of {name}"]
     if kind == "multiselect":
-        return [] if isinstance(answer, list) and set(answer) <= set(_choices(question)) else [f"{answer!r} are not choices of {name}"]
+        return (
+            []
+            if isinstance(answer, list) and set(answer) <= set(_choices(question))
+            else [f"{answer!r} are not choices of {name}"]
+        )
     number = kind in ("integer", "float")
     if isinstance(answer, bool) or not isinstance(answer, QUESTION_TYPES[kind]):
         return [f"{answer!r} of {name} is not a {kind}"]
     size = answer if number else len(answer)
     low, high = question.get("min"), question.get("max")
-    return [f"{name} is too {word}" for word, bad in (("small", low is not None and size < low), ("large", high is not None and size > high)) if bad]
+    return [
+        f"{name} is too {word}"
+        for word, bad in (("small", low is not None and size < low), ("large", high is not None and size > high))
+        if bad
+    ]
 
 
 def accepted(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What is left of the variables that a launch gives (awx/main/models/mixins.py, SurveyJobTemplateMixin._accept_or_ignore_variables)."""
-    questions = {question["variable"]: question for question in template["survey_spec"]["spec"]} if template.get("survey_enabled", True) else {}
+    """Return the variables of a launch that AWX does not ignore.
+
+    See awx/main/models/mixins.py, SurveyJobTemplateMixin._accept_or_ignore_variables.
+    """
+    questions = (
+        {question["variable"]: question for question in template["survey_spec"]["spec"]}
+        if template.get("survey_enabled", True)
+        else {}
+    )
     asked = template.get("ask_variables_on_launch", False)
     return {
         name: value
@@ -203,29 +243,42 @@ def accepted(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_variables(template: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
-    """The extra variables of a job: those given to it win over the survey's defaults (awx/main/models/mixins.py, _update_unified_job_kwargs)."""
+    """Return the extra variables of a job. Its own variables take precedence over the defaults of the survey.
+
+    See awx/main/models/mixins.py, _update_unified_job_kwargs.
+    """
     defaults = {}
     for question in template["survey_spec"]["spec"]:
-        if question.get("default") is not None and not wrong_with_answer(question, {question["variable"]: question["default"]}):
+        if question.get("default") is not None and not wrong_with_answer(
+            question, {question["variable"]: question["default"]}
+        ):
             defaults[question["variable"]] = question["default"]
     return {**deepcopy(template.get("extra_vars", {})), **defaults, **runtime}
 
 
-def node_variables(template: dict[str, Any], node: dict[str, Any], artifacts: Iterable[dict[str, Any]], workflow: dict[str, Any]) -> dict[str, Any]:
-    """The extra variables of a job in a workflow (awx/main/models/workflow.py, WorkflowJobNode.get_job_kwargs).
+def node_variables(
+    template: dict[str, Any], node: dict[str, Any], artifacts: Iterable[dict[str, Any]], workflow: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the extra variables of a job in a workflow (awx/main/models/workflow.py, WorkflowJobNode.get_job_kwargs).
 
-    The node's own are filtered by the template's survey. The artifacts of the jobs before win over them, and the workflow's own variables, which are the
-    answers to its survey, win over both. Neither of these two needs to be asked for by the template.
+    The variables of the node are filtered by the survey of the template. The artifacts of earlier jobs take precedence
+    over them. The variables of the workflow, which are the answers to its survey, take precedence over both. The
+    template does not have to ask for artifacts or workflow variables.
     """
     runtime = accepted(template, node.get("extra_data", {}))
-    for handed_on in artifacts:
-        runtime |= handed_on
+    for artifact in artifacts:
+        runtime |= artifact
     return job_variables(template, {**runtime, **workflow})
 
 
 def meta_variables(template: str, number: int, workflow: str | None) -> dict[str, Any]:
-    """What AWX adds to the extra variables of every job (awx/main/models/unified_jobs.py and jobs.py, awx_meta_vars)."""
-    found: dict[str, Any] = {"job_id": number, "job_launch_type": "workflow" if workflow else "manual", "job_template_id": 7, "job_template_name": template}
+    """Return the extra variables that AWX adds to every job (awx_meta_vars in awx/main/models/unified_jobs.py)."""
+    found: dict[str, Any] = {
+        "job_id": number,
+        "job_launch_type": "workflow" if workflow else "manual",
+        "job_template_id": 7,
+        "job_template_name": template,
+    }
     found |= {"user_id": 1, "user_name": "admin", "project_revision": "0123456789abcdef0123456789abcdef01234567"}
     if workflow:
         found |= {"workflow_job_id": 1, "workflow_job_name": workflow}

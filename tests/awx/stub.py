@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for the API of AWX on loopback: objects in memory, with the refusals that a set-up can run into. The modules of awx.awx judge it."""
+"""A stub of the AWX API on loopback: objects in memory, with the errors that awx_setup can run into.
+
+The modules of awx.awx, which call it, show whether it behaves like AWX.
+"""
 
 from __future__ import annotations
 
@@ -21,25 +24,47 @@ from awx import rules
 
 USER, PASSWORD = "admin", "the-p4ssw0rd-of-awx"
 ENCRYPTED = "$encrypted$"
-PAGE = 2  # so that lists have several pages
+PAGE = 2  # small, so that lists have several pages
 
-# What can be created: its type, its fields with their defaults, what it refers to, and what makes it unique.
+# Each kind of object: its type, its fields with their defaults, its references, and its unique keys.
 TEXT: dict[str, Any] = {"name": "", "description": ""}
 ASKS = dict.fromkeys(
-    ["ask_variables_on_launch", "ask_job_type_on_launch", "ask_tags_on_launch", "ask_credential_on_launch", "ask_inventory_on_launch", "survey_enabled"],
+    [
+        "ask_variables_on_launch",
+        "ask_job_type_on_launch",
+        "ask_tags_on_launch",
+        "ask_credential_on_launch",
+        "ask_inventory_on_launch",
+        "survey_enabled",
+    ],
     False,
 )
 MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] = {
     "organizations": ("organization", TEXT, {}, ("name",)),
-    "credential_types": ("credential_type", {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False}, {}, ("name", "kind")),
+    "credential_types": (
+        "credential_type",
+        {**TEXT, "kind": "", "inputs": {}, "injectors": {}, "managed": False},
+        {},
+        ("name", "kind"),
+    ),
     "credentials": (
         "credential",
         {**TEXT, "inputs": {}},
         {"organization": "organizations", "credential_type": "credential_types"},
         ("organization", "name", "credential_type"),
     ),
-    "inventories": ("inventory", {**TEXT, "kind": "", "host_filter": None, "variables": ""}, {"organization": "organizations"}, ("name", "organization")),
-    "execution_environments": ("execution_environment", {**TEXT, "image": "", "pull": ""}, {"organization": "organizations"}, ("name",)),
+    "inventories": (
+        "inventory",
+        {**TEXT, "kind": "", "host_filter": None, "variables": ""},
+        {"organization": "organizations"},
+        ("name", "organization"),
+    ),
+    "execution_environments": (
+        "execution_environment",
+        {**TEXT, "image": "", "pull": ""},
+        {"organization": "organizations"},
+        ("name",),
+    ),
     "projects": (
         "project",
         {**TEXT, "scm_type": "", "scm_url": "", "scm_branch": "", "scm_revision": ""},
@@ -52,7 +77,12 @@ MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] =
         {"inventory": "inventories", "project": "projects", "execution_environment": "execution_environments"},
         ("name", "organization"),
     ),
-    "workflow_job_templates": ("workflow_job_template", {**TEXT, "extra_vars": "", **ASKS}, {"organization": "organizations"}, ("name", "organization")),
+    "workflow_job_templates": (
+        "workflow_job_template",
+        {**TEXT, "extra_vars": "", **ASKS},
+        {"organization": "organizations"},
+        ("name", "organization"),
+    ),
     "workflow_job_template_nodes": (
         "workflow_job_template_node",
         {"identifier": "", "extra_data": {}},
@@ -66,7 +96,7 @@ LINKS = ("success_nodes", "failure_nodes", "always_nodes")
 
 
 class Refused(Exception):
-    """An answer that is an error."""
+    """An error response."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(body)
@@ -75,7 +105,7 @@ class Refused(Exception):
 
 @dataclass
 class Awx:
-    """What AWX holds. `playbooks` are the files in the repository of every project."""
+    """The state of AWX. `playbooks` are the files in the repository of every project."""
 
     playbooks: set[str]
     url: str = ""
@@ -92,11 +122,11 @@ class Awx:
         return self.count
 
     def named(self, kind: str, name: str) -> dict[str, Any]:
-        """The one object with a name."""
+        """Return the only object with a name."""
         (found,) = (item for item in self.objects[kind].values() if name in (item.get("name"), item.get("identifier")))
         return found
 
-    # What the API shows
+    # Reading
 
     def shown(self, kind: str, item: dict[str, Any]) -> dict[str, Any]:
         url = f"/api/v2/{kind}/{item['id']}/"
@@ -111,7 +141,9 @@ class Awx:
             summary["current_update"] = {"id": item["id"], "status": "pending"}
         if kind == "credentials":
             fields = self.objects["credential_types"][item["credential_type"]]["inputs"]["fields"]
-            shown["inputs"] |= {part["id"]: ENCRYPTED for part in fields if part.get("secret") and part["id"] in item["inputs"]}
+            shown["inputs"] |= {
+                part["id"]: ENCRYPTED for part in fields if part.get("secret") and part["id"] in item["inputs"]
+            }
         if item.get("unified_job_template"):
             other = next(name for name in UNIFIED if item["unified_job_template"] in self.objects[name])
             related["unified_job_template"] = f"/api/v2/{other}/{item['unified_job_template']}/"
@@ -120,7 +152,12 @@ class Awx:
     def listed(self, kind: str, only: list[int] | None, query: dict[str, str], path: str) -> dict[str, Any]:
         # AWX does not list the templates of approvals.
         kinds = UNIFIED[:-1] if kind == "unified_job_templates" else (kind,)
-        found = [self.shown(name, item) for name in kinds for item in self.objects[name].values() if only is None or item["id"] in only]
+        found = [
+            self.shown(name, item)
+            for name in kinds
+            for item in self.objects[name].values()
+            if only is None or item["id"] in only
+        ]
         page = int(query.pop("page", 1))
         either = {key[4:]: value for key, value in query.items() if key.startswith("or__")}
         for key, value in query.items():
@@ -131,10 +168,10 @@ class Awx:
         after = f"{path}?{urlencode({**query, 'page': page + 1})}" if page * PAGE < len(found) else None
         return {"count": len(found), "next": after, "previous": None, "results": found[(page - 1) * PAGE : page * PAGE]}
 
-    # What the API does
+    # Writing
 
     def save(self, kind: str, item: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-        """Create or change an object. What AWX does not know it leaves out, and null in place of text is an empty one."""
+        """Create or change an object. Unknown fields are ignored, and null instead of text is stored as empty text."""
         _type, fields, refers, unique = MODELS[kind]
         old = deepcopy(item)
         for name, default in fields.items():
@@ -142,7 +179,9 @@ class Awx:
             item[name] = default if value is None else deepcopy(value)
         for name, other in refers.items():
             item[name] = given.get(name, item.get(name))
-            if item[name] is not None and not any(item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))):
+            if item[name] is not None and not any(
+                item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))
+            ):
                 raise Refused(400, {name: [f"Invalid pk {item[name]!r} - object does not exist."]})
         check = getattr(self, f"check_{kind}", None)
         if check:
@@ -164,8 +203,14 @@ class Awx:
             raise Refused(400, {"inputs": wrong})
         for part in item["inputs"]["fields"]:
             part.setdefault("type", "string")
-        if old and old["inputs"] != item["inputs"] and any(other["credential_type"] == item["id"] for other in self.objects["credentials"].values()):
-            raise Refused(403, {"detail": "Modifications to inputs are not allowed for credential types that are in use"})
+        if (
+            old
+            and old["inputs"] != item["inputs"]
+            and any(other["credential_type"] == item["id"] for other in self.objects["credentials"].values())
+        ):
+            raise Refused(
+                403, {"detail": "Modifications to inputs are not allowed for credential types that are in use"}
+            )
 
     def check_job_templates(self, item: dict[str, Any], _old: dict[str, Any]) -> None:
         if item["project"] is None or self.updates.get(item["project"]) or item["playbook"] not in self.playbooks:
@@ -200,12 +245,12 @@ class Awx:
         ids.append(other)
 
     def behind(self, node: int) -> set[int]:
-        """A node and all that can follow it."""
+        """Return a node and all nodes that can follow it."""
         return {node}.union(*(self.behind(other) for link in LINKS for other in self.associated.get((node, link), [])))
 
-    # The requests
+    # Requests
 
-    def answer(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
+    def handle(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
         parts = path.strip("/").split("/")[2:]
         if method in ("POST", "PATCH") and parts[0] != "tokens":
             self.changes.append(f"{method} {path}")
@@ -246,8 +291,8 @@ class Awx:
                 made = self.save("workflow_approval_templates", {}, given)
                 self.objects["workflow_job_template_nodes"][int(number)]["unified_job_template"] = made["id"]
                 return 201, made
-            case [_, ("job_templates" | "workflow_job_template_nodes") as kind, number, name] if name == "credentials" or (
-                name in LINKS and kind == "workflow_job_template_nodes"
+            case [_, ("job_templates" | "workflow_job_template_nodes") as kind, number, name] if (
+                name == "credentials" or (name in LINKS and kind == "workflow_job_template_nodes")
             ):
                 if method == "GET":
                     target = "credentials" if name == "credentials" else kind
@@ -280,10 +325,12 @@ class Handler(BaseHTTPRequestHandler):
             if not address.path.startswith("/api/v2/") or not address.path.endswith("/"):
                 raise Refused(404, {"detail": "Not found."})
             with self.server.lock:
-                status, answer = self.server.awx.answer(str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}"))
+                status, result = self.server.awx.handle(
+                    str(self.command), address.path, dict(parse_qsl(address.query)), json.loads(body or b"{}")
+                )
         except Refused as refused:
-            status, answer = refused.status, refused.body
-        text = b"" if answer is None else json.dumps(answer).encode()
+            status, result = refused.status, refused.body
+        text = b"" if result is None else json.dumps(result).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -293,15 +340,15 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = respond
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 @contextmanager
 def stub(playbooks: set[str]) -> Iterator[Awx]:
-    """AWX as it is when it has been installed, for as long as the block lasts."""
+    """Run a newly installed AWX while the block runs."""
     with Server(("127.0.0.1", 0), Handler) as server:
         server.awx = Awx(playbooks, f"http://127.0.0.1:{server.server_port}")
-        for name in ("Somebody else", "Default"):
+        for name in ("Other", "Default"):
             server.awx.save("organizations", {}, {"name": name})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The definitions for AWX, held against AWX's rules. Then each rule is shown something that it has to refuse."""
+"""The definitions for AWX are checked against the rules of AWX. Each rule must also reject an invalid example."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def playbook_of(template: str) -> Path:
 
 
 def artifacts_in(tasks: Any) -> set[str]:
-    """What tasks hand on, however deep they are in blocks."""
+    """Return the artifacts that tasks set, including those in nested blocks."""
     found: set[str] = set()
     for item in tasks:
         found |= set(item.get("ansible.builtin.set_stats", {}).get("data", {}))
@@ -40,8 +40,10 @@ def artifacts_in(tasks: Any) -> set[str]:
     return found
 
 
-# Of all playbooks and the files of tasks that they include.
-ARTIFACTS = set.union(*(artifacts_in(load(path)) for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]))
+# The artifacts of all playbooks and of the task files that they include.
+ARTIFACTS = set.union(
+    *(artifacts_in(load(path)) for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")])
+)
 
 
 def variables(survey: dict[str, Any]) -> set[str]:
@@ -52,7 +54,7 @@ def test_credential_type() -> None:
     assert rules.wrong_with_credential_type(TYPE["kind"], TYPE["inputs"], TYPE["injectors"]) == []
     assert set(TYPE["injectors"]) == {"env"}
     assert all(name.startswith("HW_") for name in TYPE["injectors"]["env"])
-    # AWX adds a type to a field that has none, and awx.awx would then see a difference for ever.
+    # AWX adds a type to a field that has none, and awx.awx would then report a change on every run.
     assert all("type" in field for field in TYPE["inputs"]["fields"])
 
 
@@ -75,20 +77,26 @@ def load_options() -> dict[str, Any]:
 def test_empty_fields_of_the_credential_become_empty_variables() -> None:
     assert rules.inject(TYPE, {}) == dict.fromkeys(TYPE["injectors"]["env"], "")
     given = {"region": "eu-west-101", "password": "{{ 7 * 6 }}", "security_token": ""}
-    assert rules.inject(TYPE, given) == {**rules.inject(TYPE, {}), "HW_REGION_NAME": "eu-west-101", "HW_USER_PASSWORD": "{{ 7 * 6 }}"}
+    assert rules.inject(TYPE, given) == {
+        **rules.inject(TYPE, {}),
+        "HW_REGION_NAME": "eu-west-101",
+        "HW_USER_PASSWORD": "{{ 7 * 6 }}",
+    }
 
 
 @pytest.mark.parametrize("name", SURVEYS)
 def test_survey(name: str) -> None:
     survey = SURVEYS[name]
     assert rules.wrong_with_survey(survey) == []
-    # AWX hands on an optional question that nobody answered as an empty one.
+    # AWX passes an unanswered optional question on as an empty value.
     optional = [question for question in survey["spec"] if not question["required"]]
-    assert [rules.wrong_with_answer(question, {question["variable"]: ""}) for question in optional] == [[]] * len(optional)
+    assert [rules.wrong_with_answer(question, {question["variable"]: ""}) for question in optional] == [[]] * len(
+        optional
+    )
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_no_survey_asks_for_what_a_job_hands_on(name: str) -> None:
+def test_no_survey_asks_for_an_artifact(name: str) -> None:
     assert {"drs_position", "drs_position_id", "drs_position_status", "drs_report"} <= ARTIFACTS
     assert variables(SURVEYS[name]) & ARTIFACTS == set()
 
@@ -96,23 +104,31 @@ def test_no_survey_asks_for_what_a_job_hands_on(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_job_template(name: str) -> None:
     template = TEMPLATES[name]
-    said = playbook_of(name).read_text(encoding="utf-8").split("\n- name:")[0]
-    assert [variable for variable in variables(template["survey_spec"]) if variable not in said] == []
-    # Whoever may launch a job could otherwise send its credential to an endpoint of their own.
+    documented = playbook_of(name).read_text(encoding="utf-8").split("\n- name:")[0]
+    assert [variable for variable in variables(template["survey_spec"]) if variable not in documented] == []
+    # Otherwise, anyone who may launch a job could send its credential to an endpoint of their choice.
     assert "ask_variables_on_launch" not in template
     assert "ask_variables_on_launch" not in WORKFLOW
 
 
 def test_site_files_are_what_the_job_templates_use() -> None:
-    assert {path.name for path in PROJECT.glob("*_position.yml")} == {template["playbook"] for template in TEMPLATES.values()}
-    assert [item["name"] for item in load(PROJECT / "collections/requirements.yml")["collections"]] == ["huaweicloud.drs"]
+    assert {path.name for path in PROJECT.glob("*_position.yml")} == {
+        template["playbook"] for template in TEMPLATES.values()
+    }
+    assert [item["name"] for item in load(PROJECT / "collections/requirements.yml")["collections"]] == [
+        "huaweicloud.drs"
+    ]
 
 
 def test_workflow() -> None:
-    # awx/api/views/__init__.py, WorkflowJobTemplateNodeChildrenBaseList: no node twice, no cycle; here it is a line, with the approval in the middle.
+    # awx/api/views/__init__.py, WorkflowJobTemplateNodeChildrenBaseList: no duplicate nodes and no cycles. This
+    # workflow is linear, with the approval in the middle.
     assert list(NODES) == ["collect", "approve", "apply"]
     assert [node.get("success_nodes") for node in NODES.values()] == [["approve"], ["apply"], None]
-    assert all(set(node) <= {"identifier", "job_template", "approval", "success_nodes", "extra_data"} for node in NODES.values())
+    assert all(
+        set(node) <= {"identifier", "job_template", "approval", "success_nodes", "extra_data"}
+        for node in NODES.values()
+    )
     assert [NODES[name].get("job_template") for name in NODES] == ["Collect position", None, "Apply position"]
     # awx/api/serializers.py, WorkflowJobTemplateNodeCreateApprovalSerializer
     assert set(NODES["approve"]["approval"]) == {"name", "description", "timeout"}
@@ -124,7 +140,7 @@ def test_only_the_approved_node_confirms() -> None:
     assert "extra_data" not in NODES["collect"]
     assert "drs_confirm" not in variables(WORKFLOW["survey_spec"])
     assert rules.job_variables(TEMPLATES["Apply position"], {})["drs_confirm"] == "false"
-    # A boolean is none of the choices, and AWX would drop it without a word.
+    # A boolean is not one of the choices, so AWX would silently drop it.
     assert rules.accepted(TEMPLATES["Apply position"], {"drs_confirm": True}) == {}
 
 
@@ -132,15 +148,25 @@ def test_the_workflow_asks_for_what_its_jobs_need() -> None:
     asked = variables(WORKFLOW["survey_spec"])
     for node in NODES.values():
         if "job_template" in node:
-            needed = {question["variable"] for question in TEMPLATES[node["job_template"]]["survey_spec"]["spec"] if question["required"]}
+            needed = {
+                question["variable"]
+                for question in TEMPLATES[node["job_template"]]["survey_spec"]["spec"]
+                if question["required"]
+            }
             assert needed <= asked | set(node.get("extra_data", {})), node["identifier"]
     assert all(question["required"] for question in WORKFLOW["survey_spec"]["spec"])
 
 
-def test_a_workflow_s_survey_wins_over_artifacts_and_these_over_the_node() -> None:
-    template = {"survey_spec": {"spec": [{"variable": name, "type": "text", "required": False, "default": "default"} for name in "abcd"]}}
+def test_precedence_of_survey_artifacts_and_node() -> None:
+    template = {
+        "survey_spec": {
+            "spec": [{"variable": name, "type": "text", "required": False, "default": "default"} for name in "abcd"]
+        }
+    }
     node = {"extra_data": {"b": "node", "c": "node", "d": "node", "e": "dropped"}}
-    found = rules.node_variables(template, node, [{"c": "artifact", "d": "artifact", "f": "artifact"}], {"d": "workflow", "g": "workflow"})
+    found = rules.node_variables(
+        template, node, [{"c": "artifact", "d": "artifact", "f": "artifact"}], {"d": "workflow", "g": "workflow"}
+    )
     assert found == {"a": "default", "b": "node", "c": "artifact", "d": "workflow", "f": "artifact", "g": "workflow"}
 
 
@@ -172,7 +198,11 @@ FIELD = {"id": "one", "label": "One", "type": "string"}
     ],
 )
 def test_rules_for_credential_types_refuse(change: dict[str, Any], reason: str) -> None:
-    good: dict[str, Any] = {"kind": "cloud", "inputs": {"fields": [FIELD]}, "injectors": {"env": {"HW_ONE": "{{ one }}"}}}
+    good: dict[str, Any] = {
+        "kind": "cloud",
+        "inputs": {"fields": [FIELD]},
+        "injectors": {"env": {"HW_ONE": "{{ one }}"}},
+    }
     assert rules.wrong_with_credential_type(**good) == []
     assert reason in "\n".join(rules.wrong_with_credential_type(**{**good, **change}))
 

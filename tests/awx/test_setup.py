@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""huaweicloud.drs.awx_setup, with the modules of awx.awx, against the stand-in for AWX."""
+"""The playbook awx_setup, with the modules of awx.awx, against the stub of the AWX API."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ NAME = "Huawei Cloud DRS"
 @pytest.fixture(scope="session")
 def collections(tarball: Path) -> Path:
     place = tarball.parent / "installed"
-    subprocess.run(["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["ansible-galaxy", "collection", "install", "--offline", "--force", "-p", str(place), str(tarball)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return place
 
 
@@ -38,11 +42,13 @@ def collections(tarball: Path) -> Path:
 def awx() -> Iterator[Awx]:
     with stub({path.name for path in PROJECT.glob("*.yml") if looks_like_playbook(path)}) as running:
         yield running
-        assert running.tokens == {}, "A module did not give its token back."
+        assert running.tokens == {}, "A module did not revoke its token."
 
 
-def set_up(awx: Awx, collections: Path, fails: bool = False, environment: dict[str, str] | None = None, **variables: str) -> tuple[str, int]:
-    """Run the playbook. Return what it said, and how many tasks changed something."""
+def set_up(
+    awx: Awx, collections: Path, fails: bool = False, environment: dict[str, str] | None = None, **variables: str
+) -> tuple[str, int]:
+    """Run the playbook. Return its output and the number of changed tasks."""
     done = subprocess.run(
         ["ansible-playbook", "huaweicloud.drs.awx_setup", "--extra-vars", json.dumps(variables)],
         cwd=collections,
@@ -76,15 +82,17 @@ def set_up(awx: Awx, collections: Path, fails: bool = False, environment: dict[s
 def test_twice(awx: Awx, collections: Path) -> None:
     image = "registry.example.com/drs:1"
     given = {"drs_awx_project_scm_url": URL, "drs_awx_execution_environment_image": image}
-    said, changed = set_up(awx, collections, **given)
-    tasks = re.findall(r"^TASK \[(.*)\]", said, re.MULTILINE)
+    output, changed = set_up(awx, collections, **given)
+    tasks = re.findall(r"^TASK \[(.*)\]", output, re.MULTILINE)
     assert tasks[:2] == ["Check the variables", "Set up"]
     assert changed == len(tasks[2:]) > 5
-    assert re.findall(r"\[(?:WARNING|DEPRECATION).*", said) == []
+    assert re.findall(r"\[(?:WARNING|DEPRECATION).*", output) == []
 
-    # All of it is there, as it is defined.
+    # Everything exists as defined.
     kind = awx.named("credential_types", TYPE["name"])
-    assert {name: kind[name] for name in ("kind", "inputs", "injectors")} == {name: TYPE[name] for name in ("kind", "inputs", "injectors")}
+    assert {name: kind[name] for name in ("kind", "inputs", "injectors")} == {
+        name: TYPE[name] for name in ("kind", "inputs", "injectors")
+    }
     credential = awx.named("credentials", NAME)
     assert (credential["credential_type"], credential["inputs"]) == (kind["id"], {})
     environment = awx.named("execution_environments", NAME)
@@ -96,7 +104,10 @@ def test_twice(awx: Awx, collections: Path) -> None:
         assert awx.surveys[item["id"]] == template["survey_spec"]
         assert awx.associated[item["id"], "credentials"] == [credential["id"]]
         assert item["ask_tags_on_launch"] == template.get("ask_tags_on_launch", False)
-        assert {name: item[name] for name in ("playbook", "job_type", "survey_enabled", "ask_job_type_on_launch", "ask_variables_on_launch")} == {
+        assert {
+            name: item[name]
+            for name in ("playbook", "job_type", "survey_enabled", "ask_job_type_on_launch", "ask_variables_on_launch")
+        } == {
             "playbook": template["playbook"],
             "job_type": "run",
             "survey_enabled": True,
@@ -108,47 +119,58 @@ def test_twice(awx: Awx, collections: Path) -> None:
     workflow = awx.named("workflow_job_templates", WORKFLOW["name"])
     assert awx.surveys[workflow["id"]] == WORKFLOW["survey_spec"]
     assert (workflow["survey_enabled"], workflow["ask_variables_on_launch"]) == (True, False)
-    owners = [awx.objects[name].values() for name in ("credentials", "inventories", "execution_environments", "projects", "workflow_job_templates")]
+    owners = [
+        awx.objects[name].values()
+        for name in ("credentials", "inventories", "execution_environments", "projects", "workflow_job_templates")
+    ]
     assert {item["organization"] for items in owners for item in items} == {awx.named("organizations", "Default")["id"]}
-    nodes = {node["identifier"]: awx.named("workflow_job_template_nodes", node["identifier"]) for node in WORKFLOW["nodes"]}
+    nodes = {
+        node["identifier"]: awx.named("workflow_job_template_nodes", node["identifier"]) for node in WORKFLOW["nodes"]
+    }
     for node in WORKFLOW["nodes"]:
         item = nodes[node["identifier"]]
         assert item["workflow_job_template"] == workflow["id"]
         assert item["extra_data"] == node.get("extra_data", {})
-        assert awx.associated.get((item["id"], "success_nodes"), []) == [nodes[name]["id"] for name in node.get("success_nodes", [])]
+        assert awx.associated.get((item["id"], "success_nodes"), []) == [
+            nodes[name]["id"] for name in node.get("success_nodes", [])
+        ]
         if "approval" in node:
             approval = awx.objects["workflow_approval_templates"][item["unified_job_template"]]
             assert {name: approval[name] for name in node["approval"]} == node["approval"]
         else:
             assert item["unified_job_template"] == awx.named("job_templates", node["job_template"])["id"]
 
-    # Somebody fills in the credential. Then the second run finds nothing to do, and leaves it alone.
+    # A user fills in the credential. The second run changes nothing, including the credential.
     credential["inputs"] = {"region": "eu-west-101", "password": "a-password"}
     before = deepcopy((awx.objects, awx.surveys, awx.associated))
     awx.changes.clear()
-    said, changed = set_up(awx, collections, **given)
-    assert changed == 0, said
+    output, changed = set_up(awx, collections, **given)
+    assert changed == 0, output
     # awx.awx sends an inventory again, with a null for what AWX shows as empty text.
     assert [change for change in awx.changes if "/inventories/" not in change] == []
     assert before == (awx.objects, awx.surveys, awx.associated)
 
-    # What somebody has changed by hand is mended, and nothing else.
+    # Only manual changes are corrected.
     template = awx.named("job_templates", "Apply position")
     template["ask_variables_on_launch"] = True
     awx.surveys[workflow["id"]] = {**WORKFLOW["survey_spec"], "name": "Another"}
     nodes["apply"] = awx.named("workflow_job_template_nodes", "apply")
     nodes["apply"]["extra_data"] = {}
-    said, changed = set_up(awx, collections, **given)
-    assert changed == 3, said
+    output, changed = set_up(awx, collections, **given)
+    assert changed == 3, output
     assert before == (awx.objects, awx.surveys, awx.associated)
 
 
-def test_names_of_one_s_own(awx: Awx, collections: Path) -> None:
-    """What is there already is used, and an empty variable counts as not set."""
+def test_custom_names(awx: Awx, collections: Path) -> None:
+    """Existing objects are used, and an empty variable counts as not set."""
     organization = awx.save("organizations", {}, {"name": "Databases"})["id"]
-    inventory = awx.save("inventories", {}, {"name": "Nothing", "organization": organization, "description": "somebody's"})
+    inventory = awx.save(
+        "inventories", {}, {"name": "Nothing", "organization": organization, "description": "not ours"}
+    )
     environment = awx.save("execution_environments", {}, {"name": "Ours", "image": "registry.example.com/ours:3"})
-    scm = awx.save("credential_types", {}, {"name": "Source Control", "kind": "cloud", "inputs": {"fields": []}, "injectors": {}})
+    scm = awx.save(
+        "credential_types", {}, {"name": "Source Control", "kind": "cloud", "inputs": {"fields": []}, "injectors": {}}
+    )
     git = awx.save("credentials", {}, {"name": "git", "credential_type": scm["id"], "organization": organization})
     set_up(
         awx,
@@ -173,31 +195,45 @@ def test_names_of_one_s_own(awx: Awx, collections: Path) -> None:
 
 
 def test_without_a_repository(awx: Awx, collections: Path) -> None:
-    said, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url="")
-    assert "set drs_awx_project_scm_url" in " ".join(said.split())
+    output, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url="")
+    assert "set drs_awx_project_scm_url" in " ".join(output.split())
     assert awx.changes == []
 
 
 def test_without_awx_awx(awx: Awx, collections: Path) -> None:
-    said, _changed = set_up(awx, collections, fails=True, environment={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}, drs_awx_project_scm_url=URL)
-    assert "awx.awx.credential_type" in said
+    output, _changed = set_up(
+        awx,
+        collections,
+        fails=True,
+        environment={"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"},
+        drs_awx_project_scm_url=URL,
+    )
+    assert "awx.awx.credential_type" in output
     assert awx.changes == []
 
 
 @pytest.mark.parametrize(
     ("path", "body", "reason"),
     [
-        ("credential_types", {"name": "x", "kind": "cloud", "inputs": {"fields": []}, "injectors": {"env": {"PATH": "x"}}}, "not allowed"),
+        (
+            "credential_types",
+            {"name": "x", "kind": "cloud", "inputs": {"fields": []}, "injectors": {"env": {"PATH": "x"}}},
+            "not allowed",
+        ),
         ("job_templates", {"name": "x", "playbook": "collect_position.yml"}, "Playbook not found"),
-        ("workflow_job_template_nodes", {"identifier": "x", "extra_data": {"drs_confirm": "true"}}, "not allowed on launch"),
+        (
+            "workflow_job_template_nodes",
+            {"identifier": "x", "extra_data": {"drs_confirm": "true"}},
+            "not allowed on launch",
+        ),
         ("organizations/1", {}, "not allowed"),
         ("nothing", {}, "Not found"),
     ],
 )
-def test_the_stand_in_refuses(awx: Awx, path: str, body: dict[str, Any], reason: str) -> None:
+def test_the_stub_rejects(awx: Awx, path: str, body: dict[str, Any], reason: str) -> None:
     with Session() as session:
         session.trust_env = False
         assert session.post(f"{awx.url}/api/v2/{path}/", json=body, timeout=10).status_code == 401
-        answer = session.post(f"{awx.url}/api/v2/{path}/", json=body, auth=(USER, PASSWORD), timeout=10)
-    assert answer.status_code >= 400
-    assert reason in answer.text
+        response = session.post(f"{awx.url}/api/v2/{path}/", json=body, auth=(USER, PASSWORD), timeout=10)
+    assert response.status_code >= 400
+    assert reason in response.text

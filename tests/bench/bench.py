@@ -1,12 +1,13 @@
 # Copyright (c) huaweicloud.drs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the collection costs, as ratios within one run: `make bench`. Its one argument is the folder of a user's python and ansible-playbook.
+"""Measures the cost of the collection, as ratios within one run: `make bench`.
 
-What this runs with is not in there: the simulator and the official SDK bring libraries that requests would load as well, and a user need not have.
+The only argument is the folder with the python and ansible-playbook of a user. The environment of this script is
+separate: the simulator and the official SDK bring libraries that requests would load too, and that users may not have.
 
-All of it runs against the simulator, whose every answer comes LATENCY after its request. Nothing here fails because of a number; it says whether a goal
-was reached.
+Everything runs against the simulator, which responds LATENCY after each request. A missed goal does not make the run
+fail. It is only reported.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ JOBS = [extra_job(number, 0).id for number in range(1, max(SIZES) + 1)]
 BATCH = "ansible_collections.huaweicloud.drs.plugins.modules.drs_batch_collect_db_position"
 RESULT = ROOT / "tests" / "output" / "bench.md"
 
-# A small process that runs another: Linux counts the memory of a process from before it became another program, and this one's would be counted.
+# A small process that runs the command. Linux counts the memory of a process from before it executed another program,
+# so the memory of this script would be counted otherwise.
 STOPWATCH = """
 import json, resource, subprocess, sys, time
-begun = time.monotonic()
+started = time.monotonic()
 code = subprocess.call(sys.argv[2:])
-seconds = time.monotonic() - begun
+seconds = time.monotonic() - started
 with open(sys.argv[1], "w", encoding="utf-8") as report:
     json.dump([code, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss], report)
 """
@@ -59,14 +61,16 @@ import json, sys
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkdrs import v5
 given = json.load(sys.stdin)
-client = v5.DrsClient.new_builder().with_credentials(BasicCredentials(given["ak"], given["sk"], given["project_id"])).with_endpoints([given["url"]]).build()
+credentials = BasicCredentials(given["ak"], given["sk"], given["project_id"])
+client = v5.DrsClient.new_builder().with_credentials(credentials).with_endpoints([given["url"]]).build()
 for job_id in given["job_ids"]:
-    assert client.collect_position_async(v5.CollectPositionAsyncRequest(job_id, body=v5.QueryDbPositionReq(given["moment"]))).id
+    body = v5.QueryDbPositionReq(given["moment"])
+    assert client.collect_position_async(v5.CollectPositionAsyncRequest(job_id, body=body)).id
 """
 
 
 class Bench:
-    """A simulated cloud, the collection in a folder, and what is measured there."""
+    """A simulated cloud, a folder with the collection, and the measurements."""
 
     def __init__(self, sim: Simulator, folder: pathlib.Path) -> None:
         self.sim = sim
@@ -74,7 +78,11 @@ class Bench:
         self.user = sim.cloud["users"][0]
         self.lines: list[str] = []
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("HW_") and not name.lower().endswith("_proxy")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("HW_") and not name.lower().endswith("_proxy")
+            },
             "PATH": f"{pathlib.Path(sys.argv[1]).absolute()}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(folder),
             "ANSIBLE_COLLECTIONS_PATH": str(folder),
@@ -89,11 +97,14 @@ class Bench:
         }
 
     def reset(self, jobs: int) -> None:
-        """A cloud with so many jobs, each of whose answers takes a while."""
+        """Reset the cloud to a number of jobs, with latency for every response."""
         self.sim.reset(faults=[{"match": {}, "kind": "latency", "seconds": LATENCY, "times": None}], extra_jobs=jobs)
 
     def run(self, command: list[str], given: str = "", **environment: str) -> tuple[float, float, float]:
-        """Run a command that has to succeed: seconds, MiB at most, and the part of a core that the simulator needed meanwhile."""
+        """Run a command that must succeed.
+
+        :returns: Its duration in seconds, its peak memory in MiB, and the load of the simulator, 1 for a whole core.
+        """
         report = self.folder / "report.json"
         before = cpu_seconds(self.sim.pid)
         done = subprocess.run(
@@ -114,11 +125,17 @@ class Bench:
     def play(self, name: str, tasks: list[dict[str, Any]], **environment: str) -> tuple[float, float, float]:
         """Run tasks as a whole playbook."""
         playbook = self.folder / f"{name}.yml"
-        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+        playbook.write_text(
+            json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8"
+        )
         return self.run(["ansible-playbook", str(playbook)], **environment)
 
     def task(self, name: str, tasks: list[dict[str, Any]]) -> tuple[float, float, float]:
-        """Run a task as a whole playbook: seconds, those of the task alone as Ansible's own callback says, and the part of a core that the simulator needed."""
+        """Run a task as a whole playbook.
+
+        :returns: The duration in seconds of the playbook and of the task alone, as reported by Ansible's own callback,
+            and the load of the simulator, 1 for a whole core.
+        """
         with tempfile.TemporaryDirectory() as reports:
             settings = {"ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.junit", "JUNIT_OUTPUT_DIR": reports}
             seconds, _memory, load = self.play(name, tasks, **settings)
@@ -144,9 +161,22 @@ def verdict(reached: bool) -> str:
 
 
 def uri_login(bench: Bench) -> dict[str, Any]:
-    user = {"name": bench.user["name"], "password": bench.user["password"], "domain": {"name": bench.sim.cloud["account"]["name"]}}
-    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": {"name": "eu-west-101"}}}
-    call = {"url": f"{bench.sim.url}/v3/auth/tokens?nocatalog=true", "method": "POST", "body_format": "json", "body": {"auth": auth}, "status_code": 201}
+    user = {
+        "name": bench.user["name"],
+        "password": bench.user["password"],
+        "domain": {"name": bench.sim.cloud["account"]["name"]},
+    }
+    auth = {
+        "identity": {"methods": ["password"], "password": {"user": user}},
+        "scope": {"project": {"name": "eu-west-101"}},
+    }
+    call = {
+        "url": f"{bench.sim.url}/v3/auth/tokens?nocatalog=true",
+        "method": "POST",
+        "body_format": "json",
+        "body": {"auth": auth},
+        "status_code": 201,
+    }
     return {"ansible.builtin.uri": call, "register": "login"}
 
 
@@ -163,19 +193,20 @@ def uri_post(bench: Bench, job: str, token: str) -> dict[str, Any]:
 
 
 def single(bench: Bench) -> None:
-    """One task with its login."""
+    """Measure one task with its login."""
     collect = {"huaweicloud.drs.drs_collect_db_position": {"job_id": JOBS[0], "reset_position_time": MOMENT}}
-    ways: dict[str, list[dict[str, Any]]] = {
+    variants: dict[str, list[dict[str, Any]]] = {
         "`ansible.builtin.ping`": [{"ansible.builtin.ping": {}}],
         "`drs_collect_db_position`": [collect],
         "two `ansible.builtin.uri`": [uri_login(bench), uri_post(bench, JOBS[0], "{{ login.x_subject_token }}")],
     }
     bench.reset(1)
-    times: dict[str, list[float]] = {way: [] for way in ways}
+    times: dict[str, list[float]] = {variant: [] for variant in variants}
     for number in range(ROUNDS):
-        for way, tasks in ways.items():
-            times[way].append(bench.play(f"single{number}", tasks)[0])
-    # What else a machine does changes within seconds. The runs of one round meet the same of it, so they are compared with each other.
+        for variant, tasks in variants.items():
+            times[variant].append(bench.play(f"single{number}", tasks)[0])
+    # The load of a machine changes within seconds. The runs of one round have about the same load, so only they are
+    # compared with each other.
     ping, module, uri = times.values()
     ratios = [[own / other for own, other in zip(module, others, strict=True)] for others in (ping, module, uri)]
     to_ping, _to_itself, to_uri = map(statistics.median, ratios)
@@ -183,25 +214,33 @@ def single(bench: Bench) -> None:
         "",
         f"### One task, login included (whole playbooks, {ROUNDS} rounds of one each)",
         "",
-        "| | seconds, median | ratio to it, median | middle half of the rounds |",
+        "| | seconds, median | ratio, median | ratio in the middle half of the rounds |",
         "| --- | ---: | ---: | ---: |",
     )
-    for way, ratio in zip(times, ratios, strict=True):
+    for variant, ratio in zip(times, ratios, strict=True):
         low, middle, high = statistics.quantiles(ratio, n=4)
-        bench.say(f"| {way} | {statistics.median(times[way]):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |")
+        bench.say(f"| {variant} | {statistics.median(times[variant]):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |")
     bench.say(
         "",
-        f"Goals: at most 1.35 of ping, {verdict(to_ping <= 1.35)}; at most 0.75 of the two `uri` tasks, {verdict(to_uri <= 0.75)}.",
+        f"Goals: at most 1.35 of ping, {verdict(to_ping <= 1.35)};"
+        f" at most 0.75 of the two `uri` tasks, {verdict(to_uri <= 0.75)}.",
     )
 
 
 def fleet(bench: Bench) -> None:
-    """Many jobs at one time."""
+    """Measure a fleet of jobs."""
     jobs = JOBS[:FLEET]
     bench.reset(FLEET)
     token, key = bench.sim.token(), bench.sim.key()
     module = {"job_id": "{{ item }}", "reset_position_time": MOMENT, "auth_token": token, "project_id": PROJECT}
-    sdk = {"ak": key["access_key"], "sk": key["secret_key"], "project_id": PROJECT, "url": bench.sim.url, "job_ids": jobs, "moment": MOMENT}
+    sdk = {
+        "ak": key["access_key"],
+        "sk": key["secret_key"],
+        "project_id": PROJECT,
+        "url": bench.sim.url,
+        "job_ids": jobs,
+        "moment": MOMENT,
+    }
     batch = [{"huaweicloud.drs.drs_batch_collect_db_position": {"job_ids": jobs, "reset_position_time": MOMENT}}]
     loop = [{"huaweicloud.drs.drs_collect_db_position": module, "loop": jobs}]
     uris = [{**uri_post(bench, "{{ item }}", token), "loop": jobs}]
@@ -210,40 +249,46 @@ def fleet(bench: Bench) -> None:
         seconds, _memory, load = bench.run([sys.executable, "-c", SDK], json.dumps(sdk))
         return seconds, seconds, load
 
-    ways: dict[str, tuple[int, Callable[[], tuple[float, float, float]]]] = {
+    variants: dict[str, tuple[int, Callable[[], tuple[float, float, float]]]] = {
         "`drs_batch_collect_db_position`": (9, lambda: bench.task("batch", batch)),
         "loop of `drs_collect_db_position`, one token": (1, lambda: bench.task("loop", loop)),
         "loop of `ansible.builtin.uri`, one token": (1, lambda: bench.task("uri", uris)),
         "official SDK, a plain loop": (3, script),
     }
     rows: dict[str, tuple[float, float, float]] = {}
-    for way, (rounds, run) in ways.items():
+    for variant, (rounds, run) in variants.items():
         bench.sim.forget_requests()
         measured = [run() for _round in range(rounds)]
-        assert bench.posts() == rounds * FLEET, way
+        assert bench.posts() == rounds * FLEET, variant
         seconds, of_task, load = zip(*measured, strict=True)
-        rows[way] = statistics.median(seconds), statistics.median(of_task), max(load)
+        rows[variant] = statistics.median(seconds), statistics.median(of_task), max(load)
     (batch_play, batch_task, load), *others = list(rows.values())
     loop_play, uri_play, sdk_process = (seconds for seconds, _of_task, _load in others)
     bench.say(
         "",
         f"### {FLEET} jobs",
         "",
-        "| | in all, seconds | of these the task, or the script | times as long in all | load of the simulator |",
+        "| | total seconds | of which task or script | total, as a ratio | load of the simulator |",
         "| --- | ---: | ---: | ---: | ---: |",
-        *(f"| {way} | {seconds:.2f} | {of_task:.2f} | {seconds / batch_play:.1f} | {part:.0%} of a core |" for way, (seconds, of_task, part) in rows.items()),
+        *(
+            f"| {variant} | {seconds:.2f} | {of_task:.2f} | {seconds / batch_play:.1f} | {part:.0%} of a core |"
+            for variant, (seconds, of_task, part) in rows.items()
+        ),
         "",
-        f"Goals: at most 2.5 s, as a whole playbook {verdict(batch_play <= 2.5)}, as a task {verdict(batch_task <= 2.5)};"
+        f"Goals: at most 2.5 s, as a whole playbook {verdict(batch_play <= 2.5)},"
+        f" as a task {verdict(batch_task <= 2.5)};"
         f" at least 40 times as fast as either loop, as whole playbooks,"
-        f" {verdict(min(loop_play, uri_play) / batch_play >= 40)}; faster than the SDK, {verdict(batch_play < sdk_process)}.",
+        f" {verdict(min(loop_play, uri_play) / batch_play >= 40)};"
+        f" faster than the SDK, {verdict(batch_play < sdk_process)}.",
         "",
-        f"The batch sends 10 requests at a time, so {FLEET} of them take {FLEET / 10 * LATENCY:.1f} s for their latency alone. A simulator that were the"
-        f" bottleneck would be at 100 % of a core; it was at {load:.0%} at most.",
+        f"The batch sends 10 requests at a time, so the latency of {FLEET} requests alone is"
+        f" {FLEET / 10 * LATENCY:.1f} s."
+        f" If the simulator were the bottleneck, its load would be 100 % of a core. It was {load:.0%} at most.",
     )
 
 
 def growth(bench: Bench) -> None:
-    """How cost grows with the number of jobs: the module alone, as a process."""
+    """Measure how the cost grows with the number of jobs: the module alone, as a process."""
     runs: dict[int, list[tuple[float, float, float]]] = {size: [] for size in SIZES}
     requests, logins = Counter[int](), Counter[int]()
     for _round in range(SIZE_ROUNDS):
@@ -257,15 +302,24 @@ def growth(bench: Bench) -> None:
     rows = []
     for size, measured in runs.items():
         seconds, memory, load = zip(*measured, strict=True)
-        rows.append((size, statistics.median(seconds), max(memory), requests[size] / len(measured), logins[size] / len(measured), max(load)))
+        rows.append(
+            (
+                size,
+                statistics.median(seconds),
+                max(memory),
+                requests[size] / len(measured),
+                logins[size] / len(measured),
+                max(load),
+            )
+        )
     least, start, *_rest = rows[0]
     costs = {size: (seconds - start) / (size - least) for size, seconds, *_rest in rows[1:]}
     spread = max(costs.values()) / min(costs.values()) - 1
     bench.say(
         "",
-        f"### How cost grows (the module's process, Python's start included; medians of {SIZE_ROUNDS} rounds)",
+        f"### Growth (the process of the module, including the start of Python; medians of {SIZE_ROUNDS} rounds)",
         "",
-        "| jobs | seconds | ms a job, start taken off | peak memory | requests | logins | load of the simulator |",
+        "| jobs | seconds | ms per job, without the start | peak memory | requests | logins | load of the simulator |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
             f"| {size} | {seconds:.2f} | {f'{costs[size] * 1000:.2f}' if size in costs else ''} | {memory:.0f} MiB"
@@ -273,8 +327,9 @@ def growth(bench: Bench) -> None:
             for size, seconds, memory, sent, logged_in, load in rows
         ),
         "",
-        f"Goals: cost a job flat within 25 % from 100 on, {verdict(spread <= 0.25)} ({spread:.0%});"
-        f" under 150 MB at {max(SIZES)}, {verdict(rows[-1][2] * 1.048576 < 150)}; one login, {verdict(all(row[4] == 1 for row in rows))}.",
+        f"Goals: cost per job constant within 25 % from 100 jobs on, {verdict(spread <= 0.25)} ({spread:.0%});"
+        f" under 150 MB at {max(SIZES)}, {verdict(rows[-1][2] * 1.048576 < 150)};"
+        f" one login, {verdict(all(row[4] == 1 for row in rows))}.",
     )
 
 
@@ -284,10 +339,12 @@ def main() -> None:
         for part in ("plugins", "meta"):
             shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
         bench = Bench(sim, pathlib.Path(name))
-        versions = subprocess.run(["ansible-playbook", "--version"], env=bench.environment, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        versions = subprocess.run(
+            ["ansible-playbook", "--version"], env=bench.environment, capture_output=True, text=True, check=True
+        ).stdout.splitlines()[0]
         bench.say(
-            f"Measured with Python {platform.python_version()}, {versions.strip()}, on {os.cpu_count()} cores, every answer of the simulator"
-            f" {LATENCY * 1000:.0f} ms after its request."
+            f"Measured with Python {platform.python_version()}, {versions.strip()}, on {os.cpu_count()} cores."
+            f" The simulator responds {LATENCY * 1000:.0f} ms after each request."
         )
         for part in (single, fleet, growth):
             part(bench)

@@ -12,5 +12,8 @@ from tools import checkout
 
 @pytest.fixture(scope="session")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy outside of the checkout, at ansible_collections/huaweicloud/drs: ansible-test takes neither a link nor a folder that git ignores."""
+    """A copy outside the checkout, at ansible_collections/huaweicloud/drs.
+
+    ansible-test accepts neither a symbolic link nor a folder that git ignores.
+    """
     return checkout.copy(tmp_path_factory.mktemp("tree"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Format, lint, types and documentation: what other programs say of these files."""
+"""Format, lint, types and documentation: checks by other programs, and a few of our own."""
 
 from __future__ import annotations
 
@@ -23,18 +23,34 @@ def test_sanity(collection: Path) -> None:
 
 
 def test_ansible_lint(collection: Path) -> None:
-    """With the profile for production, from .ansible-lint."""
+    """Uses the production profile from .ansible-lint."""
     run("ansible-lint", "--offline", "--strict", cwd=collection, ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]))
 
 
 def test_docs(collection: Path) -> None:
-    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".", cwd=collection)
+    run(
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs=self",
+        ".",
+        cwd=collection,
+    )
 
 
 def test_types() -> None:
     tree = os.environ["ANSIBLE_COLLECTIONS_PATH"]
     package = "ansible_collections.huaweicloud.drs.plugins"
-    run("mypy", "--namespace-packages", "--explicit-package-bases", "--package", package, "--cache-dir", f"{tree}/mypy", MYPYPATH=tree)
+    run(
+        "mypy",
+        "--namespace-packages",
+        "--explicit-package-bases",
+        "--package",
+        package,
+        "--cache-dir",
+        f"{tree}/mypy",
+        MYPYPATH=tree,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +62,8 @@ def test_types() -> None:
         "antsibull-changelog lint",
         # plugins/ runs where modules run: its syntax and imports are those of Python 3.8.
         "vermin --quiet --no-tips --target=3.8- --violations plugins",
-        "check-jsonschema --builtin-schema vendor.github-workflows " + " ".join(map(str, (ROOT / ".github/workflows").glob("*.yml"))),
+        "check-jsonschema --builtin-schema vendor.github-workflows "
+        + " ".join(map(str, (ROOT / ".github/workflows").glob("*.yml"))),
     ],
     ids=lambda command: "-".join(command.split()[:2]),
 )
@@ -55,9 +72,17 @@ def test_check(command: str) -> None:
 
 
 def texts() -> dict[Path, str]:
-    """What was written by hand: not the licences, the changelog that its program writes, and the locks."""
-    names = [name for name in files() if name.name not in ("LICENSE", "CHANGELOG.rst", "changelog.yaml") and name.parts[0] != "LICENSES"]
-    return {name: (ROOT / name).read_text(encoding="utf-8") for name in names if not (name.parent.name == "requirements" and name.suffix == ".txt")}
+    """Return the files written by hand: all but the licences, the generated changelog and the lock files."""
+    names = [
+        name
+        for name in files()
+        if name.name not in ("LICENSE", "CHANGELOG.rst", "changelog.yaml") and name.parts[0] != "LICENSES"
+    ]
+    return {
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in names
+        if not (name.parent.name == "requirements" and name.suffix == ".txt")
+    }
 
 
 def test_licence_in_every_file() -> None:
@@ -71,11 +96,13 @@ def test_white_space() -> None:
 
 
 def test_action_group() -> None:
-    """It has the modules that share the documentation of the connection: all of them."""
+    """It contains all modules, and all of them share the documentation of the connection options."""
     modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins/modules").glob("*.py")}
     group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["drs"]
     assert group == sorted(modules)
-    assert [name for name, text in modules.items() if not re.search(r"^  - huaweicloud\.drs\.drs$", text, re.MULTILINE)] == []
+    assert [
+        name for name, text in modules.items() if not re.search(r"^  - huaweicloud\.drs\.drs$", text, re.MULTILINE)
+    ] == []
 
 
 def test_newest_ansible_core_is_in_the_matrix() -> None:

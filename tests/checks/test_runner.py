@@ -16,12 +16,18 @@ from tools.checkout import ROOT
 
 @pytest.mark.parametrize(
     ("body", "code", "counted"),
-    [("pass", 0, "1 passed, 0 failed"), ("assert False", 1, "0 passed, 1 failed"), ("pytest.skip()", 1, "0 passed, 1 failed")],
+    [
+        ("pass", 0, "1 passed, 0 failed"),
+        ("assert False", 1, "0 passed, 1 failed"),
+        ("pytest.skip()", 1, "0 passed, 1 failed"),
+    ],
 )
 def test_last_line(tmp_path: Path, body: str, code: int, counted: str) -> None:
     """A skipped test has failed. Where results come from does not matter."""
     (tmp_path / "conftest.py").symlink_to(ROOT / "tests/conftest.py")
     (tmp_path / "test_one.py").write_text(f"import pytest\n\n\ndef test_one():\n    {body}\n", encoding="utf-8")
     for more in ([], ["-n", "1"]):
-        done = subprocess.run([sys.executable, "-m", "pytest", *more], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *more], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8", check=False
+        )
         assert (done.returncode, done.stdout.splitlines()[-1]) == (code, counted)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests that run Ansible share."""
+"""Shared helpers of the tests that run Ansible."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from simulator.client import Simulator
 PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 MOMENT = "2023-09-19T07:00:00Z"
-# The programs of the environment that the tests run in, whatever PATH says.
+# The programs of the environment that the tests run in, regardless of PATH.
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
 
 
 def secrets(sim: Simulator) -> set[str]:
-    """Return all that must not be seen: what the cloud knows, and what it has been sent."""
+    """Return all values that must not be shown: the secrets that the cloud holds or has received."""
     cloud = sim.cloud
     found = {user["password"] for user in cloud["users"]}
     for key in cloud["access_keys"]:
@@ -35,7 +35,7 @@ def secrets(sim: Simulator) -> set[str]:
     return {secret for secret in found if secret}
 
 
-def seen(hidden: set[str], text: str) -> list[str]:
-    """Return the secrets of which a text shows the first characters, as they are or as they stand in JSON."""
+def leaked(hidden: set[str], text: str) -> list[str]:
+    """Return the secrets whose first characters appear in a text, as they are or escaped as JSON."""
     begins = {secret: secret[:64] for secret in hidden}
     return [secret for secret, begin in begins.items() if begin in text or json.dumps(begin)[1:-1] in text]

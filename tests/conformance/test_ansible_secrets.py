@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that a job of AWX leaves behind is searched for secrets.
+"""Everything that an AWX job leaves behind is searched for secrets.
 
-Each module and each authentication method is seen in a success and with a fault. All of them with all faults are in
-tests/unit/plugins/modules/test_secrets.py. What only a real run shows is here: invocations, artifacts, command lines.
+Each module and each authentication method runs once successfully and once with a fault. The combinations of all of
+them with all faults are in tests/unit/plugins/modules/test_secrets.py. This file covers what only a real run shows:
+invocations, artifacts and command lines.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
+    leaked,
     secrets,
-    seen,
 )
 
-# A job that does not exist, so that there is a failure that the cloud explains.
+# A job that does not exist, for an error response from the cloud.
 UNKNOWN_JOB = "00000000-8e09-4a5d-8dd6-cc44f78jb20r"
 PROXY_PASSWORD = "the-pr0xys-own-passw0rd"
 POSITION = "mysql-bin.000277:805"
-# The options that come from a file, as from a vault.
+# The options that are read from a file, as from a vault.
 SECRET = ("password", "auth_token", "access_key", "secret_key", "security_token")
 
-# One task each: a module, and an authentication method. In this order all but the last two succeed.
+# One task each: a module and an authentication method. All but the last two succeed.
 AS_USUAL = [
     ("drs_collect_db_position", "password in the task"),
     ("drs_batch_collect_db_position", "token in the task"),
@@ -48,7 +49,7 @@ AS_USUAL = [
     ("drs_job_info", "token in the environment"),
     ("drs_job_action", "key in the environment"),
     ("drs_start_position", "profile"),
-    ("drs_collect_db_position of no job", "agency"),
+    ("drs_collect_db_position of an unknown job", "agency"),
     ("drs_job_info", "broken proxy"),
 ]
 ECHO_IN_JSON = [
@@ -62,31 +63,31 @@ ECHO_IN_HTML = [
     ("drs_db_position_info", "token in the environment"),
     ("drs_batch_collect_db_position", "key in the task"),
 ]
-NO_ANSWER = [
+NO_RESPONSE = [
     ("drs_collect_db_position", "token in the environment"),
     ("drs_db_position_info", "profile"),
 ]
-# Not before there is something that was not known when the task began: the token of a login, the key of an agency.
+# The fault comes after the task has obtained a new secret: the token of a login, or the key of an agency.
 ECHO_LATER = [
     ("drs_batch_collect_db_position", "password in the environment"),
     ("drs_job_action", "key in the task"),
     ("drs_start_position", "agency"),
 ]
 LATER = {"path": "/(collect-db-position|db-position|action|start-position)$"}
-# The last request of each task meets a fault. Before it, the refused token is renewed.
+# The last request of each task meets a fault. One more fault is for the rejected token, which is renewed.
 FAULTS = [
     {"kind": "echo", "times": len(ECHO_IN_JSON) + 1},
     {"kind": "echo", "times": len(ECHO_IN_HTML), "content_type": "text/html", "status": 500},
-    {"kind": "reset_after", "times": len(NO_ANSWER)},
+    {"kind": "reset_after", "times": len(NO_RESPONSE)},
     {"kind": "echo", "times": None, "match": LATER},
 ]
 RUNS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str]]]] = {
     "as usual": ([], AS_USUAL),
-    "faults": (FAULTS, [*ECHO_IN_JSON, *ECHO_IN_HTML, *NO_ANSWER, *ECHO_LATER]),
+    "faults": (FAULTS, [*ECHO_IN_JSON, *ECHO_IN_HTML, *NO_RESPONSE, *ECHO_LATER]),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "drs_collect_db_position": {"job_id": JOB, "reset_position_time": MOMENT, "wait": True},
-    "drs_collect_db_position of no job": {"job_id": UNKNOWN_JOB, "reset_position_time": MOMENT},
+    "drs_collect_db_position of an unknown job": {"job_id": UNKNOWN_JOB, "reset_position_time": MOMENT},
     "drs_batch_collect_db_position": {"job_ids": [JOB], "reset_position_time": MOMENT, "wait": True},
     "drs_db_position_info": {"job_id": JOB, "query_id": "{{ vault.query_id }}"},
     "iam_token": {},
@@ -101,13 +102,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def methods(sim: Simulator, folder: Path) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Return the options of a task by authentication method, and the environment of the job."""
+    """Return the task options for each authentication method, and the environment of the job."""
     cloud = sim.cloud
     user, (permanent, temporary) = cloud["users"][0], cloud["access_keys"][:2]
     login = {"username": user["name"], "password": user["password"], "domain_name": cloud["account"]["name"]}
     token = {"auth_token": sim.token(), "project_id": PROJECT}
     key = {name: temporary[name] for name in ("access_key", "secret_key", "security_token")}
-    # Only this one goes by way of the proxy, where nobody is.
+    # Only this method uses the proxy, where nothing listens.
     away = {"endpoint": "https://drs.invalid", "iam_endpoint": "https://iam.invalid/v3"}
     profile = folder / "credentials"
     profile.write_text(f"[basic]\nak = {permanent['access_key']}\nsk = {permanent['secret_key']}\n", encoding="utf-8")
@@ -151,7 +152,7 @@ def task(module: str, method: str, options: dict[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def command_lines(marker: str) -> Iterator[set[str]]:
-    """Collect the command lines of the processes that there are meanwhile with a marker in their environment."""
+    """Collect the command lines of all processes with a marker in their environment while the block runs."""
     found: set[str] = set()
     over = threading.Event()
 
@@ -161,7 +162,7 @@ def command_lines(marker: str) -> Iterator[set[str]]:
                 try:
                     if marker.encode() in (process / "environ").read_bytes():
                         found.add((process / "cmdline").read_text(encoding="utf-8", errors="replace"))
-                except OSError:  # it has ended, or is another user's
+                except OSError:  # the process has ended or belongs to another user
                     continue
 
     thread = threading.Thread(target=look)
@@ -174,8 +175,12 @@ def command_lines(marker: str) -> Iterator[set[str]]:
 
 
 def left_behind(artifacts: Path) -> dict[str, str]:
-    """Return what a run leaves in files, without the environment, which ansible-runner itself writes down."""
-    texts = {str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace") for path in artifacts.rglob("*") if path.is_file()}
+    """Return the contents of all files of a run, without the environment that ansible-runner itself records."""
+    texts = {
+        str(path.relative_to(artifacts)): path.read_text(encoding="utf-8", errors="replace")
+        for path in artifacts.rglob("*")
+        if path.is_file()
+    }
     for name, text in texts.items():
         if name.endswith("/command"):
             texts[name] = json.dumps({**json.loads(text), "env": None})
@@ -183,15 +188,17 @@ def left_behind(artifacts: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("faults", "rows"), RUNS.values(), ids=RUNS)
-def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]) -> None:
+def test_no_secret_is_left_behind(
+    sim: Simulator, tmp_path: Path, faults: list[dict[str, Any]], rows: list[tuple[str, str]]
+) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
-    ways, environment = methods(sim, tmp_path)
-    vault = {name: value for options in ways.values() for name, value in options.items() if name in SECRET}
+    auth_options, environment = methods(sim, tmp_path)
+    vault = {name: value for options in auth_options.values() for name, value in options.items() if name in SECRET}
     body, headers = {"reset_position_time": MOMENT}, {"X-Auth-Token": vault["auth_token"]}
     url = f"{sim.url}/v5/{PROJECT}/jobs/{JOB}/collect-db-position"
     vault["query_id"] = sim.session.post(url, json=body, headers=headers, timeout=30).json()["id"]
     sim.faults(faults)
-    tasks = [task(module, method, ways[method]) for module, method in rows]
+    tasks = [task(module, method, auth_options[method]) for module, method in rows]
     play = {"hosts": "localhost", "gather_facts": False, "vars_files": ["vault.yml"], "tasks": tasks}
     project = tmp_path / "project"
     project.mkdir()
@@ -218,12 +225,12 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[d
     assert "ansible-playbook" in texts["command lines"]
     hidden = secrets(sim) | {PROXY_PASSWORD}
     assert len(hidden) > 12
-    assert {name: shown for name, text in texts.items() if (shown := seen(hidden, text))} == {}
+    assert {name: shown for name, text in texts.items() if (shown := leaked(hidden, text))} == {}
 
-    # It did what it was to do.
-    said = texts["job/stdout"]
-    assert run.rc == 0, said
-    assert "Please report" not in said
+    # The tasks had the expected results.
+    output = texts["job/stdout"]
+    assert run.rc == 0, output
+    assert "Please report" not in output
     failed = [event["event_data"]["task"] for event in run.events if event["event"] == "runner_on_failed"]
     succeeded = [event["event_data"]["task"] for event in run.events if event["event"] == "runner_on_ok"]
     if faults:
@@ -231,12 +238,12 @@ def test_no_secret_is_left_behind(sim: Simulator, tmp_path: Path, faults: list[d
         *counted, last = sim.fault_counts()
         assert [fault["applied"] for fault in counted] == [fault["times"] for fault in counted]
         assert last["applied"] >= len(ECHO_LATER)
-        assert "********" in said or "holds a secret" in said
+        assert "********" in output or "holds a secret" in output
     else:
         assert [*succeeded, *failed] == [task["name"] for task in tasks]
         assert len(failed) == 2
-        assert "DRS.10000010" in said
-        assert "the proxy from the environment" in said
+        assert "DRS.10000010" in output
+        assert "the proxy from the environment" in output
         assert sim.job(JOB)["start_position"] == POSITION
-    # The call that ends a job.
+    # Never the call that ends a job.
     assert [request["path"] for request in sim.requests() if request["path"].endswith("/stop")] == []

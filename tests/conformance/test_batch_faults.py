@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of fifty jobs, on real connections, when one in their middle meets a fault: one row for each outcome."""
+"""A batch of fifty jobs on real connections, where one job in the middle meets a fault: one row for each outcome."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 
@@ -29,27 +31,29 @@ IDS = [JOB if number == MIDDLE else f"{number:08d}-8e09-4a5d-8dd6-cc44f78jb20r" 
 USER = {"username": "drs-operator", "password": "Operator-Passw0rd!", "domain_name": "example-account"}
 TOKEN = "MIIRawServersToken0123456789"
 MODULE = "ansible_collections.huaweicloud.drs.plugins.modules.drs_batch_collect_db_position"
-# What a slow machine may take.
+# Seconds that a slow machine may take.
 QUICK = 10
 
 
-def answer(status: int, body: Any, *headers: str) -> bytes:
-    """An answer that keeps the connection open."""
-    whole: bytes = loopback.answer(json.dumps(body).encode(), status, headers=["X-Request-Id: of-the-answer", *headers])
+def response(status: int, body: Any, *headers: str) -> bytes:
+    """Return a response that keeps the connection open."""
+    whole: bytes = loopback.answer(
+        json.dumps(body).encode(), status, headers=["X-Request-Id: of-the-response", *headers]
+    )
     return whole.replace(b"Connection: close", b"Connection: keep-alive")
 
 
 class Cloud:
-    """A cloud where all is well with fifty jobs, but for one call for the one in the middle.
+    """A cloud in which every call for fifty jobs succeeds, except one call for the job in the middle.
 
-    :arg call: ``collect``, ``read`` or ``job``.
-    :arg faults: what that call meets, one after the other: the bytes of an answer, or a script of loopback.py.
+    :param call: ``collect``, ``read`` or ``job``.
+    :param faults: The faults of that call, in order: the bytes of a response, or a script of loopback.py.
     """
 
     def __init__(self, call: str, *faults: Any) -> None:
         self.call = call
         self.logins = 0
-        # The calls, and the jobs that they were about.
+        # The calls that arrived, each with its job.
         self.arrived: list[tuple[str, str]] = []
         self._faults = list(faults)
 
@@ -59,7 +63,7 @@ class Cloud:
             path = server.requests[-1].split()[1].decode().partition("?")[0]
             if path.endswith("/tokens"):
                 self.logins += 1
-                connection.sendall(answer(201, {"token": {"project": {"id": PROJECT}}}, f"X-Subject-Token: {TOKEN}"))
+                connection.sendall(response(201, {"token": {"project": {"id": PROJECT}}}, f"X-Subject-Token: {TOKEN}"))
                 continue
             job_id, *end = path.split("/")[4:]
             call = {"collect-db-position": "collect", "db-position": "read"}.get("".join(end), "job")
@@ -71,9 +75,9 @@ class Cloud:
                     return
                 connection.sendall(fault)
                 continue
-            known = right(call, job_id)
+            known = expected(call, job_id)
             body = {"job": {"base_info": {"engine_type": "mysql-to-dws"}}} if call == "job" else known
-            connection.sendall(answer(202 if call == "collect" else 200, body))
+            connection.sendall(response(202 if call == "collect" else 200, body))
 
     def wait_for(self, count: int) -> None:
         deadline = time.monotonic() + 2 * QUICK
@@ -82,21 +86,21 @@ class Cloud:
             time.sleep(0.02)
 
 
-def right(call: str, job_id: str) -> dict[str, Any]:
-    """What is to be known of a job after a call that went well."""
+def expected(call: str, job_id: str) -> dict[str, Any]:
+    """Return the result of a job after a successful call."""
     if call == "job":
         return {"job_id": job_id, "outcome": "collectable"}
     query = {"job_id": job_id, "outcome": "pending", "status": "pending", "id": f"query-{job_id}"}
-    query["request_id"] = "of-the-answer"
+    query["request_id"] = "of-the-response"
     position = {"outcome": "success", "status": "success", "position": f"mysql-bin.{IDS.index(job_id):06d}:4"}
     return query if call == "collect" else {**query, **position}
 
 
-GONE = answer(400, {"error_code": "DRS.10000010", "error_msg": "no job"})
-BROKEN = answer(500, {"error_code": "DRS.M00001", "error_msg": "Broken"})
-THROTTLED = answer(429, {"error_code": "APIGW.0308"}, "Retry-After: 9")
+GONE = response(400, {"error_code": "DRS.10000010", "error_msg": "no job"})
+BROKEN = response(500, {"error_code": "DRS.M00001", "error_msg": "Broken"})
+THROTTLED = response(429, {"error_code": "APIGW.0308"}, "Retry-After: 9")
 RESET = loopback.reset
-# The call, what it meets, how often it is sent when one retry is allowed, the outcome, and what the user reads.
+# The call, its faults, how often it is sent with one retry, the outcome, and the error message.
 ROWS = [
     ("collect", [GONE], 1, "refused", "DRS.10000010"),
     ("collect", [THROTTLED, THROTTLED], 2, "refused", "APIGW.0308"),
@@ -116,9 +120,9 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
     cloud = Cloud(call, *faults)
     url = serve(cloud.talk).url
     http = HttpClient(timeout=QUICK, max_retries=1, connections=CONCURRENCY)
-    who = identity(Credentials(iam_endpoint=url, project_name="eu-west-101", **USER))
-    who.authenticate(http)
-    batch = PositionBatch(DrsClient(Session(http, who), url), IDS, MOMENT, CONCURRENCY)
+    auth = select_auth(AuthOptions(iam_endpoint=url, project_name="eu-west-101", **USER))
+    auth.authenticate(http)
+    batch = PositionBatch(DrsClient(Session(http, auth), url), IDS, MOMENT, CONCURRENCY)
     message = ""
     if call == "job":
         batch.check()
@@ -132,7 +136,9 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
         message = str(error)
 
     one = batch.positions[MIDDLE]
-    assert [position for position in batch.positions if position is not one] == [right(call, job_id) for job_id in IDS if job_id != JOB]
+    assert [position for position in batch.positions if position is not one] == [
+        expected(call, job_id) for job_id in IDS if job_id != JOB
+    ]
     assert cloud.logins == 1
     calls = ["collect", "read"] if call == "read" else [call]
     once = Counter((name, job_id) for name in calls for job_id in IDS)
@@ -140,7 +146,7 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
     assert one["outcome"] == outcome
     if says is None:
         assert message == ""
-        assert one == right(call, JOB)
+        assert one == expected(call, JOB)
         return
     assert says in one["msg"]
     assert one.get("id") == (f"query-{JOB}" if call == "read" else None)
@@ -148,8 +154,8 @@ def test_fault(serve: Any, clock: Any, call: str, faults: list[Any], sent: int, 
     assert [job_id for job_id in IDS if job_id in message] == [JOB]
 
 
-def begin(url: str, **options: Any) -> subprocess.Popen[str]:
-    """Run the module in a process of its own."""
+def start_module(url: str, **options: Any) -> subprocess.Popen[str]:
+    """Start the module in its own process."""
     given = {"job_ids": IDS, "reset_position_time": MOMENT, "endpoint": url, "iam_endpoint": url, **USER, **options}
     task = subprocess.Popen(
         [sys.executable, "-m", MODULE],
@@ -167,11 +173,11 @@ def begin(url: str, **options: Any) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("interrupted", [True, False])
-def test_it_ends_early(serve: Any, interrupted: bool) -> None:
-    """A process that is interrupted, or whose server is gone, ends at once, with what it has sent in its result."""
+def test_early_end(serve: Any, interrupted: bool) -> None:
+    """An interrupted process, or one that lost its server, ends at once and returns what it has sent."""
     cloud = Cloud("collect", loopback.hold)
     server = serve(cloud.talk)
-    task = begin(server.url, max_retries=1)
+    task = start_module(server.url, max_retries=1)
     cloud.wait_for(MIDDLE + 1)
     began = time.monotonic()
     if interrupted:
@@ -185,7 +191,7 @@ def test_it_ends_early(serve: Any, interrupted: bool) -> None:
     result = json.loads(out)
     assert result["failed"] and result["changed"] and "exception" not in result
     assert [position["job_id"] for position in result["positions"]] == IDS
-    assert result["positions"][:MIDDLE] == [right("collect", job_id) for job_id in IDS[:MIDDLE]]
+    assert result["positions"][:MIDDLE] == [expected("collect", job_id) for job_id in IDS[:MIDDLE]]
     assert result["counts"] == {"pending": MIDDLE, "unknown": 1, "unsent": COUNT - MIDDLE - 1}
     assert set(Counter(cloud.arrived).values()) == {1}
     lost, unsent = result["positions"][MIDDLE : MIDDLE + 2]

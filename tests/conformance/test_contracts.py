@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The contracts are held against the official SDK and the API pages."""
+"""The contracts are compared with the official SDK and the API pages."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from openapi_spec_validator import validate as validate_contract
 from simulator.app import METHODS, read_contract
 
 SDKS = {"drs": (v5, v5.DrsClient, "/v5"), "iam": (v3, v3.IamClient, "/v3")}
-# Transcribed from the API pages drs_03_0222 (collecting), drs_03_0221 (its result), drs_03_0208 (start positions), iam_06_0003 (projects)
-# and iam_04_0002 (temporary keys).
+# Transcribed from the API pages drs_03_0222 (collecting), drs_03_0221 (its result), drs_03_0208 (start positions),
+# iam_06_0003 (projects) and iam_04_0002 (temporary keys).
 EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     ("drs", "QueryDbPositionReq", {"reset_position_time": "2023-09-19T07:00:00Z"}),
     (
         "drs",
         "CollectPositionAsyncResponse",
-        {"id": "0eacda0b-9422-4535-8b62-537d1833638b", "job_id": "177738d1-4eee-4fcb-a4e1-09aea79jb20i", "status": "pending"},
+        {
+            "id": "0eacda0b-9422-4535-8b62-537d1833638b",
+            "job_id": "177738d1-4eee-4fcb-a4e1-09aea79jb20i",
+            "status": "pending",
+        },
     ),
     ("drs", "Error", {"error_code": "DRS.10000010", "error_msg": "Job does not exist, please check job id."}),
     (
@@ -67,13 +71,13 @@ EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
 ]
-# Answers that the API pages have, and the SDK's operation has not.
-OTHER_ANSWERS = {("execute_job_action", "200"): "ActionBaseResp"}
+# Responses that the API pages document and the SDK's operation lacks.
+OTHER_RESPONSES = {("execute_job_action", "200"): "ActionBaseResp"}
 TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number"}
 
 
 def resolved(node: Any, contract: dict[str, Any]) -> Any:
-    """A part of a contract with what it refers to put in place."""
+    """Return a part of a contract with its references resolved."""
     if isinstance(node, list):
         return [resolved(item, contract) for item in node]
     if not isinstance(node, dict):
@@ -94,7 +98,13 @@ def read_resolved(service: str) -> dict[str, Any]:
 
 CONTRACTS = {service: read_resolved(service) for service in ("drs", "iam", "metadata")}
 OPERATIONS = {
-    operation["operationId"]: (service, method, path, item.get("parameters", []) + operation.get("parameters", []), operation)
+    operation["operationId"]: (
+        service,
+        method,
+        path,
+        item.get("parameters", []) + operation.get("parameters", []),
+        operation,
+    )
     for service in SDKS
     for path, item in CONTRACTS[service]["paths"].items()
     for method, operation in item.items()
@@ -122,7 +132,7 @@ def test_the_pages_examples_hold(service: str, name: str, example: dict[str, Any
 
 
 def differences(schema: dict[str, Any], sdk: Any, model_name: str, where: str) -> Iterator[str]:
-    """Where a schema and a model of the SDK disagree."""
+    """Yield the differences between a schema and a model of the SDK."""
     model = getattr(sdk, model_name)
     theirs = {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
     ours = schema["properties"]
@@ -148,17 +158,17 @@ def _property_differences(schema: dict[str, Any], sdk: Any, kind: str | None, wh
 
 
 def model_of(name: str, status: str, info: dict[str, Any]) -> str:
-    model: str = OTHER_ANSWERS.get((name, status), info["response_type"])
+    model: str = OTHER_RESPONSES.get((name, status), info["response_type"])
     return model
 
 
-def answer_differences(answer: dict[str, Any], sdk: Any, model_name: str) -> Iterator[str]:
-    """Where an answer and a model disagree. Errors are no part of the models, even where they come with a success."""
-    if "content" not in answer:
+def response_differences(response: dict[str, Any], sdk: Any, model_name: str) -> Iterator[str]:
+    """Yield the differences between a response and a model. The models do not contain errors, even those with 2xx."""
+    if "content" not in response:
         kinds = getattr(sdk, model_name).openapi_types
         yield from () if kinds == {"body": "object"} else (f"response has a body in the SDK: {kinds}",)
         return
-    schema = answer["content"]["application/json"]["schema"]
+    schema = response["content"]["application/json"]["schema"]
     for alternative in schema.get("oneOf", [schema]):
         if alternative != CONTRACTS["drs"]["components"]["schemas"]["Error"]:
             yield from differences(alternative, sdk, model_name, "response")
@@ -181,17 +191,23 @@ def test_the_contract_agrees_with_the_sdk(name: str) -> None:
     assert set(places["header"]) == set(info["header_params"]) - {"Content-Type"}
     for attribute, kind in request_model.openapi_types.items():
         described = places["query"].get(request_model.attribute_map[attribute])
-        assert described is None or described["schema"]["type"] == ("array" if kind.startswith("list[") else TYPES[kind])
+        assert described is None or described["schema"]["type"] == (
+            "array" if kind.startswith("list[") else TYPES[kind]
+        )
     assert ("requestBody" in operation) == (info["body"] is not None)
     found: list[str] = []
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         found += differences(schema, sdk, request_model.openapi_types["body"], "request")
-    answers = {status: response for status, response in operation["responses"].items() if status < "300"}
-    assert info["response_type"] in {model_of(name, status, info) for status in answers}
-    for status, answer in answers.items():
-        headers = {f"response.{name} is missing in the contract" for name in info["response_headers"] if name in answer["headers"]}
-        found += set(answer_differences(answer, sdk, model_of(name, status, info))) - headers
+    responses = {status: response for status, response in operation["responses"].items() if status < "300"}
+    assert info["response_type"] in {model_of(name, status, info) for status in responses}
+    for status, response in responses.items():
+        headers = {
+            f"response.{name} is missing in the contract"
+            for name in info["response_headers"]
+            if name in response["headers"]
+        }
+        found += set(response_differences(response, sdk, model_of(name, status, info))) - headers
     assert not found
 
 
@@ -205,9 +221,15 @@ def test_a_disagreement_with_the_sdk_is_found() -> None:
     assert list(differences(schema, v5, "QueryDbPositionReq", "request")) == [
         "request.reset_position_time is integer in the contract, str in the SDK",
     ]
-    assert list(answer_differences({}, v5, "ShowActionsResponse")) == ["response has a body in the SDK: {'job_action': 'JobActions'}"]
-    either = {"oneOf": [{"properties": {"query": {"type": "string"}}}, CONTRACTS["drs"]["components"]["schemas"]["Error"]]}
-    assert list(answer_differences({"content": {"application/json": {"schema": either}}}, v5, "ExecuteJobActionResponse")) == [
+    assert list(response_differences({}, v5, "ShowActionsResponse")) == [
+        "response has a body in the SDK: {'job_action': 'JobActions'}"
+    ]
+    either = {
+        "oneOf": [{"properties": {"query": {"type": "string"}}}, CONTRACTS["drs"]["components"]["schemas"]["Error"]]
+    }
+    assert list(
+        response_differences({"content": {"application/json": {"schema": either}}}, v5, "ExecuteJobActionResponse")
+    ) == [
         "response.query_id is missing in the contract",
         "response.query is not in the SDK",
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every example of the documentation is run as it stands, with only what a reader would put in its place."""
+"""Every example of the documentation is run unchanged, except for the values that a reader would replace."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
+    leaked,
     secrets,
-    seen,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
 
 SAMPLE_QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 OTHER_JOB = "177738d1-4eee-4fcb-a4e1-09aea79jb20i"
-# What the modules that change something ask for, which only reading modules and check mode never do.
+# The call with which each module changes something. Read-only modules and check mode never send it.
 CHANGES = {
     "drs_batch_collect_db_position": "collect-db-position",
     "drs_collect_db_position": "collect-db-position",
@@ -52,14 +52,21 @@ COMMANDS = sorted(set(re.findall(r"^\$ (ansible-playbook .*)$", README.read_text
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    """The blocks of a file that are in a language. In a module it is its examples."""
+    """Return the code blocks of a file in a language. For a module, these are its examples."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        values = [node.value for node in ast.parse(text).body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"]
+        values = [
+            node.value
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"
+        ]
         return [ast.literal_eval(value) for value in values]
     if path.suffix == ".md":
         return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for block in re.findall(rf"^\.\. code-block:: {language}\n((?:[ ]+.*\n|\n)+)", text, re.MULTILINE)]
+    return [
+        textwrap.dedent(block)
+        for block in re.findall(rf"^\.\. code-block:: {language}\n((?:[ ]+.*\n|\n)+)", text, re.MULTILINE)
+    ]
 
 
 def is_play(block: str) -> bool:
@@ -67,23 +74,25 @@ def is_play(block: str) -> bool:
     return isinstance(data, list) and "hosts" in data[0]
 
 
-# Beside plays, a module and the guide show tasks, and the README may show anything.
+# Modules and guides show plays and tasks. The README may show any YAML.
 EXAMPLES = [
     (path, block)
     for path in [*MODULES, README, GUIDE, RUNBOOK, FLEETS]
     for block in blocks(path, "yaml")
     if is_play(block) or (path != README and isinstance(yaml.safe_load(block), list))
 ]
-# Each example has the environment that it speaks of, so that one that lacks something is not helped by it.
+# Each example gets only the environment that it mentions, so that nothing it lacks comes from there.
 GROUPS = {
     "login in the environment": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" in block],
     "key of the host": [block for _path, block in EXAMPLES if "auth_method: " in block],
-    "login in the task": [block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block],
+    "login in the task": [
+        block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block
+    ],
 }
 INVENTORIES = [block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block]
 
 
-# Tells the simulator where the next play begins.
+# Tells the simulator when the next play starts.
 MARK = """
 import os, urllib.error, urllib.request
 from ansible.plugins.callback import CallbackBase
@@ -102,18 +111,18 @@ class CallbackModule(CallbackBase):
 
 def collect(sim: Simulator, job: str, token: str) -> str:
     """Start a query, and return its ID."""
-    answer = sim.session.post(
+    response = sim.session.post(
         f"{sim.url}/v5/{PROJECT}/jobs/{job}/collect-db-position",
         json={"reset_position_time": MOMENT},
         headers={"X-Auth-Token": token},
         timeout=30,
     )
-    answer.raise_for_status()
-    return str(answer.json()["id"])
+    response.raise_for_status()
+    return str(response.json()["id"])
 
 
 def login(sim: Simulator) -> dict[str, str]:
-    """Return what the examples say that they take from the environment."""
+    """Return the environment variables that the examples mention."""
     user = sim.cloud["users"][0]
     return {
         "HW_REGION_NAME": "eu-west-101",
@@ -124,9 +133,9 @@ def login(sim: Simulator) -> dict[str, str]:
 
 
 def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str, str]) -> tuple[str, list[set[str]]]:
-    """Run a command that has to succeed, without the environment of this machine.
+    """Run a command that must succeed, without the environment of this machine.
 
-    :returns: what it said; and the calls of DRS before the first play and in each one. Those that only read are GET.
+    :returns: Its output, and the DRS calls before the first play and in each play. Read-only calls are GET.
     """
     sim.forget_requests()
     (folder / "callback_plugins").mkdir(exist_ok=True)
@@ -157,7 +166,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
     )
     assert done.returncode == 0, done.stdout
     assert re.findall(r"\[(?:WARNING|DEPRECATION).*", done.stdout) == [], done.stdout
-    assert seen(secrets(sim), done.stdout) == []
+    assert leaked(secrets(sim), done.stdout) == []
     plays: list[set[str]] = [set()]
     for request in sim.requests():
         if request["path"] == "/mark":
@@ -169,7 +178,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
 
 
 def changes(example: str) -> set[str]:
-    """Return the calls of an example that do not only read."""
+    """Return the calls with which an example changes something."""
     return {call for module, call in CHANGES.items() if f"huaweicloud.drs.{module}:" in example}
 
 
@@ -181,7 +190,7 @@ def test_every_file_has_examples() -> None:
 
 
 def settle(sim: Simulator) -> None:
-    """Let only two jobs run, so that the examples for all that run are quick."""
+    """Leave only two jobs running, so that the examples for all running jobs are fast."""
     sim.reset(collect_seconds=0, action_seconds=0)
     for job in sim.cloud["jobs"]:
         if job["status"] == "INCRE_TRANSFER_STARTED" and job["id"] not in (JOB, OTHER_JOB):
@@ -206,9 +215,9 @@ def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     ids=str,
 )
 def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]) -> None:
-    """The examples of a group are run one after the other, each in a play of its own.
+    """Run the examples of a group one after the other, each in its own play.
 
-    In check mode those are run in which a task that would change something has a result, which others may miss then.
+    In check mode, only the examples that register the result of a changing task are run: later tasks use that result.
     """
     settle(sim)
     examples = [text for text in GROUPS[group] if not options or ("  register: " in text and changes(text))]
@@ -227,10 +236,10 @@ def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]
         text = example.replace(SAMPLE_QUERY, queries[0]["id"])
         if not is_play(example):
             text = "- hosts: localhost\n  gather_facts: false\n  tasks:\n" + textwrap.indent(text, "    ")
-        # What a task registers stays with its host.
+        # Registered results belong to a host, so each example gets its own.
         text = text.replace("hosts: localhost", f"hosts: reader{number}")
         (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
-        # A variable that the example sets itself would not count beside one from outside.
+        # A variable passed from outside would override one that the example sets itself.
         given = {variable: value for variable, value in variables.items() if f"{{{{ {variable}" in example}
         site.append({"ansible.builtin.import_playbook": f"{number}.yml", "vars": given})
     (tmp_path / "site.yml").write_text(yaml.safe_dump(site), encoding="utf-8")
@@ -243,17 +252,20 @@ def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]
         options = ["-i", "shards.drs_jobs.yml", *options]
 
     jobs, environment = sim.cloud["jobs"], environment_of(group, sim, tmp_path)
-    _said, (_inventory, *plays) = run(sim, tmp_path, ["ansible-playbook", "site.yml", *options], environment)
+    _output, (_inventory, *plays) = run(sim, tmp_path, ["ansible-playbook", "site.yml", *options], environment)
     if "--check" in options:
         assert plays == [{"GET"} for _example in examples]
         assert sim.cloud["jobs"] == jobs
     else:
         assert all(plays)
         assert [calls - {"GET"} for calls in plays] == [changes(example) for example in examples]
-    # A job that was paused has gone on, from where it was told to.
-    told = "--check" not in options and any("start-position" in calls for calls in plays)
+    # A job that was paused has been resumed, from the position that was set.
+    repositioned = "--check" not in options and any("start-position" in calls for calls in plays)
     job = sim.job(JOB)
-    assert (job["status"], job["start_position"]) == ("INCRE_TRANSFER_STARTED", "mysql-bin.000277:805" if told else None)
+    assert (job["status"], job["start_position"]) == (
+        "INCRE_TRANSFER_STARTED",
+        "mysql-bin.000277:805" if repositioned else None,
+    )
 
 
 def test_inventories(sim: Simulator, tmp_path: Path) -> None:
@@ -261,25 +273,25 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
     for number, inventory in enumerate(INVENTORIES):
         (tmp_path / f"{number}.drs_jobs.yml").write_text(inventory, encoding="utf-8")
         command += ["-i", f"{number}.drs_jobs.yml"]
-    said, plays = run(sim, tmp_path, command, login(sim))
+    output, plays = run(sim, tmp_path, command, login(sim))
     assert plays == [{"GET"}]
-    assert "orders-to-dws" in said
+    assert "orders-to-dws" in output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_of_the_readme(sim: Simulator, tmp_path: Path, command: str) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
     given = shlex.split(command.replace("/tmp/drs-demo", str(tmp_path)))
-    _said, plays = run(sim, tmp_path, given, login(sim))
+    _output, plays = run(sim, tmp_path, given, login(sim))
     more = {"action", "start-position"} if "reset_sync_position" in command else set()
     assert set().union(*plays) - {"GET"} == {"collect-db-position", *more}
 
 
 def shown(tasks: list[dict[str, Any]]) -> list[str]:
-    """The tasks in the order that they are shown in when none fails."""
+    """Return the names of the tasks in the order of the output when no task fails."""
     found: list[str] = []
     for task in tasks:
-        # The playbook for one job is shown.
+        # The README shows the playbook for one job.
         included = task.get("ansible.builtin.include_tasks", "")
         file = task.get("ansible.builtin.import_tasks") or re.sub("{{.*}}", "one", included)
         if file:

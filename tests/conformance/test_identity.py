@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The official SDK says whether the simulator speaks IAM, and the metadata service of an ECS."""
+"""The official SDK tests the simulated IAM and the simulated metadata service of an ECS host."""
 
 from __future__ import annotations
 
@@ -27,14 +27,21 @@ TEMPORARY_KEY = "SIMULATEDKEYTEMPORAR"
 DRS_ONLY_KEY = "SIMULATEDKEYDRSONLY1"
 
 
-def credentials(sim: Simulator, access_key: str = "SIMULATEDKEYOPERATOR", kind: Any = GlobalCredentials, **changes: str) -> Any:
+def credentials(
+    sim: Simulator, access_key: str = "SIMULATEDKEYOPERATOR", kind: Any = GlobalCredentials, **changes: str
+) -> Any:
     given = {**sim.key(access_key), **changes}
-    answer = kind(given["access_key"], given["secret_key"])
-    return answer.with_security_token(given["security_token"]) if given["security_token"] else answer
+    chosen = kind(given["access_key"], given["secret_key"])
+    return chosen.with_security_token(given["security_token"]) if given["security_token"] else chosen
 
 
 def iam(sim: Simulator, *args: Any, **options: Any) -> Any:
-    return v3.IamClient.new_builder().with_credentials(credentials(sim, *args, **options)).with_endpoints([sim.url]).build()
+    return (
+        v3.IamClient.new_builder()
+        .with_credentials(credentials(sim, *args, **options))
+        .with_endpoints([sim.url])
+        .build()
+    )
 
 
 def detail(drs: Any) -> Any:
@@ -49,7 +56,12 @@ def detail(drs: Any) -> Any:
 def test_lists_projects_by_name(sim: Simulator, kind: Any, access_key: str) -> None:
     client = iam(sim, access_key, kind)
     (project,) = client.keystone_list_projects(v3.KeystoneListProjectsRequest(name="eu-west-101_finance")).projects
-    assert (project.id, project.name, project.enabled, project.is_domain) == (FINANCE, "eu-west-101_finance", True, False)
+    assert (project.id, project.name, project.enabled, project.is_domain) == (
+        FINANCE,
+        "eu-west-101_finance",
+        True,
+        False,
+    )
     assert (project.domain_id, project.parent_id) == (ACCOUNT, PROJECT)
     assert project.links._self.endswith(f"/v3/projects/{FINANCE}")
     (project,) = client.keystone_list_projects(v3.KeystoneListProjectsRequest(name="eu-west-101")).projects
@@ -66,15 +78,18 @@ def test_lists_projects_by_other_criteria(sim: Simulator) -> None:
         ({"enabled": False}, set()),
         ({"page": 2, "per_page": 2}, {"ap-southeast-3"}),
     ):
-        assert {project.name for project in client.keystone_list_projects(v3.KeystoneListProjectsRequest(**criteria)).projects} == names
+        assert {
+            project.name
+            for project in client.keystone_list_projects(v3.KeystoneListProjectsRequest(**criteria)).projects
+        } == names
 
 
 @pytest.mark.parametrize("access_key", ["SIMULATEDKEYOPERATOR", DRS_ONLY_KEY, "SIMULATEDKEYNOTHINGS"])
 def test_lists_the_projects_of_a_user(sim: Simulator, access_key: str) -> None:
-    answer = iam(sim, access_key).keystone_list_auth_projects(v3.KeystoneListAuthProjectsRequest())
-    assert answer.links._self
-    assert [project.id for project in answer.projects if project.name == "eu-west-101"] == [PROJECT]
-    assert len(answer.projects) == len(sim.cloud["projects"])
+    response = iam(sim, access_key).keystone_list_auth_projects(v3.KeystoneListAuthProjectsRequest())
+    assert response.links._self
+    assert [project.id for project in response.projects if project.name == "eu-west-101"] == [PROJECT]
+    assert len(response.projects) == len(sim.cloud["projects"])
 
 
 @pytest.mark.parametrize(
@@ -89,14 +104,18 @@ def test_lists_the_projects_of_a_user(sim: Simulator, access_key: str) -> None:
 def test_refusals_of_iam_are_errors_to_the_sdk(sim: Simulator, options: Any, status: int, code: str) -> None:
     access_key = options.get("access_key", "SIMULATEDKEYOPERATOR")
     with pytest.raises(ClientRequestException) as caught:
-        iam(sim, **{**options, "access_key": access_key}).keystone_list_projects(v3.KeystoneListProjectsRequest(name="eu-west-101"))
+        iam(sim, **{**options, "access_key": access_key}).keystone_list_projects(
+            v3.KeystoneListProjectsRequest(name="eu-west-101")
+        )
     assert (caught.value.status_code, caught.value.error_code) == (status, code)
     assert caught.value.error_msg
     assert caught.value.request_id == sim.requests()[-1]["request_id"]
 
 
 def password_request(password: str) -> Any:
-    user = v3.PwdPasswordUser(name="drs-operator", password=password, domain=v3.PwdPasswordUserDomain(name="example-account"))
+    user = v3.PwdPasswordUser(
+        name="drs-operator", password=password, domain=v3.PwdPasswordUserDomain(name="example-account")
+    )
     identity = v3.PwdIdentity(methods=["password"], password=v3.PwdPassword(user=user))
     auth = v3.PwdAuth(identity=identity, scope=v3.AuthScope(project=v3.AuthScopeProject(name="eu-west-101")))
     body = v3.KeystoneCreateUserTokenByPasswordRequestBody(auth=auth)
@@ -104,19 +123,24 @@ def password_request(password: str) -> Any:
 
 
 def test_logs_in_by_password(sim: Simulator) -> None:
-    answer = iam(sim).keystone_create_user_token_by_password(password_request("Operator-Passw0rd!"))
-    assert (answer.status_code, answer.token.project.id, answer.token.user.name) == (201, PROJECT, "drs-operator")
-    headers = {"X-Auth-Token": answer.x_subject_token}
+    response = iam(sim).keystone_create_user_token_by_password(password_request("Operator-Passw0rd!"))
+    assert (response.status_code, response.token.project.id, response.token.user.name) == (201, PROJECT, "drs-operator")
+    headers = {"X-Auth-Token": response.x_subject_token}
     assert sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", headers=headers, timeout=10).ok
     with pytest.raises(ClientRequestException) as caught:
         iam(sim).keystone_create_user_token_by_password(password_request("wrong"))
     assert (caught.value.status_code, caught.value.error_msg) == (401, "The username or password is wrong.")
 
 
-# The SDK's own way to a project's id
+# How the SDK itself finds a project ID
 
 
-def drs_of_region(sim: Simulator, monkeypatch: pytest.MonkeyPatch, region: str = "eu-west-101", access_key: str = "SIMULATEDKEYOPERATOR") -> Any:
+def drs_of_region(
+    sim: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    region: str = "eu-west-101",
+    access_key: str = "SIMULATEDKEYOPERATOR",
+) -> Any:
     monkeypatch.setattr(Credentials, "_CACHE", {})
     basic = credentials(sim, access_key, BasicCredentials).with_iam_endpoint(sim.url)
     return v5.DrsClient.new_builder().with_credentials(basic).with_region(Region(region, sim.url)).build()
@@ -125,7 +149,11 @@ def drs_of_region(sim: Simulator, monkeypatch: pytest.MonkeyPatch, region: str =
 def test_the_sdk_finds_the_project_of_a_region(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     assert detail(drs_of_region(sim, monkeypatch)).id == JOB
     first, second = sim.requests()
-    assert (first["path"], first["query"], second["path"]) == ("/v3/projects", "name=eu-west-101", f"/v5/{PROJECT}/jobs/{JOB}")
+    assert (first["path"], first["query"], second["path"]) == (
+        "/v3/projects",
+        "name=eu-west-101",
+        f"/v5/{PROJECT}/jobs/{JOB}",
+    )
 
 
 def test_the_sdk_does_not_find_the_project_of_a_region(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +184,11 @@ def drs_of_agency(sim: Simulator) -> Any:
 def test_the_keys_of_an_agency_sign_requests(ecs: Simulator) -> None:
     agency = MetadataCredentialProvider.get_basic().get_credentials().with_iam_endpoint(ecs.url)
     given = ecs.key(agency.ak)
-    assert (given["secret_key"], given["security_token"], given["user"]) == (agency.sk, agency.security_token, "drs-operator")
+    assert (given["secret_key"], given["security_token"], given["user"]) == (
+        agency.sk,
+        agency.security_token,
+        "drs-operator",
+    )
     assert given["expires"] == pytest.approx(time.time() + 24 * 3600, abs=60)
     drs = v5.DrsClient.new_builder().with_credentials(agency).with_region(Region("eu-west-101", ecs.url)).build()
     assert detail(drs).id == JOB

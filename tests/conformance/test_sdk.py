@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The official SDK says whether the simulator speaks DRS."""
+"""The official SDK tests the simulated DRS."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def collect(drs: Any, job_id: str = JOB, moment: str = MOMENT) -> Any:
 
 
 def result(drs: Any, query_id: str, job_id: str = JOB) -> Any:
-    """Ask until it is no longer pending."""
+    """Read the result until it is no longer pending."""
     deadline = time.monotonic() + 10
     while True:
-        answer = drs.show_position_result(v5.ShowPositionResultRequest(job_id=job_id, query_id=query_id))
-        if answer.status != "pending":
-            return answer
+        response = drs.show_position_result(v5.ShowPositionResultRequest(job_id=job_id, query_id=query_id))
+        if response.status != "pending":
+            return response
         assert time.monotonic() < deadline, "still pending"
 
 
@@ -65,21 +65,25 @@ def test_collects_and_reads_a_position(sim: Simulator, access_key: str) -> None:
     drs = client(sim, access_key)
     accepted = collect(drs)
     assert (accepted.status_code, accepted.status, accepted.job_id) == (202, "pending", JOB)
-    answer = result(drs, accepted.id)
-    assert (answer.status, answer.position, answer.job_id) == ("success", "mysql-bin.000277:805", JOB)
+    response = result(drs, accepted.id)
+    assert (response.status, response.position, response.job_id) == ("success", "mysql-bin.000277:805", JOB)
 
 
 def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
     sim.settings(collect_seconds=0)
     drs = client(sim)
-    answer = result(drs, collect(drs, FAILING_JOB).id, FAILING_JOB)
-    assert (answer.status, answer.position) == ("failed", None)
+    response = result(drs, collect(drs, FAILING_JOB).id, FAILING_JOB)
+    assert (response.status, response.position) == ("failed", None)
 
 
 def test_reads_a_job(sim: Simulator) -> None:
     job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="detail")).job
     assert (job.id, job.status) == (JOB, "INCRE_TRANSFER_STARTED")
-    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == ("mysql-to-dws", "sync", "INCR_TRANS")
+    assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == (
+        "mysql-to-dws",
+        "sync",
+        "INCR_TRANS",
+    )
     assert {tag.key: tag.value for tag in job.base_info.tags} == {"env": "prod", "team": "sales"}
     assert job.progress_info is None
 
@@ -102,28 +106,41 @@ def jobs(sim: Simulator, **query: Any) -> Any:
 
 
 def refusal(call: Any, *arguments: Any) -> tuple[int, str]:
-    """How a call was refused."""
+    """Return the HTTP status and error code with which a call was refused."""
     with pytest.raises(ClientRequestException) as caught:
         call(*arguments)
     return caught.value.status_code, caught.value.error_code
 
 
 def test_lists_jobs(sim: Simulator) -> None:
-    answer = jobs(sim, limit=100)
-    known = [job for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)]
-    assert answer.total_count == len(known) > 10
-    assert [job.id for job in answer.jobs] == [job["id"] for job in reversed(known)]
-    assert len({job.create_time for job in answer.jobs}) == len(known)
-    oldest = answer.jobs[-1]
-    assert (oldest.name, oldest.status, oldest.engine_type) == ("orders-to-dws", "INCRE_TRANSFER_STARTED", "mysql-to-dws")
-    assert (oldest.task_type, oldest.job_type, oldest.job_mode, oldest.job_mode_role) == ("INCR_TRANS", "sync", "single", None)
+    response = jobs(sim, limit=100)
+    known = [
+        job
+        for job in sim.cloud["jobs"]
+        if (job["project_id"], job["job_type"], job["parent"]) == (PROJECT, "sync", None)
+    ]
+    assert response.total_count == len(known) > 10
+    assert [job.id for job in response.jobs] == [job["id"] for job in reversed(known)]
+    assert len({job.create_time for job in response.jobs}) == len(known)
+    oldest = response.jobs[-1]
+    assert (oldest.name, oldest.status, oldest.engine_type) == (
+        "orders-to-dws",
+        "INCRE_TRANSFER_STARTED",
+        "mysql-to-dws",
+    )
+    assert (oldest.task_type, oldest.job_type, oldest.job_mode, oldest.job_mode_role) == (
+        "INCR_TRANS",
+        "sync",
+        "single",
+        None,
+    )
     assert (oldest.net_type, oldest.charging_mode, oldest.job_direction) == ("vpc", "on_demand", "up")
     assert (oldest.billing_tag, oldest.enterprise_project_id, oldest.children) == (True, "0", [])
     assert oldest.job_action.available_actions == ["PAUSE", "FREE_RESOURCE"]
     assert len(jobs(sim).jobs) == 10
 
 
-def test_an_answer_has_a_hundred_jobs_at_most(sim: Simulator) -> None:
+def test_a_response_has_a_hundred_jobs_at_most(sim: Simulator) -> None:
     sim.settings(extra_jobs=250)
     total = jobs(sim, limit=1).total_count
     assert total > 250
@@ -164,14 +181,21 @@ def test_filters_and_sorts_jobs(sim: Simulator, query: Any, names: list[str]) ->
 
 
 def test_a_job_of_many_is_listed_once(sim: Simulator) -> None:
-    answer = jobs(sim, name="shops-to-dws")
-    (parent,) = answer.jobs
-    assert (answer.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (1, PARENT_JOB, "multi_to_single", "parent")
+    response = jobs(sim, name="shops-to-dws")
+    (parent,) = response.jobs
+    assert (response.total_count, parent.id, parent.job_mode, parent.job_mode_role) == (
+        1,
+        PARENT_JOB,
+        "multi_to_single",
+        "parent",
+    )
     assert [(job.name, job.status) for job in parent.children] == [
         ("shops-to-dws-north", "INCRE_TRANSFER_STARTED"),
         ("shops-to-dws-south", "INCRE_TRANSFER_FAILED"),
     ]
-    assert {(job.job_mode, job.job_mode_role, job.job_type) for job in parent.children} == {("multi_to_single", "child", "sync")}
+    assert {(job.job_mode, job.job_mode_role, job.job_type) for job in parent.children} == {
+        ("multi_to_single", "child", "sync")
+    }
     assert parent.children[1].job_action.available_actions == ["RETRY", "RESET", "FREE_RESOURCE"]
     assert jobs(sim, name="shops-to-dws-north").total_count == 0
 
@@ -194,22 +218,30 @@ def test_refuses_to_list_jobs(sim: Simulator, query: Any, code: str) -> None:
     assert refusal(lambda: jobs(sim, **query)) == (400, code)
 
 
-def tagged(sim: Simulator, tags: Any = None, resource_type: str = "sync", limit: Any = None, offset: Any = None, **query: Any) -> Any:
+def tagged(
+    sim: Simulator, tags: Any = None, resource_type: str = "sync", limit: Any = None, offset: Any = None, **query: Any
+) -> Any:
     given = [v5.Tag(key, values) for key, values in (tags or {}).items()]
     body = v5.QueryInstanceByTagReq(tags=given or None, **query)
-    return client(sim).list_instance_by_tags(v5.ListInstanceByTagsRequest(resource_type=resource_type, limit=limit, offset=offset, body=body))
+    return client(sim).list_instance_by_tags(
+        v5.ListInstanceByTagsRequest(resource_type=resource_type, limit=limit, offset=offset, body=body)
+    )
 
 
 def test_lists_jobs_by_tags(sim: Simulator) -> None:
     def names(*arguments: Any, **query: Any) -> set[str]:
-        answer = tagged(sim, *arguments, **query)
-        assert answer.total_count == len(answer.resources)
-        return {resource.resource_name for resource in answer.resources}
+        response = tagged(sim, *arguments, **query)
+        assert response.total_count == len(response.resources)
+        return {resource.resource_name for resource in response.resources}
 
     everything = {job["name"] for job in sim.cloud["jobs"] if (job["project_id"], job["job_type"]) == (PROJECT, "sync")}
     assert names() == everything
     assert names({"team": ["sales"]}) == {"orders-to-dws", "inventory-to-dws", "orders-to-dws-archive"}
-    assert names({"team": ["sales", "finance"], "env": ["prod"]}) == {"orders-to-dws", "billing-to-dws", "payments-to-dws"}
+    assert names({"team": ["sales", "finance"], "env": ["prod"]}) == {
+        "orders-to-dws",
+        "billing-to-dws",
+        "payments-to-dws",
+    }
     assert names({"team": []}) == names({"team": ["sales", "finance"]}) != everything
     assert names({"team": ["nobody"]}) == names({"nothing": []}) == set()
     assert names({"team": ["sales"]}, without_any_tag=True) == everything - names({"env": []})
@@ -224,8 +256,8 @@ def test_lists_jobs_by_tags(sim: Simulator) -> None:
 def test_pages_through_jobs_by_tags(sim: Simulator) -> None:
     sim.settings(extra_jobs=1100)
     assert tagged(sim, {"shard": ["3", "7"]}).total_count == 220
-    answer = tagged(sim, {"fleet": ["true"]})
-    assert (answer.total_count, len(answer.resources)) == (1100, 1000)
+    response = tagged(sim, {"fleet": ["true"]})
+    assert (response.total_count, len(response.resources)) == (1100, 1000)
     assert len(tagged(sim, {"fleet": ["true"]}, offset=1000).resources) == 100
 
 
@@ -257,15 +289,15 @@ def actions(sim: Simulator, job_id: str = JOB) -> Any:
 
 
 def status(sim: Simulator, job_id: str = JOB) -> str:
-    answer: str = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")).job.status
-    return answer
+    job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")).job
+    return str(job.status)
 
 
 def settled(sim: Simulator, job_id: str = JOB) -> str:
-    """The status once no action is under way."""
+    """Return the status once no action is in progress."""
     deadline = time.monotonic() + 10
     while actions(sim, job_id).current_action:
-        assert time.monotonic() < deadline, "still under way"
+        assert time.monotonic() < deadline, "still in progress"
     return status(sim, job_id)
 
 
@@ -285,15 +317,17 @@ TRANSITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "shown", "before", "task_type", "meanwhile", "after"), TRANSITIONS)
-def test_an_action_changes_the_state(sim: Simulator, name: str, shown: str, before: str, task_type: str, meanwhile: str, after: str) -> None:
+@pytest.mark.parametrize(("name", "shown", "before", "task_type", "in_progress", "after"), TRANSITIONS)
+def test_an_action_changes_the_state(
+    sim: Simulator, name: str, shown: str, before: str, task_type: str, in_progress: str, after: str
+) -> None:
     sim.job(JOB, status=before, task_type=task_type)
     assert shown in actions(sim).available_actions
     sim.settings(action_seconds=600)
     accepted = act(sim, name)
     assert (accepted.status_code, len(accepted.query_id)) == (202, 36)
     now = actions(sim)
-    assert (now.available_actions, now.current_action, status(sim)) == ([], shown, meanwhile)
+    assert (now.available_actions, now.current_action, status(sim)) == ([], shown, in_progress)
     assert {"PAUSE", "START", "RETRY", "RESET"} <= set(now.unavailable_actions)
     sim.job(JOB, status=before)
     sim.settings(action_seconds=0.05)
@@ -306,7 +340,13 @@ def test_an_action_changes_the_state(sim: Simulator, name: str, shown: str, befo
 def test_no_other_state_allows_an_action(sim: Simulator, name: str) -> None:
     allowed = {row[2]: row[1] for row in TRANSITIONS if row[0] == name}
     (shown,) = set(allowed.values())
-    for state in {"CONFIGURATION", "STARTJOBING", "START_JOB_FAILED", "RELEASE_RESOURCE_COMPLETE", *(row[2] for row in TRANSITIONS)} - set(allowed):
+    for state in {
+        "CONFIGURATION",
+        "STARTJOBING",
+        "START_JOB_FAILED",
+        "RELEASE_RESOURCE_COMPLETE",
+        *(row[2] for row in TRANSITIONS),
+    } - set(allowed):
         sim.job(JOB, status=state)
         listed = actions(sim)
         assert (shown in listed.available_actions, shown in listed.unavailable_actions) == (False, True)
@@ -324,20 +364,20 @@ def test_a_reset_needs_its_pre_check(sim: Simulator) -> None:
 def test_one_action_at_a_time(sim: Simulator) -> None:
     sim.settings(action_seconds=600)
     assert act(sim, "stop").query_id
-    refused = act(sim, "stop")  # 202, so that the SDK takes it for an acceptance
+    refused = act(sim, "stop")  # 202, which the SDK takes for success
     assert (refused.status_code, refused.query_id) == (202, None)
     assert json.loads(refused.raw_content)["error_code"] == "DRS.M01504"
     assert status(sim) == "INCRE_TRANSFER_STARTED"
 
 
-def test_an_action_may_be_answered_with_its_result(sim: Simulator) -> None:
-    sim.settings(action_answer=200, action_seconds=0.05)
+def test_an_action_may_return_its_result(sim: Simulator) -> None:
+    sim.settings(action_status=200, action_seconds=0.05)
     assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success"})
     assert settled(sim) == "PAUSING"
 
 
-def outcome(answer: Any) -> tuple[int, Any]:
-    return answer.status_code, json.loads(answer.raw_content)
+def outcome(response: Any) -> tuple[int, Any]:
+    return response.status_code, json.loads(response.raw_content)
 
 
 def test_an_action_may_fail_with_200(sim: Simulator) -> None:
@@ -349,7 +389,7 @@ def test_an_action_may_fail_with_200(sim: Simulator) -> None:
     assert (status(sim, REFUSING_JOB), actions(sim, REFUSING_JOB).current_action) == ("INCRE_TRANSFER_STARTED", None)
 
 
-def test_an_action_may_never_end_well(sim: Simulator) -> None:
+def test_an_action_may_get_stuck_or_fail_later(sim: Simulator) -> None:
     sim.settings(action_seconds=0.05)
     for name, state in (("stop", "INCRE_TRANSFER_STARTED"), ("restart", "PAUSING")):
         sim.job(JOB, status=state, action="stuck")
@@ -361,15 +401,17 @@ def test_an_action_may_never_end_well(sim: Simulator) -> None:
 
 
 @pytest.mark.parametrize("stop", ["terminate", "stop_job_action"])
-def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
+def test_a_job_is_ended_permanently(sim: Simulator, stop: str) -> None:
     def end() -> Any:
         if stop == "terminate":
             return act(sim, stop)
-        return client(sim).stop_job_action(v5.StopJobActionRequest(job_id=JOB, body=v5.StopJobActionReq(is_force_stop=True)))
+        return client(sim).stop_job_action(
+            v5.StopJobActionRequest(job_id=JOB, body=v5.StopJobActionReq(is_force_stop=True))
+        )
 
     assert "FREE_RESOURCE" in actions(sim).available_actions
-    answer = end()
-    assert answer.status_code == 202 if stop == "terminate" else (answer.status, answer.id) == ("success", JOB)
+    response = end()
+    assert response.status_code == 202 if stop == "terminate" else (response.status, response.id) == ("success", JOB)
     assert status(sim) == "RELEASE_RESOURCE_COMPLETE"
     assert actions(sim).available_actions == ["DELETE"]
     assert refusal(act, sim, "restart") == refusal(end) == (400, "DRS.M00304")
@@ -386,7 +428,7 @@ def test_a_job_is_ended_for_good(sim: Simulator, stop: str) -> None:
         ("precheck", {}, "DRS.M00304"),
     ],
 )
-def test_mistaken_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
+def test_invalid_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
     assert refusal(lambda: act(sim, name, **more)) == (400, code)
     assert act(sim, "stop", job_id=JOB, action_params=v5.ActionParams(pause_mode="all")).query_id
 
@@ -394,7 +436,9 @@ def test_mistaken_actions_are_refused(sim: Simulator, name: Any, more: Any, code
 # Start positions
 
 
-def apply(sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any = None, job_id: str = PAUSED_JOB) -> Any:
+def apply(
+    sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any = None, job_id: str = PAUSED_JOB
+) -> Any:
     body = v5.ModifyStartPositionReq(position, gtid_set)
     return client(sim).update_start_position(v5.UpdateStartPositionRequest(job_id=job_id, body=body))
 
@@ -402,8 +446,8 @@ def apply(sim: Simulator, position: Any = "mysql-bin.000277:805", gtid_set: Any 
 def test_sets_a_start_position(sim: Simulator) -> None:
     gtid_set = "c8cd8ff7-da6f-11ec-a945-00d861ef1161:1-3,f4f9537f-0c8b-11ec-a284-00d861ef116a:1-10820402"
     for given in (gtid_set, None):
-        answer = apply(sim, gtid_set=given)
-        assert (answer.status_code, answer.raw_content) == (200, b"")
+        response = apply(sim, gtid_set=given)
+        assert (response.status_code, response.raw_content) == (200, b"")
         job = sim.job(PAUSED_JOB)
         assert (job["start_position"], job["gtid_set"]) == ("mysql-bin.000277:805", given)
     assert job == next(item for item in sim.cloud["jobs"] if item["id"] == PAUSED_JOB)
@@ -474,7 +518,9 @@ def test_what_has_a_start_position(sim: Simulator) -> None:
         ({"access_key": TEMPORARY_KEY, "security_token": None}, JOB, MOMENT, 401, "APIGW.0301"),
     ],
 )
-def test_refusals_are_errors_to_the_sdk(sim: Simulator, options: Any, job_id: str, moment: str, status: int, code: str) -> None:
+def test_refusals_are_errors_to_the_sdk(
+    sim: Simulator, options: Any, job_id: str, moment: str, status: int, code: str
+) -> None:
     with pytest.raises(ClientRequestException) as caught:
         collect(client(sim, **options), job_id, moment)
     assert (caught.value.status_code, caught.value.error_code) == (status, code)
@@ -488,7 +534,7 @@ def test_a_key_locks_after_too_many_bad_signatures(sim: Simulator) -> None:
         for _attempt in range(5):
             with pytest.raises(ClientRequestException):
                 collect(bad)
-        assert collect(good).id  # not more than five, and not in a row any more
+        assert collect(good).id  # not more than five, and no longer in a row
     for _attempt in range(6):
         with pytest.raises(ClientRequestException):
             collect(bad)
@@ -497,7 +543,7 @@ def test_a_key_locks_after_too_many_bad_signatures(sim: Simulator) -> None:
 
 
 def signed(sim: Simulator, *, age: timedelta = timedelta(), body: bytes = b"") -> dict[str, str]:
-    """The headers of a signed request for a job's detail, its clock off by so much."""
+    """Return the headers of a signed request for the details of a job, signed some time ago."""
     given = sim.key()
     headers = {
         "Host": sim.url.rpartition("/")[2],
@@ -522,12 +568,15 @@ def test_the_clock_may_be_fifteen_minutes_off(sim: Simulator, minutes: int, stat
     assert ask(sim, signed(sim, age=timedelta(minutes=-minutes))).status_code == 200
 
 
-def test_what_was_signed_must_be_what_came(sim: Simulator) -> None:
+def test_the_signature_must_match_the_request(sim: Simulator) -> None:
     assert ask(sim, signed(sim)).status_code == 200
     for headers in (
         {**signed(sim), "X-Language": "en-us"},
         signed(sim, body=b"{}"),
-        {**signed(sim), "Authorization": "SDK-HMAC-SHA256 Access=SIMULATEDKEYOPERATOR, SignedHeaders=host, Signature=00"},
+        {
+            **signed(sim),
+            "Authorization": "SDK-HMAC-SHA256 Access=SIMULATEDKEYOPERATOR, SignedHeaders=host, Signature=00",
+        },
     ):
-        answer = ask(sim, headers)
-        assert (answer.status_code, answer.json()["error_code"]) == (401, "APIGW.0301")
+        response = ask(sim, headers)
+        assert (response.status_code, response.json()["error_code"]) == (401, "APIGW.0301")

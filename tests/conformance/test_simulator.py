@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator itself: each refusal, each fault, its log."""
+"""The simulator itself: each error, each fault, and its log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 FINANCE_JOB = "5e3f9a70-21bd-4c0e-9a47-7be1d06jb20w"
 PAUSED_JOB = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
 MOMENT = "2023-09-19T07:00:00Z"
-# Every operation of DRS: how it is called, and how it is answered.
+# Every operation of DRS: its request and the status of its response.
 CALLS: dict[str, tuple[str, str, Any, int]] = {
     "list_jobs": ("GET", "jobs?job_type=sync", None, 200),
     "show_job_detail": ("GET", f"jobs/{JOB}?type=detail", None, 200),
@@ -35,7 +35,12 @@ CALLS: dict[str, tuple[str, str, Any, int]] = {
     "stop_job_action": ("POST", f"jobs/{JOB}/stop", {}, 200),
     "collect_position_async": ("POST", f"jobs/{JOB}/collect-db-position", {"reset_position_time": MOMENT}, 202),
     "show_position_result": ("GET", f"jobs/{JOB}/db-position?query_id=none", None, 400),
-    "update_start_position": ("PUT", f"jobs/{PAUSED_JOB}/start-position", {"file_and_position": "mysql-bin.000277:805"}, 200),
+    "update_start_position": (
+        "PUT",
+        f"jobs/{PAUSED_JOB}/start-position",
+        {"file_and_position": "mysql-bin.000277:805"},
+        200,
+    ),
     "list_instance_by_tags": ("POST", "sync/resource-instances/filter", {}, 200),
 }
 GONE = "mysql-bin.000001:4"
@@ -52,17 +57,23 @@ def log_in(
     identity = {"name": user, "password": password, "domain": {"name": account}}
     auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": identity}}}
     auth["scope"] = scope or {"project": {"name": "eu-west-101"}}
-    return sim.session.post(f"{sim.url}/v3/auth/tokens", params={"nocatalog": "true"}, json={"auth": auth}, timeout=TIMEOUT)
+    return sim.session.post(
+        f"{sim.url}/v3/auth/tokens", params={"nocatalog": "true"}, json={"auth": auth}, timeout=TIMEOUT
+    )
 
 
 def collect(sim: Simulator, token: str, *, project: str = PROJECT, job: str = JOB, **options: Any) -> requests.Response:
     headers = {"X-Auth-Token": token, **options.pop("headers", {})}
     body = options or {"json": {"reset_position_time": MOMENT}}
-    return sim.session.post(f"{sim.url}/v5/{project}/jobs/{job}/collect-db-position", headers=headers, timeout=TIMEOUT, **body)
+    return sim.session.post(
+        f"{sim.url}/v5/{project}/jobs/{job}/collect-db-position", headers=headers, timeout=TIMEOUT, **body
+    )
 
 
 def get(sim: Simulator, token: str, path: str, **options: Any) -> requests.Response:
-    return sim.session.get(f"{sim.url}{path}", headers={"X-Auth-Token": token}, timeout=TIMEOUT, allow_redirects=False, **options)
+    return sim.session.get(
+        f"{sim.url}{path}", headers={"X-Auth-Token": token}, timeout=TIMEOUT, allow_redirects=False, **options
+    )
 
 
 def call(sim: Simulator, operation: str, token: str | None, project: str = PROJECT) -> requests.Response:
@@ -75,22 +86,22 @@ def position(sim: Simulator, token: str, query_id: str, *, project: str = PROJEC
     return get(sim, token, f"/v5/{project}/jobs/{job}/db-position", params={"query_id": query_id})
 
 
-def refused(answer: requests.Response, status: int, code: str) -> str:
-    """The message of a refusal by DRS or its gateway, whose form is checked."""
-    body = answer.json()
-    assert (answer.status_code, body["error_code"]) == (status, code)
+def refused(response: requests.Response, status: int, code: str) -> str:
+    """Check the format of an error from DRS or its gateway, and return its message."""
+    body = response.json()
+    assert (response.status_code, body["error_code"]) == (status, code)
     assert set(body) == {"error_code", "error_msg"} | ({"request_id"} if code.startswith("APIGW.") else set())
-    assert body.get("request_id", answer.headers["X-Request-Id"]) == answer.headers["X-Request-Id"]
+    assert body.get("request_id", response.headers["X-Request-Id"]) == response.headers["X-Request-Id"]
     return str(body["error_msg"])
 
 
-def denied(answer: requests.Response, status: int = 401) -> str:
-    """The message of a refusal by IAM, whose form is checked."""
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], set(error)) == (status, status, {"code", "message", "title"})
-    assert answer.headers["X-Request-Id"]
-    assert answer.headers["X-IAM-Trace-Id"]
-    assert "X-Subject-Token" not in answer.headers
+def denied(response: requests.Response, status: int = 401) -> str:
+    """Check the format of an error from IAM, and return its message."""
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], set(error)) == (status, status, {"code", "message", "title"})
+    assert response.headers["X-Request-Id"]
+    assert response.headers["X-IAM-Trace-Id"]
+    assert "X-Subject-Token" not in response.headers
     return str(error["message"])
 
 
@@ -99,17 +110,21 @@ def denied(answer: requests.Response, status: int = 401) -> str:
 
 @pytest.mark.parametrize("scope", [{"name": "eu-west-101"}, {"id": PROJECT}])
 def test_a_login_gives_a_token_of_the_project(sim: Simulator, scope: dict[str, str]) -> None:
-    answer = log_in(sim, scope={"project": scope})
-    assert answer.status_code == 201
-    token = answer.json()["token"]
+    response = log_in(sim, scope={"project": scope})
+    assert response.status_code == 201
+    token = response.json()["token"]
     assert (token["project"]["id"], token["project"]["name"]) == (PROJECT, "eu-west-101")
-    assert (token["user"]["name"], token["user"]["domain"]["name"], token["catalog"]) == ("drs-operator", "example-account", [])
+    assert (token["user"]["name"], token["user"]["domain"]["name"], token["catalog"]) == (
+        "drs-operator",
+        "example-account",
+        [],
+    )
     assert token["expires_at"].endswith("000Z")
     assert len(token["expires_at"]) == len("2026-11-24T10:11:12.701000Z")
-    assert len(answer.headers["X-Subject-Token"]) > 9000
-    assert answer.headers["X-Request-Id"]
-    assert answer.headers["X-IAM-Trace-Id"]
-    assert collect(sim, answer.headers["X-Subject-Token"]).status_code == 202
+    assert len(response.headers["X-Subject-Token"]) > 9000
+    assert response.headers["X-Request-Id"]
+    assert response.headers["X-IAM-Trace-Id"]
+    assert collect(sim, response.headers["X-Subject-Token"]).status_code == 202
 
 
 def test_another_login_gives_another_token_and_leaves_the_first_alone(sim: Simulator) -> None:
@@ -135,10 +150,17 @@ def test_logins_refused(sim: Simulator, options: dict[str, Any], message: str) -
 
 
 def test_a_malformed_login_is_refused(sim: Simulator) -> None:
-    bodies: list[dict[str, Any]] = [{"json": {}}, {"json": {"auth": {"identity": {"methods": ["totp"]}}}}, {"data": b"{"}, {"data": b"\xff"}]
+    bodies: list[dict[str, Any]] = [
+        {"json": {}},
+        {"json": {"auth": {"identity": {"methods": ["totp"]}}}},
+        {"data": b"{"},
+        {"data": b"\xff"},
+    ]
     for body in bodies:
-        answer = sim.session.post(f"{sim.url}/v3/auth/tokens", headers={"Content-Type": "application/json"}, timeout=TIMEOUT, **body)
-        assert denied(answer, 400).startswith("Malformed request: ")
+        response = sim.session.post(
+            f"{sim.url}/v3/auth/tokens", headers={"Content-Type": "application/json"}, timeout=TIMEOUT, **body
+        )
+        assert denied(response, 400).startswith("Malformed request: ")
 
 
 def test_five_wrong_passwords_in_a_row_lock_the_user(sim: Simulator) -> None:
@@ -170,20 +192,28 @@ def test_a_token_expires(sim: Simulator) -> None:
 @pytest.mark.parametrize("path", ["/v3/projects?name=eu-west-101", "/v3/auth/projects"])
 @pytest.mark.parametrize("scope", ["eu-west-101", None])
 def test_projects_are_listed_with_a_token(sim: Simulator, path: str, scope: str | None) -> None:
-    answer = get(sim, sim.token(project=scope), path)
-    assert answer.status_code == 200
-    assert answer.headers["X-IAM-Trace-Id"]
-    body = answer.json()
+    response = get(sim, sim.token(project=scope), path)
+    assert response.status_code == 200
+    assert response.headers["X-IAM-Trace-Id"]
+    body = response.json()
     assert body["links"]["self"].startswith("https://iam.myhuaweicloud.com/v3/")
     (project,) = (project for project in body["projects"] if project["name"] == "eu-west-101")
-    assert (project["id"], project["enabled"], project["is_domain"], project["description"]) == (PROJECT, True, False, "")
+    assert (project["id"], project["enabled"], project["is_domain"], project["description"]) == (
+        PROJECT,
+        True,
+        False,
+        "",
+    )
     assert set(project) == {"id", "name", "domain_id", "parent_id", "enabled", "is_domain", "description", "links"}
 
 
 @pytest.mark.parametrize("user", ["drs-only", "no-permission"])
 def test_listing_projects_needs_a_permission(sim: Simulator, user: str) -> None:
     token = sim.token(user)
-    assert denied(get(sim, token, "/v3/projects?name=eu-west-101"), 403) == "You are not authorized to perform the requested action."
+    assert (
+        denied(get(sim, token, "/v3/projects?name=eu-west-101"), 403)
+        == "You are not authorized to perform the requested action."
+    )
     assert get(sim, token, "/v3/auth/projects").status_code == 200
     if user == "drs-only":
         assert collect(sim, token).status_code == 202
@@ -202,7 +232,7 @@ def test_listing_projects_needs_a_valid_token(sim: Simulator, path: str) -> None
     assert denied(get(sim, token, path)) == message
 
 
-def test_what_is_asked_of_projects_must_make_sense(sim: Simulator) -> None:
+def test_invalid_queries_for_projects_are_refused(sim: Simulator) -> None:
     token = sim.token()
     for query in ("names=x", "page=0&per_page=1", "enabled=maybe"):
         assert denied(get(sim, token, f"/v3/projects?{query}"), 400).startswith("Malformed request: ")
@@ -213,7 +243,9 @@ def test_two_projects_of_one_name(sim: Simulator) -> None:
     sim.settings(duplicate_projects=["eu-west-101"])
     first, second = get(sim, token, "/v3/projects?name=eu-west-101").json()["projects"]
     assert (first["id"], first["name"]) == (PROJECT, second["name"])
-    assert [project["name"] for project in get(sim, token, "/v3/auth/projects").json()["projects"]].count("eu-west-101") == 2
+    assert [project["name"] for project in get(sim, token, "/v3/auth/projects").json()["projects"]].count(
+        "eu-west-101"
+    ) == 2
     assert log_in(sim, scope={"project": {"id": second["id"]}}).json()["token"]["project"]["id"] == second["id"]
     assert {job["project_id"] for job in sim.cloud["jobs"]} == {PROJECT, FINANCE}
     sim.settings(duplicate_projects=[])
@@ -234,11 +266,13 @@ def test_the_clock_of_the_cloud(sim: Simulator) -> None:
     token = sim.token()
     for offset in (-3600, 23 * 3600):
         sim.settings(clock_offset=offset)
-        answer = collect(sim, token, json={"reset_position_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
-        assert answer.status_code == (202 if offset > 0 else 400)
-        assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == pytest.approx(time.time() + offset, abs=5)
+        response = collect(sim, token, json={"reset_position_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        assert response.status_code == (202 if offset > 0 else 400)
+        assert parsedate_to_datetime(response.headers["Date"]).timestamp() == pytest.approx(time.time() + offset, abs=5)
     expires_at = log_in(sim).json()["token"]["expires_at"]
-    assert expires_at[:13] in {time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 47 * 3600 + more)) for more in (0, -5)}
+    assert expires_at[:13] in {
+        time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 47 * 3600 + more)) for more in (0, -5)
+    }
     sim.settings(clock_offset=24 * 3600 + 1)
     refused(collect(sim, token), 403, "DRS.M00100")
     sim.settings(clock_offset=0)
@@ -270,7 +304,9 @@ def test_temporary_keys_of_the_agency(sim: Simulator) -> None:
     through_a_proxy = requests.Session()
     through_a_proxy.trust_env = False
     through_a_proxy.proxies = {"http": sim.url}
-    assert through_a_proxy.get("http://169.254.169.254/openstack/latest/securitykey", timeout=TIMEOUT).json()["credential"]["access"]
+    assert through_a_proxy.get("http://169.254.169.254/openstack/latest/securitykey", timeout=TIMEOUT).json()[
+        "credential"
+    ]["access"]
     sim.reset()
     assert len(sim.cloud["access_keys"]) == 4
 
@@ -280,14 +316,14 @@ def test_refusals_of_the_metadata_service(sim: Simulator) -> None:
     assert security_key(sim, **{"X-Metadata-Token": token}).status_code == 200
     sim.settings(clock_offset=61)
     refusals = [security_key(sim, **{"X-Metadata-Token": given}) for given in (token, "nonsense")]
-    assert all("token is invalid" in answer.text for answer in refusals)
+    assert all("token is invalid" in response.text for response in refusals)
     sim.settings(agency=None)
     refusals.append(security_key(sim))
     assert "Please configure Cloud Service Agency first" in refusals[-1].text
-    assert [answer.status_code for answer in refusals] == [401, 401, 401]
+    assert [response.status_code for response in refusals] == [401, 401, 401]
     refusals += [metadata_token(sim, seconds) for seconds in (None, "0", "x")]
-    assert [answer.status_code for answer in refusals[3:]] == [400, 400, 400]
-    assert {answer.headers["Content-Type"].partition(";")[0] for answer in refusals} == {"text/html"}
+    assert [response.status_code for response in refusals[3:]] == [400, 400, 400]
+    assert {response.headers["Content-Type"].partition(";")[0] for response in refusals} == {"text/html"}
 
 
 # Refusals of DRS and its gateway
@@ -297,7 +333,9 @@ def test_no_token_or_an_unknown_one(sim: Simulator) -> None:
     known = sim.token()
     assert refused(collect(sim, "nonsense"), 401, "APIGW.0301")
     assert refused(collect(sim, known[:-1]), 401, "APIGW.0301")
-    assert refused(sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", timeout=TIMEOUT), 401, "APIGW.0301")
+    assert refused(
+        sim.session.get(f"{sim.url}/v5/{PROJECT}/jobs/{JOB}?type=detail", timeout=TIMEOUT), 401, "APIGW.0301"
+    )
     sim.reset()
     assert refused(collect(sim, known), 401, "APIGW.0301")
 
@@ -352,7 +390,12 @@ def test_malformed_requests(sim: Simulator, options: dict[str, Any], code: str) 
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [("", "DRS.M00200"), ("type=nonsense", "DRS.M00200"), ("type=detail&more=1", "DRS.M00200"), ("type=overview", "DRS.M00202")],
+    [
+        ("", "DRS.M00200"),
+        ("type=nonsense", "DRS.M00200"),
+        ("type=detail&more=1", "DRS.M00200"),
+        ("type=overview", "DRS.M00202"),
+    ],
 )
 def test_details_that_are_not_served(sim: Simulator, query: str, code: str) -> None:
     refused(get(sim, sim.token(), f"/v5/{PROJECT}/jobs/{JOB}?{query}"), 400, code)
@@ -360,7 +403,14 @@ def test_details_that_are_not_served(sim: Simulator, query: str, code: str) -> N
 
 def test_unknown_routes(sim: Simulator) -> None:
     token = sim.token()
-    for path in ("/", "/v5", "/v4/x", "/v3/nothing", f"/v5/{PROJECT}/jobs/{JOB}/", f"/v5/{PROJECT}/jobs/{JOB}/collect-position"):
+    for path in (
+        "/",
+        "/v5",
+        "/v4/x",
+        "/v3/nothing",
+        f"/v5/{PROJECT}/jobs/{JOB}/",
+        f"/v5/{PROJECT}/jobs/{JOB}/collect-position",
+    ):
         refused(get(sim, token, path), 404, "APIGW.0101")
     refused(get(sim, token, f"/v5/{PROJECT}/jobs/{JOB}/collect-db-position"), 404, "APIGW.0101")
     refused(get(sim, token, "/v3/auth/tokens"), 404, "APIGW.0101")
@@ -377,7 +427,12 @@ def test_every_call_is_known() -> None:
 def test_every_call_obeys(sim: Simulator, operation: str) -> None:
     method, path, body, status = CALLS[operation]
     token = sim.token()
-    for given, project, code in ((None, PROJECT, 401), ("nonsense", PROJECT, 401), (token, FINANCE, 403), (sim.token("no-permission"), PROJECT, 403)):
+    for given, project, code in (
+        (None, PROJECT, 401),
+        ("nonsense", PROJECT, 401),
+        (token, FINANCE, 403),
+        (sim.token("no-permission"), PROJECT, 403),
+    ):
         assert call(sim, operation, given, project).status_code == code
     sim.settings(unpublished=[operation])
     refused(call(sim, operation, token), 404, "APIGW.0101")
@@ -386,7 +441,11 @@ def test_every_call_obeys(sim: Simulator, operation: str) -> None:
         [
             {"kind": "status", "status": 503, "match": {"operation": operation}},
             {"kind": "status", "status": 504, "match": {"method": method, "path": path.partition("?")[0] + "$"}},
-            {"kind": "status", "status": 505, "match": {"operation": next(name for name in CALLS if name != operation)}},
+            {
+                "kind": "status",
+                "status": 505,
+                "match": {"operation": next(name for name in CALLS if name != operation)},
+            },
         ]
     )
     assert [call(sim, operation, token).status_code for _attempt in range(3)] == [503, 504, status]
@@ -395,7 +454,9 @@ def test_every_call_obeys(sim: Simulator, operation: str) -> None:
     assert json.loads(seen["body"] or "null") == body
 
 
-@pytest.mark.parametrize("operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]])
+@pytest.mark.parametrize(
+    "operation", [name for name, given in CALLS.items() if JOB in given[1] or PAUSED_JOB in given[1]]
+)
 def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> None:
     refused(call(sim, operation, sim.token(project="eu-west-101_finance"), FINANCE), 400, "DRS.10000010")
 
@@ -403,10 +464,16 @@ def test_calls_for_a_job_of_another_project(sim: Simulator, operation: str) -> N
 def test_the_language_changes_messages_only(sim: Simulator) -> None:
     token = sim.token()
     english, default = (
-        refused(collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers=headers), 400, "DRS.10000010")
+        refused(
+            collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers=headers), 400, "DRS.10000010"
+        )
         for headers in ({"X-Language": "en-us"}, {})
     )
-    chinese = refused(collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers={"X-Language": "zh-cn"}), 400, "DRS.10000010")
+    chinese = refused(
+        collect(sim, token, job="x", json={"reset_position_time": MOMENT}, headers={"X-Language": "zh-cn"}),
+        400,
+        "DRS.10000010",
+    )
     assert english == default == "Job does not exist, please check job id."
     assert not chinese.isascii()
 
@@ -414,7 +481,7 @@ def test_the_language_changes_messages_only(sim: Simulator) -> None:
 # Positions
 
 
-def test_a_pending_position_is_a_stale_one(sim: Simulator) -> None:
+def test_a_pending_query_returns_a_stale_position(sim: Simulator) -> None:
     sim.settings(collect_seconds=600)
     token = sim.token()
     query_id = collect(sim, token).json()["id"]
@@ -428,19 +495,21 @@ def test_each_collection_has_its_own_result(sim: Simulator) -> None:
     asked = [(JOB, MOMENT), (JOB, MOMENT), (JOB, "2023-09-19T07:00:01Z"), (JOB, "2023-09-19T06:59:59Z")]
     asked += [(job["id"], MOMENT) for job in sim.cloud["jobs"][-2:]]
     accepted = [collect(sim, token, job=job, json={"reset_position_time": moment}).json() for job, moment in asked]
-    assert len({answer["id"] for answer in accepted}) == len(asked)
-    positions = [position(sim, token, answer["id"], job=answer["job_id"]).json()["position"] for answer in accepted]
+    assert len({query["id"] for query in accepted}) == len(asked)
+    positions = [position(sim, token, query["id"], job=query["job_id"]).json()["position"] for query in accepted]
     assert positions[0] == positions[1] == "mysql-bin.000277:805"
     assert positions[2:4] == ["mysql-bin.000277:1805", "mysql-bin.000276:3599805"]
     assert len(set(positions)) == len(asked) - 1
 
 
-def test_extra_jobs_come_and_go(sim: Simulator) -> None:
+def test_extra_jobs_are_added_and_removed(sim: Simulator) -> None:
     before = len(sim.cloud["jobs"])
     sim.settings(extra_jobs=50)
     extra = sim.cloud["jobs"][before:]
     assert len({job["id"] for job in extra}) == 50
-    assert {(len(job["id"]), job["engine_type"], job["task_type"], job["project_id"]) for job in extra} == {(36, "mysql-to-dws", "INCR_TRANS", PROJECT)}
+    assert {(len(job["id"]), job["engine_type"], job["task_type"], job["project_id"]) for job in extra} == {
+        (36, "mysql-to-dws", "INCR_TRANS", PROJECT)
+    }
     assert extra[12]["tags"] == {"fleet": "true", "shard": "3"}
     assert len({job["create_time"] for job in sim.cloud["jobs"]}) == before + 50
     assert collect(sim, sim.token(), job=extra[-1]["id"]).status_code == 202
@@ -451,7 +520,7 @@ def test_extra_jobs_come_and_go(sim: Simulator) -> None:
 # Actions
 
 
-def test_a_second_action_is_refused_as_if_it_were_accepted(sim: Simulator) -> None:
+def test_a_second_action_is_refused_with_202(sim: Simulator) -> None:
     sim.settings(action_seconds=600)
     token = sim.token()
     assert call(sim, "execute_job_action", token).json().keys() == {"query_id"}
@@ -460,7 +529,12 @@ def test_a_second_action_is_refused_as_if_it_were_accepted(sim: Simulator) -> No
     assert busy.json().keys() == {"error_code", "error_msg"}
     assert busy.json()["error_code"] == "DRS.M01504"
     changed = sim.job(JOB, status="FULL_TRANSFER_FAILED", delay=7, tags={"a": "b"})
-    assert (changed["status"], changed["transition"], changed["delay"], changed["tags"]) == ("FULL_TRANSFER_FAILED", None, 7, {"a": "b"})
+    assert (changed["status"], changed["transition"], changed["delay"], changed["tags"]) == (
+        "FULL_TRANSFER_FAILED",
+        None,
+        7,
+        {"a": "b"},
+    )
     refused(call(sim, "execute_job_action", token), 400, "DRS.M00304")
     sim.reset()
     assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
@@ -470,7 +544,7 @@ def test_a_second_action_is_refused_as_if_it_were_accepted(sim: Simulator) -> No
 # The log
 
 
-def test_the_log_has_what_came_and_what_was_answered(sim: Simulator) -> None:
+def test_the_log_has_requests_and_responses(sim: Simulator) -> None:
     token = sim.token()
     sim.forget_requests()
     accepted = collect(sim, token, headers={"X-Language": "zh-cn"}, json={"reset_position_time": MOMENT})
@@ -497,7 +571,7 @@ def outcome(sim: Simulator) -> tuple[Any, ...]:
 
 
 def raw(sim: Simulator, token: str) -> socket.socket:
-    """A collection, sent over a socket of our own."""
+    """Send a request that collects a position over a plain socket, and return the socket."""
     host, port = sim.url.removeprefix("http://").split(":")
     body = json.dumps({"reset_position_time": MOMENT})
     head = [
@@ -521,22 +595,22 @@ def test_latency(sim: Simulator) -> None:
     assert outcome(sim) == ("latency", True, 202, 202)
 
 
-def test_a_canned_status_keeps_the_request_out(sim: Simulator) -> None:
+def test_a_canned_status_keeps_the_request_from_the_cloud(sim: Simulator) -> None:
     token = sim.token()
     body = {"error_code": "APIGW.0308", "error_msg": "The throttling threshold has been reached"}
     sim.faults([{"kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "body": body}])
-    answer = collect(sim, token)
-    assert (answer.status_code, answer.headers["Retry-After"], answer.json()) == (429, "1", body)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["X-Request-Id"]
+    response = collect(sim, token)
+    assert (response.status_code, response.headers["Retry-After"], response.json()) == (429, "1", body)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Request-Id"]
     assert outcome(sim) == ("status", False, None, 429)
 
 
-def test_a_status_after_hides_what_was_accepted(sim: Simulator) -> None:
+def test_a_status_after_hides_that_the_request_was_accepted(sim: Simulator) -> None:
     token = sim.token()
     sim.faults([{"kind": "status_after", "status": 502, "body": "Bad Gateway", "content_type": "text/plain"}])
-    answer = collect(sim, token)
-    assert (answer.status_code, answer.text, answer.headers["Content-Type"]) == (502, "Bad Gateway", "text/plain")
+    response = collect(sim, token)
+    assert (response.status_code, response.text, response.headers["Content-Type"]) == (502, "Bad Gateway", "text/plain")
     assert outcome(sim) == ("status_after", True, 202, 502)
 
 
@@ -550,7 +624,7 @@ def test_resets(sim: Simulator, kind: str, processed: bool, status: int | None) 
     assert collect(sim, token).status_code == 202
 
 
-def test_a_cut_answer(sim: Simulator) -> None:
+def test_a_truncated_response(sim: Simulator) -> None:
     token = sim.token()
     sim.faults([{"kind": "cut"}])
     received = b""
@@ -558,7 +632,9 @@ def test_a_cut_answer(sim: Simulator) -> None:
         while part := connection.recv(65536):
             received += part
     head, body = received.decode().split("\r\n\r\n", 1)
-    length = next(int(line.partition(":")[2]) for line in head.lower().splitlines() if line.startswith("content-length:"))
+    length = next(
+        int(line.partition(":")[2]) for line in head.lower().splitlines() if line.startswith("content-length:")
+    )
     assert head.startswith("HTTP/1.1 202 ")
     assert 0 < len(body) == length // 2
     assert outcome(sim) == ("cut", True, 202, 202)
@@ -567,11 +643,11 @@ def test_a_cut_answer(sim: Simulator) -> None:
 def test_html(sim: Simulator) -> None:
     token = sim.token()
     sim.faults([{"kind": "html"}, {"kind": "html", "status": 503, "body": "<p>Busy</p>"}])
-    answer = collect(sim, token)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (202, "text/html")
-    assert "<html>" in answer.text
-    answer = collect(sim, token)
-    assert (answer.status_code, answer.headers["Content-Type"], answer.text) == (503, "text/html", "<p>Busy</p>")
+    response = collect(sim, token)
+    assert (response.status_code, response.headers["Content-Type"]) == (202, "text/html")
+    assert "<html>" in response.text
+    response = collect(sim, token)
+    assert (response.status_code, response.headers["Content-Type"], response.text) == (503, "text/html", "<p>Busy</p>")
     assert outcome(sim) == ("html", True, 202, 503)
 
 
@@ -590,9 +666,9 @@ def test_html(sim: Simulator) -> None:
 def test_replaced_bodies(sim: Simulator, fault: dict[str, Any], status: int, text: str) -> None:
     token = sim.token()
     sim.faults([{"kind": "replace", **fault}])
-    answer = collect(sim, token)
-    assert answer.status_code == status
-    assert answer.text == text
+    response = collect(sim, token)
+    assert response.status_code == status
+    assert response.text == text
     assert outcome(sim) == ("replace", True, 202, status)
 
 
@@ -606,26 +682,26 @@ def test_hanging(sim: Simulator) -> None:
     assert outcome(sim) == ("hang", True, 202, None)
 
 
-def test_an_echo_repeats_what_came(sim: Simulator) -> None:
+def test_an_echo_repeats_the_request(sim: Simulator) -> None:
     token = sim.token()
     sim.faults([{"kind": "echo"}, {"kind": "echo", "status": 500}])
-    answer = collect(sim, token, json={"reset_position_time": MOMENT})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/json")
-    body = answer.json()
+    response = collect(sim, token, json={"reset_position_time": MOMENT})
+    assert (response.status_code, response.headers["Content-Type"]) == (401, "application/json")
+    body = response.json()
     assert body == {"error_code": "APIGW.0301", "error_msg": body["error_msg"]}
     assert body["error_msg"].endswith(f' {token} {{"reset_position_time": "{MOMENT}"}}')
     assert outcome(sim) == ("echo", False, None, 401)
     headers = {"Authorization": "SDK-HMAC-SHA256 Access=x", "X-Security-Token": "marked"}
-    answer = sim.session.get(f"{sim.url}/v3/projects", headers=headers, timeout=TIMEOUT)
-    assert answer.status_code == 500
-    assert " SDK-HMAC-SHA256 Access=x marked " in answer.json()["error_msg"]
+    response = sim.session.get(f"{sim.url}/v3/projects", headers=headers, timeout=TIMEOUT)
+    assert response.status_code == 500
+    assert " SDK-HMAC-SHA256 Access=x marked " in response.json()["error_msg"]
 
 
 def test_an_echo_in_the_title_of_a_page(sim: Simulator) -> None:
     sim.faults([{"kind": "echo", "content_type": "text/html", "status": 403}])
-    answer = log_in(sim, password="<&>'\"")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (403, "text/html")
-    title = answer.text.partition("<title>")[2].partition("</title>")[0]
+    response = log_in(sim, password="<&>'\"")
+    assert (response.status_code, response.headers["Content-Type"]) == (403, "text/html")
+    title = response.text.partition("<title>")[2].partition("</title>")[0]
     assert "&lt;&amp;&gt;" in title
     assert json.dumps("<&>'\"") in html.unescape(title)
 
@@ -636,7 +712,13 @@ def test_faults_are_counted_and_matched(sim: Simulator) -> None:
         [
             {"kind": "status", "status": 500, "match": {"method": "get"}, "times": None},
             {"kind": "status", "status": 501, "match": {"path": "/auth/tokens$"}},
-            {"kind": "status", "status": 503, "match": {"method": "POST", "path": f"{JOB}/collect"}, "skip": 1, "times": 2},
+            {
+                "kind": "status",
+                "status": 503,
+                "match": {"method": "POST", "path": f"{JOB}/collect"},
+                "skip": 1,
+                "times": 2,
+            },
         ]
     )
     assert [collect(sim, token).status_code for _attempt in range(5)] == [202, 503, 503, 202, 202]
@@ -647,7 +729,7 @@ def test_faults_are_counted_and_matched(sim: Simulator) -> None:
     assert position(sim, token, "none").status_code == 400
 
 
-def test_mistaken_controls_are_refused(sim: Simulator) -> None:
+def test_invalid_controls_are_refused(sim: Simulator) -> None:
     for faults in (
         [{"kind": "nonsense"}],
         [{"kind": "latency"}],
@@ -659,19 +741,19 @@ def test_mistaken_controls_are_refused(sim: Simulator) -> None:
     ):
         with pytest.raises(ValueError, match="400"):
             sim.faults(faults)
-    mistakes: list[dict[str, Any]] = [{"colect_seconds": 1}, {"collect_seconds": "1"}, {"clock_offset": "1"}]
-    mistakes += [{"unpublished": ["nonsense"]}, {"duplicate_projects": ["nonsense"]}, {"agency": "nonsense"}]
-    for settings in mistakes:
+    invalid: list[dict[str, Any]] = [{"colect_seconds": 1}, {"collect_seconds": "1"}, {"clock_offset": "1"}]
+    invalid += [{"unpublished": ["nonsense"]}, {"duplicate_projects": ["nonsense"]}, {"agency": "nonsense"}]
+    for settings in invalid:
         with pytest.raises(ValueError, match="400"):
             sim.settings(**settings)
-    mistakes = [{"action": "nonsense"}, {"status": "nonsense"}, {"precheck": 101}, {"id": "x"}, {"collect": "pending"}]
-    for changes in mistakes:
+    invalid = [{"action": "nonsense"}, {"status": "nonsense"}, {"precheck": 101}, {"id": "x"}, {"collect": "pending"}]
+    for changes in invalid:
         with pytest.raises(ValueError, match="400"):
             sim.job(JOB, **changes)
     with pytest.raises(ValueError, match="400"):
         sim.job("nonsense", action="stuck")
     with pytest.raises(ValueError, match="400"):
-        sim.settings(action_answer=201)
+        sim.settings(action_status=201)
     with pytest.raises(ValueError, match="400"):
         sim.revoke("APIGW.0101")
 
@@ -679,7 +761,7 @@ def test_mistaken_controls_are_refused(sim: Simulator) -> None:
 # The process
 
 
-def test_it_stops_at_once_and_leaves_nothing(sim: Simulator) -> None:
+def test_it_stops_at_once_and_leaves_no_process(sim: Simulator) -> None:
     with simulator() as own:
         assert own.pid != sim.pid
         assert own.url != sim.url
@@ -690,7 +772,7 @@ def test_it_stops_at_once_and_leaves_nothing(sim: Simulator) -> None:
         while not own.requests()[-1]["processed"] or own.requests()[-1]["fault"] != "hang":
             assert time.monotonic() < deadline
         before = time.monotonic()
-    assert time.monotonic() - before < 5  # well before it would be killed
+    assert time.monotonic() - before < 5  # before it would be killed
     connection.close()
     with pytest.raises(ProcessLookupError):
         os.kill(own.pid, 0)
@@ -705,8 +787,8 @@ def test_a_simulator_that_does_not_start_says_why(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.filterwarnings("ignore::Warning")  # of the test client, about httpx
-def test_an_answer_against_the_contract_is_loud(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.filterwarnings("ignore::Warning")  # raised by the test client about httpx
+def test_a_response_that_breaks_the_contract_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     from simulator.app import build
     from simulator.cloud import Cloud
     from starlette.testclient import TestClient
@@ -717,8 +799,8 @@ def test_an_answer_against_the_contract_is_loud(caplog: pytest.LogCaptureFixture
         path, headers = f"/v5/{PROJECT}/jobs/{JOB}?type=detail", {"X-Auth-Token": token.value}
         assert client.get(path, headers=headers).status_code == 200
         cloud.jobs[JOB].status = "NO_SUCH_STATUS"
-        answer = client.get(path, headers=headers)
-        assert (answer.status_code, answer.json()["error_code"]) == (500, "SIMULATOR.BUG")
+        response = client.get(path, headers=headers)
+        assert (response.status_code, response.json()["error_code"]) == (500, "SIMULATOR.BUG")
         assert "SIMULATOR.BUG" in caplog.text
         assert "NO_SUCH_STATUS" in caplog.text
         cloud.jobs[JOB] = None  # type: ignore[assignment]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of a task when something goes wrong between it and the cloud: what it sends, and what the user reads."""
+"""A task when something fails between it and the cloud: the requests that it sends, and what the user reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import patch_args
 MODULES = "ansible_collections.huaweicloud.drs.plugins.modules"
 QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 POSITION = "mysql-bin.000277:805"
-# What a task sends, by the end of its path.
+# The requests of a task, by the end of their path.
 CALLS = {
     "/collect-db-position": "collect",
     "/db-position": "read",
@@ -37,7 +37,7 @@ CALLS = {
     f"/jobs/{JOB}": "job",
 }
 CHANGING = ("collect", "action", "start")
-# The options that each module needs, all of which come back in its result.
+# The required options of each module. All of them are part of its result.
 GIVEN = {
     "drs_collect_db_position": {"job_id": JOB, "reset_position_time": MOMENT},
     "drs_job_action": {"job_id": JOB, "action": "retry"},
@@ -61,47 +61,47 @@ BUSY = {"error_code": "DRS.M01504", "error_msg": "Another operation is being per
 ACCEPTED = answer(json.dumps({"id": QUERY, "status": "pending"}).encode(), 202)
 
 CUT = ("no complete answer",)
-LATE = ("no complete answer in time",)
-STORM = ("429 APIGW.0308: The throttling threshold has been reached", "throttles requests")
+TIMED_OUT = ("no complete answer in time",)
+RATE_LIMIT = ("429 APIGW.0308: The throttling threshold has been reached", "throttles requests")
 SIGN_IN = ("'Sign in to the network'", "the API promises a JSON object")
-NO_WORD = ("did not say whether it accepted",)
+UNCLEAR = ("did not say whether it accepted",)
 MAYBE = "DRS may have accepted the request, so it was not sent again."
-GOES_ON = "The query goes on in DRS."
-LOOK_FIRST = "Look at the job before you tell it to retry again."
-IN_VAIN = ("had no result within 1 second", GOES_ON)
-STUCK = ("still in status PAUSING after 1 seconds", LOOK_FIRST)
+STILL_RUNNING = "The query goes on in DRS."
+CHECK_FIRST = "Look at the job before you tell it to retry again."
+NO_RESULT = ("had no result within 1 second", STILL_RUNNING)
+STUCK = ("still in status PAUSING after 1 seconds", CHECK_FIRST)
 
 WAIT = {"wait": True, "wait_timeout": 1, "wait_sleep": 1, "timeout": 1}
 LONG_WAIT = {**WAIT, "wait_timeout": 9}
-READ, TELL, LOOK = "/db-position$", "/action$", f"/jobs/{JOB}$"
+READ, ACTION, JOB_READ = "/db-position$", "/action$", f"/jobs/{JOB}$"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A fault, and what becomes of a task."""
+    """A fault and its effect on a task."""
 
     fault: str
-    # What arrives at the server, by the names in CALLS, if the wire can tell.
+    # The requests that the server receives, by the names in CALLS, if the simulator is the server.
     arrives: tuple[str, ...]
-    # What the user reads; nothing if the task succeeds.
+    # Parts of the error message; empty if the task succeeds.
     says: tuple[str, ...]
-    # What is in the result beside msg and what was given: the id of the query, the request_id of some request.
+    # What the result contains in addition to msg and the options: the id of the query, the request_id of a request.
     result: tuple[str, ...] = ()
     status: int | None = None
     code: str | None = None
-    # A fault of the simulator, see control.yaml; or a script of a server on loopback; or nothing, where nobody listens.
+    # A fault of the simulator, see control.yaml; a script of a server on loopback; or None if nothing listens.
     wire: Any = None
-    # How the user logs in: with a token, a token and a password in reserve, a password, or an access key.
-    who: str = "token"
-    # Of the cloud's clock, once there is a token.
+    # The credentials: a token, a token with a password as a fallback, a password, or an access key.
+    auth: str = "token"
+    # Offset of the cloud's clock, set after the token was issued.
     clock_offset: float = 0
-    # What is changed of the job, which has been paused, so that it can be told to go on and where.
+    # Changes to the job. It is paused by default, so that it can be resumed and its position can be set.
     job: dict[str, Any] = field(default_factory=lambda: {"status": "PAUSING"})
     options: dict[str, Any] = field(default_factory=dict)
     module: str = "drs_collect_db_position"
-    # Whether the task says that it has changed something.
+    # Whether the task reports a change.
     changed: bool = False
-    # Whether it is run in a process of its own, which has to end.
+    # Whether the task runs in its own process, which must end.
     alone: bool = False
 
 
@@ -119,7 +119,7 @@ def act(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str,
     return Run(f"action: {name}", tuple(arrives.split()), says, result, wire=wire, module="drs_job_action", **more)
 
 
-def begin_at(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str, **more: Any) -> Run:
+def set_position(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str, **more: Any) -> Run:
     more = {"changed": not says, **more}
     return Run(f"start: {name}", tuple(arrives.split()), says, result, wire=wire, module="drs_start_position", **more)
 
@@ -132,7 +132,7 @@ def broken(kind: str, on: str, **more: Any) -> dict[str, Any]:
     return fault(kind, on, status=500, body=BROKEN, **more)
 
 
-def storm(on: str, **more: Any) -> dict[str, Any]:
+def throttle(on: str, **more: Any) -> dict[str, Any]:
     return fault("status", on, status=429, body=THROTTLED, headers={"Retry-After": "60"}, **more)
 
 
@@ -140,39 +140,39 @@ def down(on: str) -> dict[str, Any]:
     return fault("status", on, status=503, body=DOWN, times=1)
 
 
-COLLECT, START, SAID = "collect", "/start-position$", {"status": 500, "code": "DRS.M00001"}
-THROTTLES = {"status": 429, "code": "APIGW.0308"}
+COLLECT, START, ERROR_500 = "collect", "/start-position$", {"status": 500, "code": "DRS.M00001"}
+TOO_MANY = {"status": 429, "code": "APIGW.0308"}
 ONE, NINE = {"options": {"max_retries": 1}}, {"options": {"max_retries": 9}}
-TOLD_ALL = "job actions action"
+ALL_CALLS = "job actions action"
 RUNS = [
-    #   what goes wrong, how, what arrives, what the user reads, and what is in the result
+    #   fault, wire, received requests, parts of the error message, result
 
     collect("refused", None, "", ("no connection", "Connection refused")),
     collect("login is reset", lost("/tokens"), "login", (*CUT, "This was the login of user drs-operator"),
-            who="password"),
-    collect("key, 16 minutes fast", {}, "collect", ("signature expired", "clock"), "request_id", who="key",
+            auth="password"),
+    collect("key, 16 minutes fast", {}, "collect", ("signature expired", "clock"), "request_id", auth="key",
             clock_offset=960, status=401, code="APIGW.0301"),
-    collect("key, 16 minutes slow", {}, "collect", ("signature expired", "clock"), "request_id", who="key",
+    collect("key, 16 minutes slow", {}, "collect", ("signature expired", "clock"), "request_id", auth="key",
             clock_offset=-960, status=401, code="APIGW.0301"),
     collect("token, 25 hours fast", {}, "collect", ("expired", "Log in again"), "request_id", clock_offset=90000,
             status=403, code="DRS.M00100"),
-    collect("token and password, 25 hours fast", {}, "collect login collect", (), "id", "request_id", who="both",
+    collect("token and password, 25 hours fast", {}, "collect login collect", (), "id", "request_id", auth="both",
             clock_offset=90000),
     collect("reset, not accepted", fault("reset_before", COLLECT), "collect", (*CUT, MAYBE), **NINE),
-    collect("reset, accepted", lost(COLLECT), "login collect", (*CUT, MAYBE), who="password", alone=True, **NINE),
+    collect("reset, accepted", lost(COLLECT), "login collect", (*CUT, MAYBE), auth="password", alone=True, **NINE),
     collect("cut, accepted", fault("cut", COLLECT), "collect", (*CUT, MAYBE), "request_id", **NINE),
-    collect("no answer, accepted", fault("hang", COLLECT), "collect", (*LATE, MAYBE), options={"timeout": 1,
+    collect("no response, accepted", fault("hang", COLLECT), "collect", (*TIMED_OUT, MAYBE), options={"timeout": 1,
             "max_retries": 9}),
-    collect("byte by byte", once(b"HTTP/1.1 200 Text\r\nX-A: ", end=drip(b"a")), "", (*LATE, MAYBE),
+    collect("byte by byte", once(b"HTTP/1.1 200 Text\r\nX-A: ", end=drip(b"a")), "", (*TIMED_OUT, MAYBE),
             options={"timeout": 1}, alone=True),
     collect("HTML, accepted", fault("html", COLLECT), "collect", (*SIGN_IN, MAYBE), "request_id", status=202),
     collect("nothing, accepted", fault("replace", COLLECT, body=""), "collect", ("id for its result", MAYBE),
             "request_id", status=202),
-    collect("500, accepted", broken("status_after", COLLECT), "collect", ("Broken", MAYBE), "request_id", **SAID,
+    collect("500, accepted", broken("status_after", COLLECT), "collect", ("Broken", MAYBE), "request_id", **ERROR_500,
             **NINE),
     collect("500, accepted, and a password", broken("status_after", COLLECT), "collect", ("Broken", MAYBE),
-            "request_id", who="both", **SAID),
-    collect("429 for ever", storm(COLLECT), "collect collect", STORM, "request_id", **THROTTLES, **ONE),
+            "request_id", auth="both", **ERROR_500),
+    collect("429 for ever", throttle(COLLECT), "collect collect", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
     collect("503, then accepted", down(COLLECT), "collect collect", (), "id", "request_id", **ONE),
 
     collect("reads are reset", lost(READ, times=1), "collect read read", (), "id", "request_id", "position",
@@ -180,73 +180,76 @@ RUNS = [
     collect("reads are too fast", fault("status", READ, times=1, status=400, body={"error_code": "DRS.M01503"}),
             "collect read read", (),
             "id", "request_id", "position", options=LONG_WAIT),
-    collect("reads are throttled", storm(READ, times=1), "collect read read", (), "id", "request_id", "position",
+    collect("reads are throttled", throttle(READ, times=1), "collect read read", (), "id", "request_id", "position",
             options=LONG_WAIT),
-    collect("reads are cut", fault("cut", READ), "collect read", (*CUT, GOES_ON), "id", "request_id", options=WAIT),
-    collect("reads get no answer", fault("hang", READ), "collect read", IN_VAIN, "id", "request_id", options=WAIT,
+    collect("reads are cut", fault("cut", READ), "collect read", (*CUT, STILL_RUNNING), "id", "request_id",
+            options=WAIT),
+    collect("reads get no response", fault("hang", READ), "collect read", NO_RESULT, "id", "request_id", options=WAIT,
             alone=True),
-    collect("reads come byte by byte", (ACCEPTED, once(head(), end=drip(b" "))), "", IN_VAIN, "id", alone=True,
+    collect("reads come byte by byte", (ACCEPTED, once(head(), end=drip(b" "))), "", NO_RESULT, "id", alone=True,
             options={**WAIT, "timeout": 30}),
-    collect("reads are HTML", fault("html", READ), "collect read", (*SIGN_IN, GOES_ON), "id", "request_id",
+    collect("reads are HTML", fault("html", READ), "collect read", (*SIGN_IN, STILL_RUNNING), "id", "request_id",
             status=200, options=WAIT),
-    collect("reads fail", broken("status", READ), "collect read", ("Broken", GOES_ON), "id", "request_id",
-            options=WAIT, **SAID),
+    collect("reads fail", broken("status", READ), "collect read", ("Broken", STILL_RUNNING), "id", "request_id",
+            options=WAIT, **ERROR_500),
 
-    # A job is told once, and not before it is known that it may be.
+    # An action is sent once, and only after the job is known to allow it.
     act("refused", None, "", ("no connection", "Connection refused")),
-    act("good", {}, f"login {TOLD_ALL}", (), "request_id", who="password"),
-    act("look is lost", lost(LOOK, times=1), f"job {TOLD_ALL}", (), "request_id", **ONE),
-    act("reset, accepted", lost(TELL), f"login {TOLD_ALL}", (*CUT, MAYBE), who="password", **NINE),
-    act("reset, and to be waited for", lost(TELL), TOLD_ALL, (*CUT, MAYBE), options={**WAIT, "max_retries": 9}),
-    act("cut, accepted", fault("cut", TELL), TOLD_ALL, (*CUT, MAYBE), "request_id", **NINE),
-    act("no answer, accepted", fault("hang", TELL), TOLD_ALL, (*LATE, MAYBE), options={"timeout": 1, "max_retries": 9}),
-    act("HTML, accepted", fault("html", TELL), TOLD_ALL, (*SIGN_IN, MAYBE), "request_id", status=202),
-    act("nothing, accepted", fault("replace", TELL, body=""), TOLD_ALL, (*NO_WORD, MAYBE), "request_id", status=202),
-    act("500, accepted", broken("status_after", TELL), TOLD_ALL, ("Broken", MAYBE), "request_id", **SAID, **NINE),
-    act("200, and failed", {}, TOLD_ALL, ("the status failed and no reason",), "request_id", job={"status": "PAUSING",
+    act("success", {}, f"login {ALL_CALLS}", (), "request_id", auth="password"),
+    act("read is lost", lost(JOB_READ, times=1), f"job {ALL_CALLS}", (), "request_id", **ONE),
+    act("reset, accepted", lost(ACTION), f"login {ALL_CALLS}", (*CUT, MAYBE), auth="password", **NINE),
+    act("reset, with wait", lost(ACTION), ALL_CALLS, (*CUT, MAYBE), options={**WAIT, "max_retries": 9}),
+    act("cut, accepted", fault("cut", ACTION), ALL_CALLS, (*CUT, MAYBE), "request_id", **NINE),
+    act("no response, accepted", fault("hang", ACTION), ALL_CALLS, (*TIMED_OUT, MAYBE),
+        options={"timeout": 1, "max_retries": 9}),
+    act("HTML, accepted", fault("html", ACTION), ALL_CALLS, (*SIGN_IN, MAYBE), "request_id", status=202),
+    act("nothing, accepted", fault("replace", ACTION, body=""), ALL_CALLS, (*UNCLEAR, MAYBE), "request_id", status=202),
+    act("500, accepted", broken("status_after", ACTION), ALL_CALLS, ("Broken", MAYBE), "request_id",
+        **ERROR_500, **NINE),
+    act("200, and failed", {}, ALL_CALLS, ("the status failed and no reason",), "request_id", job={"status": "PAUSING",
         "action": "failed_silently"}, status=200),
-    act("200, failed, and why", {}, TOLD_ALL, ("200 DRS.M00304", "Look at the actions"), "request_id",
+    act("200, failed, and why", {}, ALL_CALLS, ("200 DRS.M00304", "Look at the actions"), "request_id",
         job={"status": "PAUSING", "action": "failed"},
         status=200, code="DRS.M00304"),
-    act("busy", fault("status", TELL, status=202, body=BUSY), TOLD_ALL, ("202 DRS.M01504", "try again"), "request_id",
-        status=202, code="DRS.M01504",
-        options=WAIT),
-    act("429 for ever", storm(TELL), f"{TOLD_ALL} action", STORM, "request_id", **THROTTLES, **ONE),
-    act("503, then accepted", down(TELL), f"{TOLD_ALL} action", (), "request_id", **ONE),
-    act("looks are reset", lost(LOOK, skip=1, times=1), f"{TOLD_ALL} job job", (), "request_id", options={**LONG_WAIT,
-        "max_retries": 1}),
-    act("looks are throttled", storm(LOOK, skip=1, times=1), f"{TOLD_ALL} job job", (), "request_id",
+    act("busy", fault("status", ACTION, status=202, body=BUSY), ALL_CALLS, ("202 DRS.M01504", "try again"),
+        "request_id", status=202, code="DRS.M01504", options=WAIT),
+    act("429 for ever", throttle(ACTION), f"{ALL_CALLS} action", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
+    act("503, then accepted", down(ACTION), f"{ALL_CALLS} action", (), "request_id", **ONE),
+    act("reads are reset", lost(JOB_READ, skip=1, times=1), f"{ALL_CALLS} job job", (), "request_id",
+        options={**LONG_WAIT, "max_retries": 1}),
+    act("reads are throttled", throttle(JOB_READ, skip=1, times=1), f"{ALL_CALLS} job job", (), "request_id",
         options=LONG_WAIT),
-    act("looks are cut", fault("cut", LOOK, skip=1), f"{TOLD_ALL} job", (*CUT, LOOK_FIRST), "request_id",
+    act("reads are cut", fault("cut", JOB_READ, skip=1), f"{ALL_CALLS} job", (*CUT, CHECK_FIRST), "request_id",
         options=WAIT, changed=True),
-    act("looks fail", broken("status", LOOK, skip=1), f"{TOLD_ALL} job", ("Broken", LOOK_FIRST), "request_id",
-        options=WAIT, changed=True, **SAID),
-    act("looks get no answer", fault("hang", LOOK, skip=1), f"{TOLD_ALL} job", STUCK, "request_id", options=WAIT,
+    act("reads fail", broken("status", JOB_READ, skip=1), f"{ALL_CALLS} job", ("Broken", CHECK_FIRST), "request_id",
+        options=WAIT, changed=True, **ERROR_500),
+    act("reads get no response", fault("hang", JOB_READ, skip=1), f"{ALL_CALLS} job", STUCK, "request_id", options=WAIT,
         changed=True, alone=True),
-    act("stuck", {}, f"{TOLD_ALL} job job", STUCK, "request_id", job={"status": "PAUSING", "action": "stuck"},
+    act("stuck", {}, f"{ALL_CALLS} job job", STUCK, "request_id", job={"status": "PAUSING", "action": "stuck"},
         options=WAIT, changed=True),
-    act("fails later", {}, f"{TOLD_ALL} job", ("is in status INCRE_TRANSFER_FAILED", LOOK_FIRST), "request_id",
+    act("fails later", {}, f"{ALL_CALLS} job", ("is in status INCRE_TRANSFER_FAILED", CHECK_FIRST), "request_id",
         options=WAIT, changed=True,
         job={"status": "PAUSING", "action": "fails_later"}),
 
-    begin_at("good", {}, "start", (), "request_id", who="key"),
-    begin_at("it runs", {}, "start", ("400 DRS.M00304", "Look at the actions"), "request_id",
-             job={"status": "INCRE_TRANSFER_STARTED"},
-             status=400, code="DRS.M00304"),
-    begin_at("reset, accepted", lost(START), "login start", (*CUT, MAYBE), who="password", **NINE),
-    begin_at("no answer, accepted", fault("hang", START), "start", (*LATE, MAYBE), options={"timeout": 1,
-             "max_retries": 9}),
-    begin_at("HTML, accepted", fault("html", START), "start", (*SIGN_IN, MAYBE), "request_id", status=200),
-    begin_at("500, accepted", broken("status_after", START), "start", ("Broken", MAYBE), "request_id", **SAID, **NINE),
-    begin_at("busy", fault("status", START, status=200, body=BUSY), "start", ("200 DRS.M01504", "try again"),
-             "request_id", status=200, code="DRS.M01504"),
-    begin_at("429 for ever", storm(START), "start start", STORM, "request_id", **THROTTLES, **ONE),
-    begin_at("503, then accepted", down(START), "start start", (), "request_id", **ONE),
+    set_position("success", {}, "start", (), "request_id", auth="key"),
+    set_position("it runs", {}, "start", ("400 DRS.M00304", "Look at the actions"), "request_id",
+                 job={"status": "INCRE_TRANSFER_STARTED"},
+                 status=400, code="DRS.M00304"),
+    set_position("reset, accepted", lost(START), "login start", (*CUT, MAYBE), auth="password", **NINE),
+    set_position("no response, accepted", fault("hang", START), "start", (*TIMED_OUT, MAYBE), options={"timeout": 1,
+                 "max_retries": 9}),
+    set_position("HTML, accepted", fault("html", START), "start", (*SIGN_IN, MAYBE), "request_id", status=200),
+    set_position("500, accepted", broken("status_after", START), "start", ("Broken", MAYBE), "request_id",
+                 **ERROR_500, **NINE),
+    set_position("busy", fault("status", START, status=200, body=BUSY), "start", ("200 DRS.M01504", "try again"),
+                 "request_id", status=200, code="DRS.M01504"),
+    set_position("429 for ever", throttle(START), "start start", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
+    set_position("503, then accepted", down(START), "start start", (), "request_id", **ONE),
 ]  # fmt: skip
 
 
 def in_the_cloud(sim: Simulator, run: Run) -> dict[str, str]:
-    """Set the fault, and return what the user logs in with."""
+    """Set the fault, and return the credentials."""
     sim.reset(collect_seconds=0, action_seconds=0)
     sim.job(JOB, **run.job)
     token, key, user = {"auth_token": sim.token(), "project_id": PROJECT}, sim.key(), sim.cloud["users"][0]
@@ -260,11 +263,11 @@ def in_the_cloud(sim: Simulator, run: Run) -> dict[str, str]:
         "password": password,
         "both": {**token, **password},
         "key": {"access_key": key["access_key"], "secret_key": key["secret_key"], "project_id": PROJECT},
-    }[run.who]
+    }[run.auth]
 
 
 def alone(module: str, options: dict[str, Any], environment: dict[str, str], folder: Path) -> str:
-    """Run a module in a process of its own, which has to end soon, and return what it writes."""
+    """Run a module in its own process, which must end soon, and return its output."""
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", f"{MODULES}.{module}"],
@@ -312,14 +315,14 @@ def test_task(
         output = capsys.readouterr().out
     result = json.loads(output)
 
-    # Nothing twice that was asked for once.
+    # Nothing was requested twice.
     if sim:
         calls = [next(call for end, call in CALLS.items() if seen["path"].endswith(end)) for seen in sim.requests()]
         assert calls == list(run.arrives)
         statuses = [seen["cloud_status"] for call, seen in zip(calls, sim.requests(), strict=True) if call in CHANGING]
         assert len([status for status in statuses if status in (200, 202)]) <= 1
 
-    # No traceback, neither beside the result nor in it, and no secret.
+    # No traceback, neither next to the result nor in it, and no secret.
     assert "exception" not in result and "Please report this" not in result.get("msg", "")
     secrets = [given[name] for name in ("auth_token", "password", "secret_key") if name in given]
     assert [secret for secret in secrets if secret in output] == []

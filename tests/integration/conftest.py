@@ -24,7 +24,7 @@ Ansible = Callable[..., str]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "smoke: is run with --smoke too")
+    config.addinivalue_line("markers", "smoke: also runs with --smoke")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def cloud(sim: Simulator) -> Simulator:
-    """The simulator, with nothing that a test would wait for."""
+    """The simulator, without delays."""
     sim.reset(collect_seconds=0, action_seconds=0, extra_jobs=120)
     return sim
 
@@ -49,7 +49,7 @@ def token(cloud: Simulator) -> dict[str, str]:
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path) -> dict[str, str]:
-    """All that Ansible finds: a user's credentials, a home, and nothing of whoever runs the tests."""
+    """The whole environment of Ansible: the credentials of a user, and nothing from the environment of the tests."""
     known = cloud.cloud
     user, key = known["users"][0], known["access_keys"][0]
     profile = tmp_path / ".huaweicloud" / "credentials"
@@ -76,7 +76,7 @@ def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path
 
 
 def secrets(sim: Simulator) -> set[str]:
-    """What must not be shown: what the cloud keeps, and what it was sent."""
+    """Return the secrets that the cloud holds or has received, which must not be shown."""
     cloud = sim.cloud
     found = {user["password"] for user in cloud["users"]} | {key["secret_key"] for key in cloud["access_keys"]}
     for request in sim.requests():
@@ -86,17 +86,21 @@ def secrets(sim: Simulator) -> set[str]:
 
 @pytest.fixture
 def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[str, str], tmp_path: Path) -> Ansible:
-    """Run a command of Ansible, at its most talkative, and return what it said, which must hold no secret.
+    """Run an Ansible command with high verbosity and return its output, which must not contain secrets.
 
-    :arg code: the exit code that it must have.
-    :arg execute: what stands in for subprocess.run.
+    :param code: The expected exit code.
+    :param execute: A replacement for subprocess.run.
     """
 
     chosen = request.config.getoption("--interpreter")
     interpreter = {"ansible_python_interpreter": str(chosen)} if chosen else {}
 
     def run(
-        *command: object, code: int = 0, variables: Mapping[str, Any] = MappingProxyType({}), execute: Callable[..., Any] = subprocess.run, **more: str
+        *command: object,
+        code: int = 0,
+        variables: Mapping[str, Any] = MappingProxyType({}),
+        execute: Callable[..., Any] = subprocess.run,
+        **more: str,
     ) -> str:
         variables = {**variables, **interpreter}
         extra = ["--extra-vars", json.dumps(variables)] if variables else []
@@ -111,9 +115,9 @@ def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[
             timeout=120,
             check=False,
         )
-        said: str = done.stdout
-        assert done.returncode == code, said
-        assert [secret for secret in secrets(cloud) if secret in said] == []
-        return said
+        output: str = done.stdout
+        assert done.returncode == code, output
+        assert [secret for secret in secrets(cloud) if secret in output] == []
+        return output
 
     return run

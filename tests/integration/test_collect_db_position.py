@@ -40,11 +40,21 @@ def test_one_and_many(cloud: Simulator, ansible: Ansible, token: dict[str, str])
     """It reads until the positions are there, and hands them on."""
     cloud.faults(
         [
-            {"match": READ, "kind": "status", "status": 400, "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."}, "times": 1},
+            {
+                "match": READ,
+                "kind": "status",
+                "status": 400,
+                "body": {"error_code": "DRS.M01503", "error_msg": "Too frequent."},
+                "times": 1,
+            },
             {"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": 1},
         ]
     )
-    said = ansible(*RUNBOOK, variables={"job": JOB, "shards": FLEET, **TIME, "drs_wait_sleep": "1", "drs_concurrency": "3"}, **token)
+    said = ansible(
+        *RUNBOOK,
+        variables={"job": JOB, "shards": FLEET, **TIME, "drs_wait_sleep": "1", "drs_concurrency": "3"},
+        **token,
+    )
     assert "FAILED - RETRYING" in said
     assert f"The position of DRS job {JOB} at 2023-09-19T07:00:00Z is mysql-bin.000277:805" in said
     assert re.search(f"handed on: {ANY_QUERY} success mysql-bin.000277:805", said)
@@ -59,7 +69,14 @@ def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> Non
     login = f"drs_region=eu-west-101 drs_endpoint={cloud.url} drs_iam_endpoint={cloud.url} drs_domain_name=example-account drs_project_name="
     said = ansible(
         *COLLECT,
-        *("-e", "drs_reset_position_time=2023-09-19T07:00:00Z", "-e", f"drs_job_ids={','.join([*FLEET, UNKNOWN])}", "-e", login),
+        *(
+            "-e",
+            "drs_reset_position_time=2023-09-19T07:00:00Z",
+            "-e",
+            f"drs_job_ids={','.join([*FLEET, UNKNOWN])}",
+            "-e",
+            login,
+        ),
         code=2,
         **dict.fromkeys(["HW_REGION_NAME", "HW_AUTH_URL", "HW_DRS_ENDPOINT", "HW_DOMAIN_NAME"], ""),
     )
@@ -69,7 +86,9 @@ def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> Non
 
 
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    said = ansible(*RUNBOOK, "--check", variables={"job": JOB, "shards": f"{FLEET[0]}\n{FLEET[1]}, {FLEET[2]}\n", **TIME}, **token)
+    said = ansible(
+        *RUNBOOK, "--check", variables={"job": JOB, "shards": f"{FLEET[0]}\n{FLEET[1]}, {FLEET[2]}\n", **TIME}, **token
+    )
     assert f"The position of DRS job {JOB} at 2023-09-19T07:00:00Z would be collected." in said
     assert "The positions of 3 DRS jobs at 2023-09-19T07:00:00Z would be collected." in said
     assert "handed on: no no no" in said
@@ -81,19 +100,55 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -
 @pytest.mark.parametrize(
     ("fault", "timeout", "reason", "status", "query"),
     [
-        ({"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}}, 1, "{query} is pending", "pending", ANY_QUERY),
-        ({"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "failed"}}, 10, "{query} is failed", "failed", ANY_QUERY),
-        ({"match": READ, "kind": "status", "status": 403, "body": {"error_code": "DRS.M00102", "error_msg": "No."}}, 10, "DRS.M00102", "pending", ANY_QUERY),
-        ({"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}}, 10, "binlog", "failed", QUERY),
+        (
+            {"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}},
+            1,
+            "{query} is pending",
+            "pending",
+            ANY_QUERY,
+        ),
+        (
+            {"match": READ, "kind": "replace", "body": {"job_id": JOB, "status": "failed"}},
+            10,
+            "{query} is failed",
+            "failed",
+            ANY_QUERY,
+        ),
+        (
+            {"match": READ, "kind": "status", "status": 403, "body": {"error_code": "DRS.M00102", "error_msg": "No."}},
+            10,
+            "DRS.M00102",
+            "pending",
+            ANY_QUERY,
+        ),
+        (
+            {"match": {"path": "collect"}, "kind": "replace", "body": {"id": QUERY, "job_id": JOB, "status": "failed"}},
+            10,
+            "binlog",
+            "failed",
+            QUERY,
+        ),
     ],
     ids=["late", "failed", "refused", "failed at once"],
 )
 def test_no_position(
-    cloud: Simulator, ansible: Ansible, token: dict[str, str], fault: dict[str, Any], timeout: int, reason: str, status: str, query: str
+    cloud: Simulator,
+    ansible: Ansible,
+    token: dict[str, str],
+    fault: dict[str, Any],
+    timeout: int,
+    reason: str,
+    status: str,
+    query: str,
 ) -> None:
     """Only one that is late is waited for."""
     cloud.faults([{**fault, "times": None}])
-    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": timeout, "drs_wait_sleep": 1}, code=2, **token)
+    said = ansible(
+        *COLLECT,
+        variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": timeout, "drs_wait_sleep": 1},
+        code=2,
+        **token,
+    )
     assert re.search(reason.format(query=query), said)
     assert "RETRYING" not in said or timeout == 1
     assert handed_on(said, **{"": "", "status": status, "id": query})
@@ -114,5 +169,7 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
     ids=["two kinds of jobs", "white space"],
 )
 def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
-    assert "Set drs_job_id to the ID of the DRS job, or drs_job_ids to those of many" in ansible(*COLLECT, "-e", variables, code=2)
+    assert "Set drs_job_id to the ID of the DRS job, or drs_job_ids to those of many" in ansible(
+        *COLLECT, "-e", variables, code=2
+    )
     assert cloud.requests() == []

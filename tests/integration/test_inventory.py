@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventory plugin, read by Ansible."""
+"""The inventory plugin, loaded by Ansible."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(folder: Path, **options: Any) -> None:
 
 @pytest.mark.smoke
 def test_hosts(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
-    """Each job is a host. What somebody has written into its name and tags is never run."""
+    """Each job is a host. Templates in its name and tags are never evaluated."""
     cloud.job(ARCHIVE, name=TEMPLATE, tags={"team": TEMPLATE})
     write(
         tmp_path,
@@ -37,30 +37,32 @@ def test_hosts(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
         max_retries=None,
         strict=True,
         compose={"shard": "drs_tags.team | default('none')"},
-        groups={"odd": "drs_tags.team | default('') is search('touch')"},
+        groups={"templated": "drs_tags.team | default('') is search('touch')"},
         keyed_groups=[{"prefix": "team", "key": "drs_tags.team | default('none')"}],
     )
-    said = ansible("ansible-playbook", "-i", INVENTORY, PLAYBOOK, MARKER=str(tmp_path / "marker"))
-    assert re.search(rf"^{ARCHIVE} +: ok=3 ", said, re.MULTILINE), said
+    output = ansible("ansible-playbook", "-i", INVENTORY, PLAYBOOK, MARKER=str(tmp_path / "marker"))
+    assert re.search(rf"^{ARCHIVE} +: ok=3 ", output, re.MULTILINE), output
     assert not (tmp_path / "marker").exists()
 
 
 def test_cache(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
-    def asked(*command: str, **options: Any) -> list[str]:
+    def requests_of(*command: str, **options: Any) -> list[str]:
         cloud.forget_requests()
         write(tmp_path, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection="cache", **options)
         assert "billing-to-dws" in ansible(*command)
         return [request["path"].rpartition("/")[2] for request in cloud.requests()]
 
-    first = asked("ansible-inventory", "-i", INVENTORY, "--list")
+    first = requests_of("ansible-inventory", "-i", INVENTORY, "--list")
     assert first[0] == "tokens"
-    assert asked("ansible-inventory", "-i", INVENTORY, "--list", status="PAUSING") == []
+    assert requests_of("ansible-inventory", "-i", INVENTORY, "--list", status="PAUSING") == []
 
 
 def test_refused(ansible: Ansible, tmp_path: Path) -> None:
     write(tmp_path, username="drs-operator", password="Wrong-Passw0rd", timeout=20)
-    said = ansible("ansible-inventory", "-i", INVENTORY, "--list", code=1, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true")
-    assert "huaweicloud.drs.drs_jobs: " in said
-    assert "The username or password is wrong" in said
-    assert "Wrong-Passw0rd" not in said
-    assert "Traceback" not in said
+    output = ansible(
+        "ansible-inventory", "-i", INVENTORY, "--list", code=1, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true"
+    )
+    assert "huaweicloud.drs.drs_jobs: " in output
+    assert "The username or password is wrong" in output
+    assert "Wrong-Passw0rd" not in output
+    assert "Traceback" not in output

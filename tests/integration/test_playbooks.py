@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks beside this file use each module as a user would, and assert what comes of it."""
+"""The playbooks in this folder use each module like a user, and assert the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from integration.conftest import Ansible
 
 @pytest.mark.smoke
 def test_playbooks(request: pytest.FixtureRequest, ansible: Ansible) -> None:
-    # In one run: to start Ansible costs as much as two tasks.
+    # In one run, because the start of Ansible takes as long as two tasks.
     playbooks = [Path(__file__).with_name(f"{name}.yml") for name in ("authentication", "positions", "jobs")]
-    said = ansible("ansible-playbook", *playbooks, *(["--tags", "smoke"] if request.config.getoption("--smoke") else []))
-    assert re.search(r"^localhost .* failed=0 +skipped=0 +rescued=0 +ignored=0", said, re.MULTILINE), said
+    output = ansible(
+        "ansible-playbook", *playbooks, *(["--tags", "smoke"] if request.config.getoption("--smoke") else [])
+    )
+    assert re.search(r"^localhost .* failed=0 +skipped=0 +rescued=0 +ignored=0", output, re.MULTILINE), output

@@ -33,7 +33,10 @@ QUESTION = b"Type yes to go on"
 def changes(cloud: Simulator) -> list[str]:
     """What was sent that changes something: the calls by their paths, the actions by their names."""
     sent = [request for request in cloud.requests() if request["method"] != "GET" and "/auth/" not in request["path"]]
-    return [json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2] for request in sent]
+    return [
+        json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2]
+        for request in sent
+    ]
 
 
 def report(path: Path) -> Any:
@@ -43,10 +46,17 @@ def report(path: Path) -> Any:
 def run_at_a_terminal(answer: bytes) -> Any:
     """Like subprocess.run, with somebody who answers the question."""
 
-    def run(command: list[str], timeout: float, check: bool, encoding: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        command: list[str], timeout: float, check: bool, encoding: str, **more: Any
+    ) -> subprocess.CompletedProcess[str]:
         ours, theirs = pty.openpty()
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
-        process = subprocess.Popen(command, **{**more, **streams}, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        process = subprocess.Popen(
+            command,
+            **{**more, **streams},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
         os.close(theirs)
         watch = threading.Timer(timeout, process.kill)
         watch.start()
@@ -95,16 +105,37 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
     [
         ({}, {"drs_job_name": "no-such-job"}, "There is no job with the name no-such-job in this project."),
         ({}, {"drs_job_name": "stock-to-dws"}, "Several jobs have the name stock-to-dws"),
-        ({"engine_type": "mysql-to-mysql"}, {"drs_job_id": JOB}, "is of engine type mysql-to-mysql and task type INCR_TRANS. DRS sets a position for"),
-        ({"task_type": "FULL_INCR_TRANS"}, {"drs_job_id": JOB}, "is of engine type mysql-to-dws and task type FULL_INCR_TRANS. DRS sets a position for"),
+        (
+            {"engine_type": "mysql-to-mysql"},
+            {"drs_job_id": JOB},
+            "is of engine type mysql-to-mysql and task type INCR_TRANS. DRS sets a position for",
+        ),
+        (
+            {"task_type": "FULL_INCR_TRANS"},
+            {"drs_job_id": JOB},
+            "is of engine type mysql-to-dws and task type FULL_INCR_TRANS. DRS sets a position for",
+        ),
         ({"status": "WAITING_FOR_START"}, {"drs_job_id": JOB}, "is in status WAITING_FOR_START"),
-        ({}, {"drs_job_id": JOB, "drs_verify_source": True}, "drs_verify_source needs the collection community.mysql, which is not installed here"),
+        (
+            {},
+            {"drs_job_id": JOB, "drs_verify_source": True},
+            "drs_verify_source needs the collection community.mysql, which is not installed here",
+        ),
     ],
     ids=["none", "several", "engine type", "task type", "status", "no collection for MySQL"],
 )
-def test_refused(cloud: Simulator, ansible: Ansible, token: dict[str, str], job: dict[str, str], variables: dict[str, Any], reason: str) -> None:
+def test_refused(
+    cloud: Simulator,
+    ansible: Ansible,
+    token: dict[str, str],
+    job: dict[str, str],
+    variables: dict[str, Any],
+    reason: str,
+) -> None:
     cloud.job(JOB, **job)
-    assert reason in ansible(*RESET, variables={**variables, "drs_position": POSITION, "drs_confirm": True}, code=2, **token)
+    assert reason in ansible(
+        *RESET, variables={**variables, "drs_position": POSITION, "drs_confirm": True}, code=2, **token
+    )
     assert changes(cloud) == []
 
 
@@ -140,7 +171,13 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], t
     ids=["collect", "wait"],
 )
 def test_tag_that_changes_nothing(
-    cloud: Simulator, ansible: Ansible, token: dict[str, str], tag: str, variables: dict[str, str], said: str, changed: list[str]
+    cloud: Simulator,
+    ansible: Ansible,
+    token: dict[str, str],
+    tag: str,
+    variables: dict[str, str],
+    said: str,
+    changed: list[str],
 ) -> None:
     """It needs no confirmation, and to wait needs no position."""
     assert said in ansible(*RESET, "--tags", tag, variables={"drs_job_id": JOB, **variables}, **token)
@@ -162,7 +199,10 @@ def test_failed_job_does_not_go_on(cloud: Simulator, ansible: Ansible, token: di
     cloud.job(JOB, status="INCRE_TRANSFER_FAILED", action="failed")
     variables = {**GIVEN, "drs_confirm": True, "drs_wait_sleep": 1}
     said = ansible(*RESET, variables=variables, code=2, **token)
-    assert "is in status INCRE_TRANSFER_FAILED. The position was set. Run the playbook again with the same variables and --tags retry,wait" in said
+    assert (
+        "is in status INCRE_TRANSFER_FAILED. The position was set. Run the playbook again with the same variables and --tags retry,wait"
+        in said
+    )
     assert changes(cloud) == ["start-position", "restart"]
 
     cloud.job(JOB, action="success")
@@ -176,7 +216,16 @@ def test_goes_on_from_where_it_was(cloud: Simulator, ansible: Ansible, token: di
     """A query takes too long, the answer to the position is lost, and then it succeeds. Each run is what the one before it said."""
     path = tmp_path / "report.md"
     known = {"drs_job_name": "orders-to-dws", "drs_wait_sleep": 1, "drs_report_path": str(path)}
-    cloud.faults([{"match": {"path": "/db-position"}, "kind": "replace", "body": {"job_id": JOB, "status": "pending"}, "times": None}])
+    cloud.faults(
+        [
+            {
+                "match": {"path": "/db-position"},
+                "kind": "replace",
+                "body": {"job_id": JOB, "status": "pending"},
+                "times": None,
+            }
+        ]
+    )
     variables = {**known, "drs_reset_position_time": "2023-09-19T07:00:00Z", "drs_confirm": True, "drs_wait_timeout": 1}
     said = ansible(*RESET, variables=variables, code=2, **token)
     query = report(path)["query_id"]
@@ -196,14 +245,22 @@ def test_goes_on_from_where_it_was(cloud: Simulator, ansible: Ansible, token: di
     assert "**Set the position** failed" in path.read_text(encoding="utf-8")
 
     cloud.forget_requests()
-    said = ansible(*RESET, variables={**known, "drs_position": POSITION, "drs_gtid_set": "a:1-5"}, execute=run_at_a_terminal(b"yes"))
+    said = ansible(
+        *RESET,
+        variables={**known, "drs_position": POSITION, "drs_gtid_set": "a:1-5"},
+        execute=run_at_a_terminal(b"yes"),
+    )
     assert re.search("CUSTOM STATS[^~]*drs_report", said)
     assert [request["path"] for request in cloud.requests()].count("/v3/auth/tokens") == 1
     assert changes(cloud) == ["start-position", "restart"]
     job = cloud.job(JOB)
     assert (job["status"], job["start_position"], job["gtid_set"]) == ("INCRE_TRANSFER_STARTED", POSITION, "a:1-5")
     told = report(path)
-    assert (told["result"], told["status_before"], told["status_after"]) == ("done", "PAUSING", "INCRE_TRANSFER_STARTED")
+    assert (told["result"], told["status_before"], told["status_after"]) == (
+        "done",
+        "PAUSING",
+        "INCRE_TRANSFER_STARTED",
+    )
     assert [step["step"] for step in told["steps"]] == ["collect", "apply", "retry"]
     times = [told["begun"], *(step["at"] for step in told["steps"]), told["ended"]]
     assert times == sorted(times)

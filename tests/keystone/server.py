@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python server.py FOLDER: serves a Keystone of its own on loopback until it is terminated, with a front like that of DRS.
+"""python server.py FOLDER: runs Keystone on loopback until it is terminated, together with one DRS call.
 
-Keystone is OpenStack's identity service, whose protocol IAM speaks. It decides about every login and every token; nothing of that is imitated
-here. It keeps all it has in FOLDER, where info.json says where it listens, and whom and what it knows.
+Keystone is OpenStack's identity service. IAM uses its protocol. The real Keystone handles every login and every token.
+All its data is in FOLDER, where info.json contains the port, the account, the projects and the passwords.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ from werkzeug.wrappers import Request, Response
 ACCOUNT = "example-account"
 PROJECTS = ("eu-west-101", "eu-west-101_finance")
 OPERATOR = "drs-operator"
-# Everybody may do the same in every project. What else they are stands here.
+# All users have the same role in every project. These are their other properties.
 USERS: dict[str, dict[str, Any]] = {
     OPERATOR: {},
     "drs-forgetful": {},
     "drs-disabled": {"enabled": False},
-    "drs-two-factors": {"options": {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}},
+    "drs-two-factors": {
+        "options": {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}
+    },
 }
-# What IAM documents, but for the rounds: a good hash takes a quarter of a second.
+# As IAM documents it, except for the rounds: a strong hash takes a quarter of a second.
 SETTINGS: dict[str, dict[str, Any]] = {
     "auth": {"methods": "password,token,totp"},
     "identity": {"password_hash_rounds": 4},
@@ -49,7 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def keystone(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """A Keystone with an empty database, filled through its own managers. Returns its application, and what is in it."""
+    """Set up Keystone with a new database, filled by its own managers. Return its application and the data."""
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_dict(
         {
@@ -75,17 +77,21 @@ def keystone(folder: Path) -> tuple[Any, dict[str, Any]]:
     managers.resource_api.create_domain(account, {"id": account, "name": ACCOUNT, "enabled": True})
     managers.role_api.create_role(role, {"id": role, "name": "drs_administrator"})
     for name, project in projects.items():
-        managers.resource_api.create_project(project, {"id": project, "name": name, "domain_id": account, "enabled": True})
+        managers.resource_api.create_project(
+            project, {"id": project, "name": name, "domain_id": account, "enabled": True}
+        )
     passwords = {name: f"{name}-Passw0rd!" for name in USERS}
     for name, more in USERS.items():
-        user = managers.identity_api.create_user({"name": name, "domain_id": account, "password": passwords[name], "enabled": True, **more})
+        user = managers.identity_api.create_user(
+            {"name": name, "domain_id": account, "password": passwords[name], "enabled": True, **more}
+        )
         for project in projects.values():
             managers.assignment_api.add_role_to_user_and_project(user["id"], project, role)
     return application, {"account": ACCOUNT, "projects": projects, "passwords": passwords}
 
 
 class Front:
-    """Keystone, the one call of DRS that reads a position, and below /_keystone what a test needs."""
+    """Keystone, the DRS call that reads a position, and the controls for tests below /_keystone."""
 
     def __init__(self, application: Any) -> None:
         self.keystone = application
@@ -104,7 +110,7 @@ class Front:
         return response(environ, start_response)
 
     def control(self, request: Request) -> Response:
-        """DELETE gives the requests since the last time and forgets them, POST puts the clock forward."""
+        """DELETE returns and clears the log of requests. POST advances the clock."""
         if request.method == "POST":
             self.ahead += timedelta(seconds=request.get_json()["advance_seconds"])
             return Response(status=204)
@@ -112,11 +118,15 @@ class Front:
         return json_response(200, seen)
 
     def drs(self, request: Request, *steps: str) -> Response:
-        """The result of a query, for those whose token Keystone holds good, for the project it was given for."""
+        """Return the result of a query, if Keystone accepts the token and it belongs to the project."""
         token = request.headers.get("X-Auth-Token", "")
-        answer = Client(self.keystone).get("/v3/auth/tokens", headers={"X-Auth-Token": token, "X-Subject-Token": token})
-        if answer.status_code != 200 or answer.get_json()["token"]["project"]["id"] != steps[1]:
-            return json_response(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"})
+        validation = Client(self.keystone).get(
+            "/v3/auth/tokens", headers={"X-Auth-Token": token, "X-Subject-Token": token}
+        )
+        if validation.status_code != 200 or validation.get_json()["token"]["project"]["id"] != steps[1]:
+            return json_response(
+                401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}
+            )
         if request.method != "GET" or steps[-1] != "db-position":
             return json_response(404, {"error_code": "APIGW.0101", "error_msg": "The API does not exist"})
         return json_response(200, {"job_id": steps[3], "status": "pending"})
@@ -128,7 +138,7 @@ def json_response(status: int, body: Any) -> Response:
 
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()
-    sys.argv[1:] = []  # Keystone would take them for its own
+    sys.argv[1:] = []  # Keystone would parse them as its own
     application, info = keystone(folder)
     # One thread, one request at a time: SQLite has one writer.
     server = wsgi.Server(("127.0.0.1", 0), Front(application), numthreads=1)
@@ -136,7 +146,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     draft = folder / "info.json.draft"
     draft.write_text(json.dumps({"port": server.bind_addr[1], "pid": os.getpid(), **info}), encoding="utf-8")
-    draft.replace(folder / "info.json")  # at once: nobody reads half of it
+    draft.replace(folder / "info.json")  # atomic, so that no reader sees an incomplete file
     try:
         server.serve()
     finally:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""IAM speaks the protocol of OpenStack Keystone, so the logins are tried with a Keystone, and what it says decides.
+"""IAM uses the protocol of OpenStack Keystone, so the logins are tested with the real Keystone.
 
-The modules are run without Ansible, as it would run them: options in, result out.
+The modules run without Ansible, but like Ansible would run them: options in, result out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ START_DEADLINE = 60.0
 
 @dataclass
 class Keystone:
-    """A Keystone with the front of DRS, see server.py."""
+    """A running Keystone with one DRS call, see server.py."""
 
     url: str
     account: str
@@ -39,13 +39,22 @@ class Keystone:
     passwords: dict[str, str]
 
     def call(self, method: str, path: str, token: str = "", about: str = "", body: Any = None) -> requests.Response:
-        """:arg about: the token that the call is about, if it is another."""
+        """Call Keystone.
+
+        :param about: The token that the call is about, if it differs from `token`.
+        """
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, self.url + path, headers={"X-Auth-Token": token, "X-Subject-Token": about or token}, json=body, timeout=30)
+            return session.request(
+                method,
+                self.url + path,
+                headers={"X-Auth-Token": token, "X-Subject-Token": about or token},
+                json=body,
+                timeout=30,
+            )
 
     def seen(self) -> list[str]:
-        """The requests since it was asked last."""
+        """Return the requests since the last call."""
         seen: list[str] = self.call("DELETE", "/_keystone").json()
         return seen
 
@@ -53,9 +62,14 @@ class Keystone:
         assert self.call("POST", "/_keystone", body={"advance_seconds": seconds}).status_code == 204
 
     def run(self, module: str, **options: Any) -> dict[str, Any]:
-        """The result of a module, in which no secret that it was given is."""
+        """Return the result of a module, which must not contain its secrets."""
         check_mode = options.pop("check_mode", False)
-        connection = {"endpoint": self.url, "iam_endpoint": f"{self.url}/v3", "domain_name": self.account, "project_id": self.projects[REGION]}
+        connection = {
+            "endpoint": self.url,
+            "iam_endpoint": f"{self.url}/v3",
+            "domain_name": self.account,
+            "project_id": self.projects[REGION],
+        }
         done = subprocess.run(
             [sys.executable, "-m", f"ansible_collections.huaweicloud.drs.plugins.modules.{module}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": {**connection, **options, "_ansible_check_mode": check_mode}}),
@@ -88,7 +102,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     try:
         deadline = time.monotonic() + START_DEADLINE
         while not (folder / "info.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text(encoding="utf-8")
+            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text(
+                encoding="utf-8"
+            )
             time.sleep(0.05)
         info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
         yield Keystone(f"http://127.0.0.1:{info['port']}", info["account"], info["projects"], info["passwords"])
@@ -106,11 +122,15 @@ def keystone(running: Keystone) -> Keystone:
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize("project", [REGION, f"{REGION}_finance"])
 def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
-    """A login makes a token that Keystone holds good, for the project that was meant, in check mode as well."""
+    """A login creates a token that Keystone accepts for the right project, in check mode as well."""
     login = keystone.log_in(project_id=keystone.projects[project], check_mode=check_mode)
     assert keystone.seen() == ["POST /v3/auth/tokens 201"]
     token = keystone.call("GET", "/v3/auth/tokens", login["token"]).json()["token"]
-    assert (token["user"]["name"], token["project"]["name"], token["project"]["id"]) == (USER, project, login["project_id"])
+    assert (token["user"]["name"], token["project"]["name"], token["project"]["id"]) == (
+        USER,
+        project,
+        login["project_id"],
+    )
     assert token["expires_at"][:19] == login["expires_at"][:19]
 
 
@@ -121,27 +141,35 @@ def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
         ({"username": "nobody", "password": WRONG}, "domain_name is the name of the account"),
         ({"project_id": "0123456789abcdef0123456789abcdef"}, "domain_name is the name of the account"),
         ({"user": "drs-disabled"}, "domain_name is the name of the account"),
-        ({"user": "drs-two-factors"}, "must give a second factor"),
+        ({"user": "drs-two-factors"}, "must provide a second factor"),
     ],
     ids=["wrong password", "no such user", "no such project", "disabled", "second factor"],
 )
 def test_refused(keystone: Keystone, options: dict[str, str], advice: str) -> None:
-    """Who is refused reads who was refused where, and is not tried again. Keystone tells them all the same, so that nobody learns who exists."""
+    """The error says who was rejected where, and the login is not retried.
+
+    Keystone gives the same reason in all cases, so that it does not reveal which users exist.
+    """
     check_refused(keystone, options, advice)
 
 
-def check_refused(keystone: Keystone, options: dict[str, str], advice: str = "Several failed logins lock the user for 15 minutes") -> None:
+def check_refused(
+    keystone: Keystone, options: dict[str, str], advice: str = "Several failed logins lock the user for 15 minutes"
+) -> None:
     refused = keystone.log_in(**options)
     assert keystone.seen() == ["POST /v3/auth/tokens 401"]
     assert (refused["http_status"], refused.get("token")) == (401, None)
     name = options.get("username", options.get("user", USER))
     project = options.get("project_id", keystone.projects[REGION])
-    for words in (f"user {name} of account (domain) {keystone.account} to the project with id {project} at {keystone.url}", advice):
+    for words in (
+        f"user {name} of account (domain) {keystone.account} to the project with id {project} at {keystone.url}",
+        advice,
+    ):
         assert words in refused["msg"]
 
 
 def test_locked(keystone: Keystone) -> None:
-    """Three wrong passwords lock a user, who cannot log in with the right one either before 15 minutes are over."""
+    """Three wrong passwords lock a user for 15 minutes, even with the right password."""
     for password in (WRONG, f"{WRONG}2", f"{WRONG}3"):
         check_refused(keystone, {"user": "drs-forgetful", "password": password})
     check_refused(keystone, {"user": "drs-forgetful"})
@@ -150,8 +178,8 @@ def test_locked(keystone: Keystone) -> None:
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
-def test_token_that_ends(keystone: Keystone, end: str) -> None:
-    """It is renewed once, by those who have the right password beside it."""
+def test_token_that_is_no_longer_valid(keystone: Keystone, end: str) -> None:
+    """It is renewed once, if the right user name and password are also set."""
     token = keystone.log_in()["token"]
     assert keystone.use(auth_token=token)["status"] == "pending"
     if end == "expired":
@@ -169,4 +197,7 @@ def test_token_that_ends(keystone: Keystone, end: str) -> None:
     assert keystone.seen() == [f"{read} 401", "POST /v3/auth/tokens 201", f"{read} 200"]
 
     fresh = keystone.log_in()["token"]
-    assert [keystone.call("GET", "/v3/auth/tokens", fresh, about=about).status_code for about in (fresh, token)] == [200, 404]
+    assert [keystone.call("GET", "/v3/auth/tokens", fresh, about=about).status_code for about in (fresh, token)] == [
+        200,
+        404,
+    ]

@@ -14,18 +14,18 @@ from tools.checkout import ROOT, copy, run
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name in pairs.MISSING:
-        terminalreporter.write_line(f"not run, for this machine has no such Python: {name}")
+        terminalreporter.write_line(f"not run, because this machine does not have the Python version: {name}")
 
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """A copy outside of the checkout, at ansible_collections/huaweicloud/drs."""
+    """A copy outside the checkout, at ansible_collections/huaweicloud/drs."""
     return copy(tmp_path / "tree")
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Callable[[str, Path], Path]:
-    """Make the environment of a file in tests/requirements with a Python, and return the folder of its programs."""
+    """Create the environment of a file in tests/requirements with a Python, and return the folder of its programs."""
 
     def make(name: str, python: Path) -> Path:
         def uv(*command: str | Path) -> None:

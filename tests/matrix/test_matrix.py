@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every supported ansible-core with every Python of this machine that it supports, and what needs an environment of its own."""
+"""Every supported ansible-core with every supported Python on this machine, and tests with their own environment."""
 
 from __future__ import annotations
 
@@ -34,9 +34,14 @@ def newest_python(core: str) -> str:
 @pytest.mark.parametrize(("core", "python"), PAIRS)
 def test_pair(environment: Environment, core: str, python: str) -> None:
     path = environment(f"core-{core}", PYTHONS[python])
-    # ansible-core itself says for which it was made.
-    said = run("python", "-c", "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')", path=path)
-    assert f"Programming Language :: Python :: {python}\n" in said
+    # ansible-core itself declares the Python versions that it supports.
+    output = run(
+        "python",
+        "-c",
+        "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')",
+        path=path,
+    )
+    assert f"Programming Language :: Python :: {python}\n" in output
     assert f"[core {core}." in run("ansible", "--version", path=path)
     units(path)
     playbooks(path)
@@ -50,7 +55,7 @@ def test_sanity(environment: Environment, collection: Path, core: str) -> None:
 
 @pytest.mark.parametrize("python", [python for python in TARGETS if python in PYTHONS])
 def test_target(environment: Environment, tmp_path: Path, python: str) -> None:
-    """Modules run on a Python that only managed nodes have, with ansible.module_utils of the controller."""
+    """Modules run on a Python version for managed nodes only, with ansible.module_utils of the controller."""
     path = environment("target", PYTHONS[python])
     controller = environment(f"core-{TARGETS[python]}", PYTHONS[newest_python(TARGETS[python])])
     (ansible,) = controller.parent.glob("lib/*/site-packages/ansible")
@@ -62,19 +67,19 @@ def test_target(environment: Environment, tmp_path: Path, python: str) -> None:
 
 @pytest.mark.parametrize("python", [python for python in OLDEST if python in PYTHONS][:1])
 def test_oldest(environment: Environment, python: str) -> None:
-    """The oldest ansible-core, requests and urllib3 that meta/ promises, as tests/requirements/oldest.in names them."""
+    """The oldest ansible-core, requests and urllib3 that meta/ allows, from tests/requirements/oldest.in."""
     path = environment("oldest", PYTHONS[python])
     units(path)
     playbooks(path)
 
 
 def test_galaxy_importer(environment: Environment, collection: Path) -> None:
-    """Import the collection as Galaxy would, without a warning, and find what an execution environment installs for it."""
+    """Galaxy imports the collection without a warning, and ansible-builder finds its Python requirements."""
     path = environment("importer", Path(sys.executable))
     run("ansible-galaxy", "collection", "build", "--output-path", "..", cwd=collection, path=path)
     (tarball,) = collection.parent.glob("*.tar.gz")
-    said = run("python", "-m", "galaxy_importer.main", tarball.name, cwd=tarball.parent, path=path)
-    assert re.findall(r"^(?:ERROR|WARNING).*", said, re.MULTILINE) == []
+    output = run("python", "-m", "galaxy_importer.main", tarball.name, cwd=tarball.parent, path=path)
+    assert re.findall(r"^(?:ERROR|WARNING).*", output, re.MULTILINE) == []
     installed = str(tarball.parent / "installed")
     run("ansible-galaxy", "collection", "install", "--offline", "--force", "-p", installed, tarball, path=path)
     assert "requests>=" in run("ansible-builder", "introspect", installed, path=path)
@@ -82,6 +87,6 @@ def test_galaxy_importer(environment: Environment, collection: Path) -> None:
 
 @pytest.mark.parametrize("name", ["awx", "source"])
 def test_with_other_collections(environment: Environment, name: str) -> None:
-    """AWX's own modules, and those for MySQL."""
+    """The tests with awx.awx and with community.mysql."""
     path = environment(name, Path(sys.executable))
     run("pytest", "-q", f"tests/{name}", path=path)

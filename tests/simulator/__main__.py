@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python -m simulator --info-file FILE: serves until it is terminated."""
+"""python -m simulator --info-file FILE: runs until it is terminated."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from .app import build
 
 
 class Protocol(HttpToolsProtocol):
-    """Hands the connection on to the application, which resets it on demand.
+    """Passes the connection to the application, which can reset it.
 
-    This parser also takes requests as one makes them to a proxy: so those to the fixed address of the metadata service can be led here.
+    This parser also accepts requests in the form for proxies, so that a proxy setting can redirect the requests for the
+    fixed address of the metadata service to the simulator.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -34,7 +35,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Tells where it listens once it does."""
+    """Writes its port to a file once it listens."""
 
     info_file: Path
 
@@ -43,16 +44,18 @@ class Server(uvicorn.Server):
         info = {"port": self.servers[0].sockets[0].getsockname()[1], "pid": os.getpid()}
         draft = self.info_file.with_name(f"{self.info_file.name}.{os.getpid()}")
         draft.write_text(json.dumps(info), encoding="utf-8")
-        draft.replace(self.info_file)  # at once: nobody reads half of it
+        draft.replace(self.info_file)  # atomic, so that no reader sees an incomplete file
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="simulator", description="Huawei Cloud IAM and DRS on loopback")
-    parser.add_argument("--info-file", type=Path, required=True, help='where {"port": N, "pid": N} is written')
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--info-file", type=Path, required=True, help='file for {"port": N, "pid": N}')
+    parser.add_argument("--port", type=int, default=0, help="default: 0, any free port")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal anew when it is done
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
     server = Server(
         uvicorn.Config(
             build(),
@@ -64,7 +67,7 @@ def main() -> None:
             access_log=False,
             log_config=None,
             server_header=False,
-            date_header=False,  # the cloud has a clock of its own
+            date_header=False,  # the cloud has its own clock
             timeout_graceful_shutdown=0,
             timeout_keep_alive=60,
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the contracts, the operations and the wire together."""
+"""Combines the contracts, the operations and the wire."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ log = logging.getLogger("simulator")
 
 
 class Routing(RoutingMiddleware):  # type: ignore[misc]
-    """Without Starlette's courtesy to redirect a path with one slash too many: the real gateway knows no such API."""
+    """Does not redirect paths with a trailing slash like Starlette: the real gateway does not know such an API."""
 
     def add_api(self, specification: Specification, *args: Any, **kwargs: Any) -> None:
         super().add_api(specification, *args, **kwargs)
@@ -55,20 +55,20 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]
             router.redirect_slashes = False
 
 
-class KnownAnswers(JSONResponseBodyValidator):  # type: ignore[misc]
-    """Holds equal answers to their schema once: long lists take longer to check than to make."""
+class CachingValidator(JSONResponseBodyValidator):  # type: ignore[misc]
+    """Validates equal responses only once: long lists take longer to validate than to create."""
 
     LIMIT = 10_000
-    valid: dict[tuple[int, bytes], Any] = {}  # with the schemas, so that none has the id of an earlier one
+    valid: dict[tuple[int, bytes], Any] = {}  # keeps the schemas, so that no id is reused
 
     def _validate(self, body: Any) -> None:
-        answer = (id(self._schema), sha256(json.dumps(body).encode()).digest())
-        if answer in self.valid:
+        key = (id(self._schema), sha256(json.dumps(body).encode()).digest())
+        if key in self.valid:
             return
         super()._validate(body)
         if len(self.valid) >= self.LIMIT:
             self.valid.clear()
-        self.valid[answer] = self._schema
+        self.valid[key] = self._schema
 
 
 def read_contract(service: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _routes(service: str) -> list[Route]:
 
 
 def build(cloud: Cloud | None = None) -> Front:
-    """The simulator as an ASGI application."""
+    """Return the simulator as an ASGI application."""
     cloud = cloud or Cloud()
     published = ("iam", "drs", "metadata")
     operations = {name: operation for service in published for name, operation in _operations(service).items()}
@@ -128,11 +128,13 @@ def build(cloud: Cloud | None = None) -> Front:
         app.add_api(
             f"{name}.yaml",
             name=name,
-            base_path=urlsplit(read_contract(name)["servers"][0]["url"]).path,  # connexion sorts by it: that without one comes last
+            base_path=urlsplit(
+                read_contract(name)["servers"][0]["url"]
+            ).path,  # connexion sorts by it: APIs without one come last
             resolver=Resolver(partial(getattr, service)),
             strict_validation=True,
             validate_responses=True,
-            validator_map={"response": {**VALIDATOR_MAP["response"], JSON_TYPE: KnownAnswers}},
+            validator_map={"response": {**VALIDATOR_MAP["response"], JSON_TYPE: CachingValidator}},
         )
     app.add_error_handler(405, _unknown)
     app.add_error_handler(404, _unknown)
@@ -143,18 +145,22 @@ def build(cloud: Cloud | None = None) -> Front:
 
 
 def _unknown(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
-    """A path with the wrong method is an API that does not exist, as is an unknown path."""
+    """An unknown path, or a path with the wrong method, is an API that does not exist."""
     refusal = CloudError("APIGW.0101")
-    return _answer(request, refusal.status, refusal.body(request.headers.get("x-language", ""), request.scope["request_id"]))
+    return _respond(
+        request, refusal.status, refusal.body(request.headers.get("x-language", ""), request.scope["request_id"])
+    )
 
 
 def _bug(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
-    """An answer against the contract, or worse: nobody shall take this for the cloud's behaviour."""
+    """A response that breaks the contract, or another bug: not to be mistaken for the behaviour of the cloud."""
     log.error("%s: %s %s: %r", BUG, request.method, request.scope["path"], exc, exc_info=exc)
     detail = exc.detail if isinstance(exc, HTTPException) else repr(exc)
-    return _answer(request, 500, {"error_code": BUG, "error_msg": f"The simulator broke its own contract: {detail}"})
+    return _respond(request, 500, {"error_code": BUG, "error_msg": f"The simulator broke its own contract: {detail}"})
 
 
-def _answer(request: ConnexionRequest, status: int, body: dict[str, Any]) -> ConnexionResponse:
+def _respond(request: ConnexionRequest, status: int, body: dict[str, Any]) -> ConnexionResponse:
     headers = {"X-Request-Id": request.scope["request_id"]}
-    return ConnexionResponse(status, mimetype=JSON_TYPE, content_type=JSON_TYPE, body=json.dumps(body).encode(), headers=headers)
+    return ConnexionResponse(
+        status, mimetype=JSON_TYPE, content_type=JSON_TYPE, body=json.dumps(body).encode(), headers=headers
+    )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Starts a simulator, and does to it what a test needs."""
+"""Starts a simulator and controls it for a test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STOP_DEADLINE = 5.0
 
 @dataclass
 class Simulator:
-    """A simulator that runs."""
+    """A running simulator."""
 
     url: str
     pid: int
@@ -44,21 +44,21 @@ class Simulator:
         self._control("PUT", "faults", faults)
 
     def fault_counts(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._control("GET", "faults")
-        return answer
+        result: list[dict[str, Any]] = self._control("GET", "faults")
+        return result
 
     def settings(self, **settings: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._control("PATCH", "settings", settings)
-        return answer
+        result: dict[str, Any] = self._control("PATCH", "settings", settings)
+        return result
 
     def job(self, job_id: str, **changes: Any) -> dict[str, Any]:
-        """Change a job; without changes, tell how it is."""
-        answer: dict[str, Any] = self._control("PATCH", f"jobs/{job_id}", changes)
-        return answer
+        """Change a job, and return it. Without changes, only return it."""
+        result: dict[str, Any] = self._control("PATCH", f"jobs/{job_id}", changes)
+        return result
 
     def requests(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._control("GET", "requests")
-        return answer
+        result: list[dict[str, Any]] = self._control("GET", "requests")
+        return result
 
     def forget_requests(self) -> None:
         self._control("DELETE", "requests")
@@ -68,39 +68,39 @@ class Simulator:
 
     @property
     def cloud(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._control("GET", "cloud")
-        return answer
+        result: dict[str, Any] = self._control("GET", "cloud")
+        return result
 
     @property
     def stderr(self) -> str:
         return self.stderr_file.read_text(encoding="utf-8", errors="replace")
 
     def key(self, access_key: str = "SIMULATEDKEYOPERATOR") -> dict[str, Any]:
-        """An access key, of the start data or issued since."""
+        """Return an access key from the initial data, or one that was issued later."""
         return next(item for item in self.cloud["access_keys"] if item["access_key"] == access_key)
 
     def token(self, user: str = "drs-operator", project: str | None = "eu-west-101") -> str:
-        """Log in as a user of the start data, the quick way."""
+        """Log in as a user from the initial data, and return the token."""
         cloud = self.cloud
         password = next(item["password"] for item in cloud["users"] if item["name"] == user)
         identity = {"name": user, "password": password, "domain": {"name": cloud["account"]["name"]}}
         auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": identity}}}
         if project:
             auth["scope"] = {"project": {"name": project}}
-        answer = self.session.post(f"{self.url}/v3/auth/tokens", json={"auth": auth}, timeout=30)
-        answer.raise_for_status()
-        return answer.headers["X-Subject-Token"]
+        response = self.session.post(f"{self.url}/v3/auth/tokens", json={"auth": auth}, timeout=30)
+        response.raise_for_status()
+        return response.headers["X-Subject-Token"]
 
     def _control(self, method: str, name: str, body: Any = None) -> Any:
-        answer = self.session.request(method, f"{self.url}/_simulator/{name}", json=body, timeout=60)
-        if not answer.ok:
-            raise ValueError(f"{method} {name}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
+        response = self.session.request(method, f"{self.url}/_simulator/{name}", json=body, timeout=60)
+        if not response.ok:
+            raise ValueError(f"{method} {name}: {response.status_code} {response.text}")
+        return response.json() if response.content else None
 
 
 @contextmanager
 def simulator(python: str = sys.executable) -> Iterator[Simulator]:
-    """Run a simulator for as long as the block lasts."""
+    """Run a simulator while the block runs."""
     path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="simulator-") as folder:
         info_file, stderr_file = Path(folder, "info.json"), Path(folder, "stderr")

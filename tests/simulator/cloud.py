@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of the simulated cloud, and how it behaves: it knows nothing of HTTP."""
+"""The state and behaviour of the simulated cloud, without HTTP."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ EXTRA_JOBS_PROJECT = "eu-west-101"
 AGENCY = "drs-operator"
 USER_FAILURES = 5  # in a row lock a user
 KEY_FAILURES = 6  # "more than 5" lock an access key
-TOKEN_BYTES = 6900  # about 9,200 characters: real tokens are that long
+TOKEN_BYTES = 6900  # about 9,200 characters, like real tokens
 SECURITY_TOKEN_BYTES = 600
 KEY_CHARACTERS = string.ascii_uppercase + string.digits
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-# At this instant the binlog stood where the API pages' examples say it did.
+# At this time, the binlog had the position of the examples on the API pages.
 ANCHOR = datetime(2023, 9, 19, 7, 0, 0, tzinfo=timezone.utc)
 ANCHOR_FILE, ANCHOR_OFFSET = 277, 805
 STALE_POSITION = "mysql-bin.000001:4"
-FIRST_CREATED = 1_694_400_000_000  # milliseconds; each job is a minute younger than the one before it
+FIRST_CREATED = 1_694_400_000_000  # milliseconds; each job was created a minute after the one before it
 ENDED = "RELEASE_RESOURCE_COMPLETE"
 OVER = {"RELEASE_RESOURCE_STARTED", ENDED, "DELETED"}
 
 
 @dataclass(frozen=True)
 class Action:
-    """What can be done to a job."""
+    """An action on a job."""
 
-    shown: str  # what the lists of available actions call it
+    shown: str  # its name in the lists of available actions
     states: frozenset[str]
 
 
-# The states are those from which the Terraform provider allows it; that failed jobs can be retried is inferred from the pages.
+# The states are those from which the Terraform provider allows the action. That failed jobs can be retried is inferred
+# from the API pages.
 ACTIONS = {
     "start": Action("START", frozenset({"WAITING_FOR_START"})),
     "stop": Action("PAUSE", frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})),
@@ -57,7 +58,7 @@ ACTIONS = {
 
 @dataclass
 class Settings:
-    """What a test may change."""
+    """The settings that a test can change."""
 
     collect_seconds: float = 0.3
     token_lifetime: float = 24 * 3600.0
@@ -68,12 +69,12 @@ class Settings:
     duplicate_projects: list[str] = field(default_factory=list)
     agency: str | None = AGENCY
     action_seconds: float = 0.3
-    action_answer: int = 202
+    action_status: int = 202
 
 
 @dataclass
 class Lockout:
-    """Counts refusals in a row; too many of them lock."""
+    """Counts consecutive failures. Too many of them lock."""
 
     limit: int
     failures: int = 0
@@ -123,7 +124,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Transition:
-    """An action under way, and the state that it ends in."""
+    """An action in progress, and the state in which it ends."""
 
     action: str
     until: float
@@ -140,7 +141,7 @@ class Job:
     task_type: str
     description: str = ""
     collect: str = "success"
-    offset: int = 0  # added to its positions, so that those of many jobs differ
+    offset: int = 0  # added to its positions, so that each job has different ones
     job_type: str = "sync"
     parent: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
@@ -153,13 +154,13 @@ class Job:
     transition: Transition | None = None
 
     def settle(self) -> None:
-        """Time passes only when somebody looks."""
+        """End an action whose time is over. Called whenever the job is read."""
         if self.transition and time.time() >= self.transition.until:
             self.status, self.transition = self.transition.status, None
 
     @property
     def available_actions(self) -> list[str]:
-        """By the names that these lists have for them. That a bad pre-check forbids to reset shows only when one tries (inferred)."""
+        """The names of the available actions. A failed pre-check does not remove RESET from the list (inferred)."""
         if self.transition:
             return []
         if self.status in OVER:
@@ -172,7 +173,7 @@ class Job:
         return name in ACTIONS and self.status in ACTIONS[name].states and (name != "reset" or self.precheck == 100)
 
     def outcome(self, name: str) -> str:
-        """The state in which an action ends."""
+        """Return the state in which an action ends."""
         if self.action == "stuck":
             return self.status
         if self.action == "fails_later":
@@ -190,12 +191,12 @@ class Token:
     project: Project | None
     issued: float
     expires: float
-    refusal: str | None = None  # the code of how it is refused, once it is revoked
+    refusal: str | None = None  # the error code with which it is rejected after it was revoked
 
 
 @dataclass
 class Query:
-    """One collection of a position: pending until its time has come."""
+    """A query for a position, which is pending until its time is over."""
 
     id: str
     job: Job
@@ -208,15 +209,18 @@ class Query:
 
 
 def position_at(moment: datetime, offset: int = 0) -> str:
-    """Where the binlog stood: a file an hour, a kilobyte a second, so that different times have different positions."""
+    """Return the position at a time: a file per hour and a kilobyte per second, so that all times differ."""
     hours, seconds = divmod(int((moment - ANCHOR).total_seconds()), 3600)
     return f"mysql-bin.{(ANCHOR_FILE + hours) % 1_000_000:06d}:{ANCHOR_OFFSET + 1000 * seconds + offset}"
 
 
 def parse_time(text: str) -> datetime:
-    """Read a time in the only form that the API documents; ValueError otherwise."""
+    """Parse a time in the only format that the API documents.
+
+    :raises ValueError: if it has another format
+    """
     moment = datetime.strptime(text, TIME_FORMAT).replace(tzinfo=timezone.utc)
-    if moment.strftime(TIME_FORMAT) != text:  # strptime takes "2023-9-19" as well
+    if moment.strftime(TIME_FORMAT) != text:  # strptime also accepts "2023-9-19"
         raise ValueError(text)
     return moment
 
@@ -226,7 +230,7 @@ def created(number: int) -> int:
 
 
 def extra_job(number: int, create_time: int) -> Job:
-    """The n-th generated job (from 1)."""
+    """Return the n-th generated job (from 1)."""
     return Job(
         id=f"{number:08d}-feed-4bee-8dad-{number:07d}jb20r",
         name=f"fleet-{number:05d}",
@@ -245,7 +249,7 @@ def _random_text(size: int) -> str:
 
 
 class Cloud:
-    """Everything there is in one account, over all its regions."""
+    """Everything in one account, in all regions."""
 
     def __init__(self) -> None:
         self.reset()
@@ -266,14 +270,19 @@ class Cloud:
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         self.settings = replace(self.settings, **changes)
-        duplicates = [Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects]
+        duplicates = [
+            Project(uuid.uuid5(uuid.NAMESPACE_URL, name).hex, name) for name in self.settings.duplicate_projects
+        ]
         self.projects = [*self.start_projects, *duplicates]
-        extra = [extra_job(number, created(len(self.start_jobs) + number)) for number in range(1, self.settings.extra_jobs + 1)]
+        extra = [
+            extra_job(number, created(len(self.start_jobs) + number))
+            for number in range(1, self.settings.extra_jobs + 1)
+        ]
         known = self.jobs
         self.jobs = {job.id: known.get(job.id, job) for job in [*self.start_jobs, *extra]}
 
     def now(self) -> float:
-        """What the cloud's clock says."""
+        """Return the time of the cloud's clock."""
         return time.time() + self.settings.clock_offset
 
     def find_project(self, *, id: str | None = None, name: str | None = None) -> Project | None:
@@ -288,7 +297,7 @@ class Cloud:
         return job
 
     def find_jobs(self, project_id: str, job_type: str) -> list[Job]:
-        """In the order of their creation."""
+        """Return the jobs in the order of their creation."""
         names = {project.name for project in self.start_projects if project.id == project_id}
         found = [job for job in self.jobs.values() if job.project in names and job.job_type == job_type]
         for job in found:
@@ -296,7 +305,7 @@ class Cloud:
         return found
 
     def act(self, job: Job, name: str) -> None:
-        """Begin an action that the job allows."""
+        """Start an action that the job allows."""
         if name == "terminate":
             job.status, job.transition = ENDED, None
             return
@@ -305,7 +314,7 @@ class Cloud:
             job.status = "STARTJOBING"
 
     def change_job(self, job: Job, changes: dict[str, Any]) -> None:
-        """Without regard to what a job can really do."""
+        """Change a job, even in ways that are impossible for a real job."""
         if "status" in changes:
             job.transition = None
         for name, value in changes.items():
@@ -323,9 +332,10 @@ class Cloud:
             token.refusal = refusal
 
     def issue_access_key(self, user: User) -> AccessKey:
-        """A temporary one."""
+        """Issue a temporary access key."""
         name, secret = (
-            "".join(secrets.choice(characters) for _position in range(length)) for characters, length in ((KEY_CHARACTERS, 20), (string.ascii_letters, 40))
+            "".join(secrets.choice(characters) for _position in range(length))
+            for characters, length in ((KEY_CHARACTERS, 20), (string.ascii_letters, 40))
         )
         expires = self.now() + self.settings.token_lifetime
         key = AccessKey(name, secret, user.name, "gQ" + _random_text(SECURITY_TOKEN_BYTES), expires)
@@ -338,7 +348,9 @@ class Cloud:
         return value
 
     def collect(self, job: Job, moment: datetime) -> Query:
-        query = Query(str(uuid.uuid4()), job, position_at(moment, job.offset), time.time() + self.settings.collect_seconds)
+        query = Query(
+            str(uuid.uuid4()), job, position_at(moment, job.offset), time.time() + self.settings.collect_seconds
+        )
         self.queries[query.id] = query
         return query
 
@@ -347,7 +359,7 @@ class Cloud:
         return query if query and query.job is job else None
 
     def describe(self) -> dict[str, Any]:
-        """What a test needs to know."""
+        """Return the state of the cloud for a test."""
         return {
             "account": asdict(self.account),
             "projects": [asdict(project) for project in self.projects],

@@ -61,7 +61,11 @@ class Control:
         return [asdict(fault) for fault in self.front.faults]
 
     async def replace_faults(self, body: list[dict[str, Any]]) -> tuple[None, int]:
-        _check("operations", (item["match"]["operation"] for item in body if "operation" in item.get("match", {})), self.operation_ids)
+        _check(
+            "operations",
+            (item["match"]["operation"] for item in body if "operation" in item.get("match", {})),
+            self.operation_ids,
+        )
         try:
             self.front.faults = [Fault(**item) for item in body]
         except ValueError as exc:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operations of drs.yaml. Who may call them is settled before (see gateway.py)."""
+"""The operations of drs.yaml. Callers are authorized before, in gateway.py."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from connexion import NoContent
 from .cloud import ACTIONS, ENGINE, OVER, STALE_POSITION, Cloud, Job, parse_time
 from .errors import MESSAGES, CloudError
 
-NAMES = 10  # that one call can ask for
-PAGE = 100  # tasks in an answer at most, whatever was asked for
-RESOURCES = 1000
+MAX_NAMES = 10  # in one call
+PAGE_SIZE = 100  # the maximum, whatever limit was requested
+MAX_RESOURCES = 1000
 SHOWN_ACTIONS = [*(action.shown for action in ACTIONS.values()), "FREE_RESOURCE", "DELETE"]
-# What all tasks have in common.
+# The properties that all tasks share.
 SETTING = {"net_type": "vpc", "charging_mode": "on_demand", "enterprise_project_id": "0", "job_direction": "up"}
 START_POSITION_ENGINES = {
     "mysql",
@@ -41,7 +41,9 @@ class Drs:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def collect_position_async(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    async def collect_position_async(
+        self, project_id: str, job_id: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         job = self._job(project_id, job_id)
         if job.engine_type != ENGINE:
             raise CloudError("DRS.M00304")
@@ -60,12 +62,12 @@ class Drs:
         if query is None:
             raise CloudError("DRS.10030014")
         status = query.status
-        answer = {"job_id": job.id, "status": status}
+        result = {"job_id": job.id, "status": status}
         if status == "success":
-            answer["position"] = query.position
-        elif status == "pending":  # as in the API page's own example: a client must not take it for the result
-            answer["position"] = STALE_POSITION
-        return answer
+            result["position"] = query.position
+        elif status == "pending":  # as in the example of the API page: a client must not use it as the result
+            result["position"] = STALE_POSITION
+        return result
 
     async def show_job_detail(self, project_id: str, job_id: str, type: str) -> dict[str, Any]:
         job = self._job(project_id, job_id)
@@ -90,23 +92,27 @@ class Drs:
         for unknown in {"instance_ids", "instance_ip"} & set(wanted):
             raise CloudError("DRS.M00202", unknown)
         names = name.split(",")
-        if len(names) > NAMES:
+        if len(names) > MAX_NAMES:
             raise CloudError("DRS.M00202", "name")
         children: dict[str, list[Job]] = {}
         jobs = []
         for job in self.cloud.find_jobs(project_id, job_type):
             if job.parent:
                 children.setdefault(job.parent, []).append(job)
-            elif (job.id in names or name in job.name) and all(_value(job, key) == value for key, value in wanted.items() if value):
+            elif (job.id in names or name in job.name) and all(
+                _value(job, key) == value for key, value in wanted.items() if value
+            ):
                 jobs.append(job)
         jobs.sort(key=lambda job: _value(job, sort_key), reverse=sort_dir == "desc")
-        page = jobs[offset : offset + min(limit, PAGE)]
+        page = jobs[offset : offset + min(limit, PAGE_SIZE)]
         return {"total_count": len(jobs), "jobs": [_list_item(job, children.get(job.id, [])) for job in page]}
 
     async def show_actions(self, project_id: str, job_id: str) -> dict[str, Any]:
         return {"job_action": _actions(self._job(project_id, job_id))}
 
-    async def execute_job_action(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    async def execute_job_action(
+        self, project_id: str, job_id: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         job = self._job(project_id, job_id)
         name = body["job"]["action_name"]
         if body["job"].get("job_id", job.id) != job.id:
@@ -116,10 +122,12 @@ class Drs:
         if not job.allows(name):
             raise CloudError("DRS.M00304")
         if job.action in ("failed", "failed_silently"):
-            error = {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
+            error = (
+                {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
+            )
             return {"id": job.id, "name": job.name, "status": "failed", **error}, 200
         self.cloud.act(job, name)
-        if self.cloud.settings.action_answer == 200:
+        if self.cloud.settings.action_status == 200:
             return {"id": job.id, "name": job.name, "status": "success"}, 200
         return {"query_id": str(uuid.uuid4())}, 202
 
@@ -132,17 +140,26 @@ class Drs:
 
     async def update_start_position(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[Any, int]:
         job = self._job(project_id, job_id)
-        if job.engine_type not in START_POSITION_ENGINES or job.task_type != "INCR_TRANS" or job.status not in START_POSITION_STATES:
+        if (
+            job.engine_type not in START_POSITION_ENGINES
+            or job.task_type != "INCR_TRANS"
+            or job.status not in START_POSITION_STATES
+        ):
             raise CloudError("DRS.M00304")
         job.start_position, job.gtid_set = body["file_and_position"], body.get("gtid_set")
         return NoContent, 200
 
-    async def list_instance_by_tags(self, project_id: str, resource_type: str, body: dict[str, Any], limit: int = RESOURCES, offset: int = 0) -> dict[str, Any]:
-        _check_page(offset, limit, RESOURCES)
+    async def list_instance_by_tags(
+        self, project_id: str, resource_type: str, body: dict[str, Any], limit: int = MAX_RESOURCES, offset: int = 0
+    ) -> dict[str, Any]:
+        _check_page(offset, limit, MAX_RESOURCES)
         if any(match["key"] != "resource_name" for match in body.get("matches", [])):
             raise CloudError("DRS.M00202", "matches")
         jobs = [job for job in self.cloud.find_jobs(project_id, resource_type) if _is_tagged(job, body)]
-        resources = [{"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)} for job in jobs[offset : offset + limit]]
+        resources = [
+            {"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)}
+            for job in jobs[offset : offset + limit]
+        ]
         return {"total_count": len(jobs), "resources": resources}
 
     def _job(self, project_id: str, job_id: str) -> Job:
@@ -152,15 +169,15 @@ class Drs:
         return job
 
 
-def _check_page(offset: int, limit: int, most: int | None = None) -> None:
+def _check_page(offset: int, limit: int, max_limit: int | None = None) -> None:
     if offset < 0:
         raise CloudError("DRS.M00202", "offset")
-    if limit < 1 or (most is not None and limit > most):
+    if limit < 1 or (max_limit is not None and limit > max_limit):
         raise CloudError("DRS.M00202", "limit")
 
 
 def _value(job: Job, key: str) -> Any:
-    """What a list of tasks is filtered and sorted by."""
+    """Return a value by which a list of tasks is filtered or sorted."""
     return SETTING.get("charging_mode" if key == "pay_mode" else key) or getattr(job, key)
 
 
@@ -173,13 +190,20 @@ def _is_tagged(job: Job, wanted: dict[str, Any]) -> bool:
         return False
     if wanted.get("without_any_tag"):
         return not job.tags
-    return all(tag["key"] in job.tags and (not tag["values"] or job.tags[tag["key"]] in tag["values"]) for tag in wanted.get("tags", []))
+    return all(
+        tag["key"] in job.tags and (not tag["values"] or job.tags[tag["key"]] in tag["values"])
+        for tag in wanted.get("tags", [])
+    )
 
 
 def _actions(job: Job) -> dict[str, Any]:
     available = job.available_actions
     current = {"current_action": job.transition.action} if job.transition else {}
-    return {"available_actions": available, "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available], **current}
+    return {
+        "available_actions": available,
+        "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available],
+        **current,
+    }
 
 
 def _base_info(job: Job) -> dict[str, Any]:
@@ -211,7 +235,10 @@ def _list_item(job: Job, children: list[Job]) -> dict[str, Any]:
     item = _list_facts(job, "multi_to_single" if children else "single")
     if children:
         item["job_mode_role"] = "parent"
-    return {**item, "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children]}
+    return {
+        **item,
+        "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children],
+    }
 
 
 def _list_facts(job: Job, job_mode: str) -> dict[str, Any]:

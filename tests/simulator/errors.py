@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The refusals of the simulated cloud, with the codes and texts of the real one."""
+"""The error responses of the simulated cloud, with the codes and texts of the real one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from html import escape
 from http import HTTPStatus
 from typing import Any
 
-# Texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and answers of the API gateway
-# seen in public. Inferred: the texts of DRS.M00304 and DRS.M01504, and the Chinese of those that the pages give in English only.
+# Sources of the texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and public
+# responses of the API gateway. Inferred: the texts of DRS.M00304 and DRS.M01504, and the Chinese texts where the pages
+# have only English ones.
 MESSAGES: dict[str, tuple[int, str, str]] = {
-    "APIGW.0101": (404, "The API does not exist or has not been published in the environment", "API不存在或者未在该环境中发布"),
+    "APIGW.0101": (
+        404,
+        "The API does not exist or has not been published in the environment",
+        "API不存在或者未在该环境中发布",
+    ),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {0}", "IAM认证信息错误：{0}"),
     "APIGW.0307": (401, "The token must be updated.", "Token需要更新。"),
     "DRS.10000010": (400, "Job does not exist, please check job id.", "任务不存在，请检查任务ID。"),
@@ -24,17 +29,21 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "DRS.M00202": (400, "The value of parameter {0} is invalid.", "{0}取值不合法。"),
     "DRS.M00261": (403, "Invalid project ID.", "无效的项目ID。"),
     "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
-    # Documented with 202, as if it were an acceptance.
-    "DRS.M01504": (202, "Another operation is being performed on the task, or the task is abnormal.", "任务正在执行其他操作，或任务异常。"),
+    # Documented with 202, like a success.
+    "DRS.M01504": (
+        202,
+        "Another operation is being performed on the task, or the task is abnormal.",
+        "任务正在执行其他操作，或任务异常。",
+    ),
 }
 MESSAGE_LENGTH = 512
-# Of IAM. The first is Keystone's; the second too, and exactly as long as what IAM was seen to answer with 403.
+# Messages of IAM. Both are Keystone's. The second has exactly the length of a real response of IAM with 403.
 UNAUTHENTICATED = "The request you have made requires authentication."
 FORBIDDEN = "You are not authorized to perform the requested action."
 
 
 class Refusal(Exception):
-    """What goes out in place of an answer."""
+    """An error response."""
 
     status: int
 
@@ -43,7 +52,7 @@ class Refusal(Exception):
 
 
 class CloudError(Refusal):
-    """A refusal by a service or by the gateway in front of it."""
+    """An error from a service or from the gateway in front of it."""
 
     def __init__(self, code: str, *details: str) -> None:
         super().__init__(code, *details)
@@ -61,7 +70,7 @@ class CloudError(Refusal):
 
 
 class IamError(Refusal):
-    """A refusal by IAM, which has Keystone's shape and knows no languages."""
+    """An error from IAM, in Keystone's format and in English only."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -72,7 +81,7 @@ class IamError(Refusal):
 
 
 class MetadataError(Refusal):
-    """A refusal by the metadata service, which answers as OpenStack's does."""
+    """An error from the metadata service, in the format of OpenStack's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -85,7 +94,7 @@ class MetadataError(Refusal):
 
 
 class ControlError(Refusal):
-    """A control request that makes no sense: a mistake in a test."""
+    """An invalid control request: a mistake in a test."""
 
     status = 400
 

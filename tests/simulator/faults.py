@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The wire between client and cloud: it logs what passes, and goes wrong on demand."""
+"""The wire between client and cloud. It logs requests and injects faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL = "/_simulator/"
-HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head><body><h1>Please sign in</h1></body></html>\n"
+HTML = (
+    "<!DOCTYPE html>\n"
+    "<html><head><title>Sign in to the network</title></head><body><h1>Please sign in</h1></body></html>\n"
+)
 JSON_TYPE = "application/json"
 HTML_TYPE = "text/html"
 ECHOED = ("x-auth-token", "authorization", "x-security-token", "x-metadata-token")
@@ -31,7 +34,7 @@ ECHOED = ("x-auth-token", "authorization", "x-security-token", "x-metadata-token
 
 @dataclass(frozen=True)
 class Route:
-    """Where an operation is found."""
+    """The method and path of an operation."""
 
     method: str
     path: re.Pattern[str]
@@ -40,7 +43,7 @@ class Route:
 
 @dataclass
 class Fault:
-    """One thing that goes wrong: see control.yaml."""
+    """A fault, see control.yaml."""
 
     kind: str
     match: dict[str, str] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Fault:
             raise ValueError(f"A fault of kind {self.kind} needs {needs!r}")
 
     def applies(self, method: str, path: str, operation: str | None) -> bool:
-        """Whether it strikes this request; counts those that it lets through."""
+        """Return whether it applies to this request, and count the matching requests."""
         if self.match.get("method", method).upper() != method or not re.search(self.match.get("path", ""), path):
             return False
         if self.match.get("operation", operation) != operation:
@@ -77,7 +80,7 @@ class Fault:
 
 @dataclass
 class Seen:
-    """A request as the log has it: see control.yaml."""
+    """A request in the log, see control.yaml."""
 
     time: float
     method: str
@@ -93,7 +96,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
@@ -122,7 +125,15 @@ class Front:
             return
         scope["request_body"] = body
         query, headers = scope["query_string"].decode("latin-1"), dict(Headers(scope=scope))
-        seen = Seen(time.time(), scope["method"], scope["path"], query, headers, body.decode("utf-8", "replace"), scope["request_id"])
+        seen = Seen(
+            time.time(),
+            scope["method"],
+            scope["path"],
+            query,
+            headers,
+            body.decode("utf-8", "replace"),
+            scope["request_id"],
+        )
         self.seen.append(seen)
         operation = self.operation(seen.method, seen.path) if self.faults else None
         fault = next((fault for fault in self.faults if fault.applies(seen.method, seen.path, operation)), None)
@@ -131,13 +142,15 @@ class Front:
         await (FAULTS[fault.kind](exchange, fault) if fault else exchange.send(await exchange.process()))
 
     def operation(self, method: str, path: str) -> str | None:
-        """Faults strike before the request is routed."""
-        return next((route.operation for route in self.routes if route.method == method and route.path.fullmatch(path)), None)
+        """Return the operation of a request. Faults apply before the request is routed."""
+        return next(
+            (route.operation for route in self.routes if route.method == method and route.path.fullmatch(path)), None
+        )
 
 
 @dataclass
 class Exchange:
-    """One request on its way, and the ways its answer can take."""
+    """A request, and the operations from which its response is made."""
 
     app: ASGIApp
     clock: Callable[[], float]
@@ -147,8 +160,8 @@ class Exchange:
     body: bytes
     seen: Seen
 
-    async def process(self) -> Answer:
-        """Let the cloud deal with it."""
+    async def process(self) -> Response:
+        """Let the cloud process the request."""
         messages: list[Message] = []
 
         async def receive() -> Message:
@@ -159,33 +172,35 @@ class Exchange:
 
         self.seen.processed = True
         await self.app(self.scope, receive, send)
-        answer = Answer(messages[0]["status"], list(messages[0]["headers"]), b"".join(m.get("body", b"") for m in messages[1:]))
-        self.seen.cloud_status = answer.status
-        return answer
+        response = Response(
+            messages[0]["status"], list(messages[0]["headers"]), b"".join(m.get("body", b"") for m in messages[1:])
+        )
+        self.seen.cloud_status = response.status
+        return response
 
-    async def send(self, answer: Answer, part: float = 1.0) -> None:
-        self.seen.status = answer.status
-        headers = answer.headers
+    async def send(self, response: Response, part: float = 1.0) -> None:
+        self.seen.status = response.status
+        headers = response.headers
         if "date" not in Headers(raw=headers):
             headers = [*headers, (b"date", formatdate(self.clock(), usegmt=True).encode("ascii"))]
-        await self.send_message({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = answer.body[: int(len(answer.body) * part)]
+        await self.send_message({"type": "http.response.start", "status": response.status, "headers": headers})
+        body = response.body[: int(len(response.body) * part)]
         await self.send_message({"type": "http.response.body", "body": body, "more_body": part < 1.0})
 
-    async def gone(self) -> None:
-        """Return once the client, or we, have closed the connection."""
+    async def wait_closed(self) -> None:
+        """Return once either side has closed the connection."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
     async def abort(self) -> None:
-        """Reset the connection: closing with data lingering for no time sends RST in place of FIN."""
+        """Reset the connection: with a linger time of zero, closing sends RST instead of FIN."""
         transport = self.scope["state"]["transport"]
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
-        await self.gone()
+        await self.wait_closed()
 
-    def canned(self, fault: Fault, answer: Answer | None = None, *, content_type: str = JSON_TYPE) -> Answer:
-        """The answer that the fault prescribes, with the status of the cloud's own where it prescribes none."""
+    def canned(self, fault: Fault, response: Response | None = None, *, content_type: str = JSON_TYPE) -> Response:
+        """Return the response that the fault defines. Its status defaults to that of the cloud's own response."""
         if isinstance(fault.body, str):
             text, content_type = fault.body * fault.repeat, fault.content_type or content_type
         elif fault.body is None:
@@ -199,17 +214,19 @@ class Exchange:
             **{name.lower(): value for name, value in fault.headers.items()},
             "content-length": str(len(body)),
         }
-        status = fault.status or (answer.status if answer else 200)
-        return Answer(status, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()], body)
+        status = fault.status or (response.status if response else 200)
+        return Response(
+            status, [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()], body
+        )
 
 
 async def _latency(exchange: Exchange, fault: Fault) -> None:
     due = time.monotonic() + fault.seconds
-    answer = await exchange.process()
+    response = await exchange.process()
     try:
-        await asyncio.wait_for(exchange.gone(), due - time.monotonic())
+        await asyncio.wait_for(exchange.wait_closed(), due - time.monotonic())
     except asyncio.TimeoutError:
-        await exchange.send(answer)
+        await exchange.send(response)
 
 
 async def _status(exchange: Exchange, fault: Fault) -> None:
@@ -232,7 +249,7 @@ async def _reset_after(exchange: Exchange, fault: Fault) -> None:
 async def _cut(exchange: Exchange, fault: Fault) -> None:
     await exchange.send(await exchange.process(), part=0.5)
     exchange.scope["state"]["transport"].close()
-    await exchange.gone()
+    await exchange.wait_closed()
 
 
 async def _html(exchange: Exchange, fault: Fault) -> None:
@@ -242,12 +259,18 @@ async def _html(exchange: Exchange, fault: Fault) -> None:
 
 async def _hang(exchange: Exchange, fault: Fault) -> None:
     await exchange.process()
-    await exchange.gone()
+    await exchange.wait_closed()
 
 
 async def _echo(exchange: Exchange, fault: Fault) -> None:
     seen = exchange.seen
-    message = " ".join(["Incorrect IAM authentication information:", *(seen.headers[name] for name in ECHOED if name in seen.headers), seen.body])
+    message = " ".join(
+        [
+            "Incorrect IAM authentication information:",
+            *(seen.headers[name] for name in ECHOED if name in seen.headers),
+            seen.body,
+        ]
+    )
     page = f"<!DOCTYPE html>\n<html><head><title>{html.escape(message)}</title></head><body></body></html>\n"
     body = page if fault.content_type == HTML_TYPE else {"error_code": "APIGW.0301", "error_msg": message}
     await exchange.send(exchange.canned(replace(fault, status=fault.status or 401, body=body)))
@@ -268,7 +291,7 @@ FAULTS: dict[str, Callable[[Exchange, Fault], Awaitable[None]]] = {
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None when the client went away before it was complete."""
+    """Return the whole body, or None if the client disconnected before it was complete."""
     body = bytearray()
     while True:
         message = await receive()
@@ -280,4 +303,4 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 async def _no_app(scope: Scope, receive: Receive, send: Send) -> None:
-    raise RuntimeError("The front has nothing behind it")
+    raise RuntimeError("The front has no application")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures of pytest: a simulator that runs for all tests of a session, and is as new for each."""
+"""Fixtures for pytest: one simulator for all tests of a session, which is reset for each test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def running() -> Iterator[Simulator]:
 
 @pytest.fixture
 def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A simulator in its start state, which must not have broken its own contract when the test is over."""
+    """The simulator in its initial state. The test fails if the simulator broke its own contract."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     running.reset()
     yield running

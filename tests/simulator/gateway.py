@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in front of every operation: is it published, who is calling, and in which shape refusals go out."""
+"""The gateway in front of every operation. It checks publication and authorization, and formats errors."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from .errors import FORBIDDEN, UNAUTHENTICATED, CloudError, ControlError, IamErr
 
 CLOCK_SKEW = 15 * 60
 VALUE_RULES = {"enum", "pattern", "minLength", "maxLength", "maxItems", "minimum", "maximum"}
-SIGNED = re.compile(r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)")
+SIGNED = re.compile(
+    r"SDK-HMAC-SHA256 Access=(?P<key>[^,]+), SignedHeaders=(?P<headers>[^,]+), Signature=(?P<signature>[0-9a-f]+)"
+)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What the gateway knows of an operation: out of the contract."""
+    """The properties of an operation that the gateway needs, from the contract."""
 
     service: str
     secured: bool
@@ -42,7 +44,7 @@ class Operation:
 
 
 class Gateway:
-    """Sits inside response validation, so that refusals are held to the contract too, and before request validation."""
+    """Runs inside response validation, so that errors are validated too, and before request validation."""
 
     def __init__(self, app: ASGIApp, *, cloud: Cloud, operations: dict[str, Operation]) -> None:
         self.app = app
@@ -69,25 +71,29 @@ class Gateway:
         refusal: Refusal
         try:
             if operation is None or name in self.cloud.settings.unpublished:
-                raise MetadataError(404, "The resource could not be found.") if service == "metadata" else CloudError("APIGW.0101")
+                raise (
+                    MetadataError(404, "The resource could not be found.")
+                    if service == "metadata"
+                    else CloudError("APIGW.0101")
+                )
             if operation.secured:
                 self._authorize(operation, scope, headers)
             await self.app(scope, receive, send_checked)
             return
         except Refusal as exc:
             refusal = exc
-        except ProblemException as exc:  # what connexion has against a request
+        except ProblemException as exc:  # connexion rejected the request
             if exc.status >= 500:
                 raise
             refusal = _malformed(service, str(exc.detail).splitlines()[0], exc.__context__)
         except UnicodeDecodeError as exc:
             refusal = _malformed(service, str(exc))
         body = refusal.body(headers.get("x-language", ""), request_id)
-        answer = HTMLResponse(body, refusal.status) if isinstance(body, str) else JSONResponse(body, refusal.status)
-        await answer(scope, receive, send_checked)
+        response = HTMLResponse(body, refusal.status) if isinstance(body, str) else JSONResponse(body, refusal.status)
+        await response(scope, receive, send_checked)
 
     def _authorize(self, operation: Operation, scope: Scope, headers: Headers) -> None:
-        """See who is calling, and whether they may. Signatures are always the gateway's business, tokens for IAM are IAM's own."""
+        """Authenticate and authorize the caller. The gateway checks all signatures; IAM checks its own tokens."""
         iam = operation.service == "iam"
         if "x-auth-token" in headers and iam:
             user = self._iam_token_user(headers["x-auth-token"])
@@ -147,7 +153,7 @@ class Gateway:
 
 
 def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: list[str], signature: str) -> bool:
-    """Sign what came in as the official SDK signs it, and compare."""
+    """Sign the received request with the official SDK, and compare the signatures."""
     if not {"host", "x-sdk-date"} <= set(signed) or any(name not in headers for name in signed):
         return False
     request = SdkRequest(
@@ -158,15 +164,17 @@ def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: lis
         body=scope["request_body"],
     )
     try:
-        expected = Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request).header_params["Authorization"]
-    except ValueError:  # a date that is none
+        expected = (
+            Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request).header_params["Authorization"]
+        )
+    except ValueError:  # an invalid date
         return False
     return hmac.compare_digest(expected.rpartition("Signature=")[2], signature)
 
 
 def _malformed(service: str, detail: str, cause: BaseException | None = None) -> Refusal:
     if service == "drs":
-        # Inferred: a body of the right form with a wrong value in it is refused with a code of its own.
+        # Inferred: a body in the right format with an invalid value has a separate error code.
         if isinstance(cause, ValidationError) and cause.validator in VALUE_RULES and cause.absolute_path:
             return CloudError("DRS.M00202", str(cause.absolute_path[-1]))
         return CloudError("DRS.M00200", detail)
@@ -178,7 +186,7 @@ def _malformed(service: str, detail: str, cause: BaseException | None = None) ->
 
 
 def add_ids(message: Message, service: str, request_id: str) -> None:
-    """Every answer can be traced."""
+    """Add the IDs that every response has."""
     headers: Any = MutableHeaders(scope=message)
     headers["X-Request-Id"] = request_id
     if service == "iam":

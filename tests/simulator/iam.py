@@ -19,7 +19,7 @@ NO_PAGES = {"previous": None, "next": None}
 
 
 def timestamp(seconds: float) -> str:
-    """As IAM writes it: milliseconds, in six digits."""
+    """Format a time like IAM: milliseconds in six digits."""
     moment = datetime.fromtimestamp(seconds, timezone.utc)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}000Z"
 
@@ -28,7 +28,9 @@ class Iam:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def keystone_create_user_token_by_password(self, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    async def keystone_create_user_token_by_password(
+        self, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], int, dict[str, str]]:
         token = self._log_in(body["auth"])
         return {"token": self._describe(token)}, 201, {"X-Subject-Token": token.value}
 
@@ -40,7 +42,10 @@ class Iam:
         return {"projects": matching[(page - 1) * per_page :][:per_page], "links": {"self": PROJECTS, **NO_PAGES}}
 
     async def keystone_list_auth_projects(self) -> dict[str, Any]:
-        return {"projects": [self._describe_project(project) for project in self.cloud.projects], "links": {"self": AUTH_PROJECTS}}
+        return {
+            "projects": [self._describe_project(project) for project in self.cloud.projects],
+            "links": {"self": AUTH_PROJECTS},
+        }
 
     def _describe_project(self, project: Project) -> dict[str, Any]:
         region, _separator, suffix = project.name.partition("_")

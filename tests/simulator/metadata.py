@@ -15,18 +15,18 @@ from .errors import MetadataError
 from .faults import JSON_TYPE
 from .iam import timestamp
 
-Answer = tuple[Any, int, dict[str, str]]  # in full, because refusals are of another content type
+Response = tuple[Any, int, dict[str, str]]  # with headers, because errors have another content type
 
 
 class Metadata:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def create_metadata_token(self) -> Answer:
+    async def create_metadata_token(self) -> Response:
         token = self.cloud.issue_metadata_token(int(request.headers["X-Metadata-Token-Ttl-Seconds"]))
         return token, 200, {"Content-Type": "text/plain"}
 
-    async def show_security_key(self) -> Answer:
+    async def show_security_key(self) -> Response:
         token = request.headers.get("X-Metadata-Token")
         if token is not None and self.cloud.metadata_tokens.get(token, 0.0) <= self.cloud.now():
             raise MetadataError(401, "The metadata token is invalid or has expired.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The binlogs of the source, which the runbook can look at: community.mysql, and a server that speaks MySQL's protocol (mysql-mimic)."""
+"""Verification of the position on the source, with community.mysql and mysql-mimic, which speaks MySQL's protocol."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["running", "sim"]
 
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 PASSWORD = "Source-Passw0rd!"
-# As MySQL 8.4 shows them.
+# The format of MySQL 8.4.
 COLUMNS = ["Log_name", "File_size", "Encrypted"]
 BINLOGS = [("mysql-bin.000276", 1073741903, "No"), ("mysql-bin.000277", 1805, "No")]
 
 
 class Source(Session):
-    """A MySQL server that has binlogs, and nothing else."""
+    """A MySQL server that has only binlogs."""
 
     async def handle_query(self, sql: str, attrs: dict[str, str]) -> AllowedResult:
         if sql.strip().upper() == "SHOW BINARY LOGS":
@@ -44,7 +44,11 @@ class Users(IdentityProvider):
 
     async def get_user(self, username: str) -> User | None:
         plugin = NativePasswordAuthPlugin
-        return User(name="drs", auth_string=plugin.create_auth_string(PASSWORD), auth_plugin=plugin.name) if username == "drs" else None
+        return (
+            User(name="drs", auth_string=plugin.create_auth_string(PASSWORD), auth_plugin=plugin.name)
+            if username == "drs"
+            else None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def port() -> Iterator[int]:
 
 
 def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: str) -> tuple[int, str]:
-    """Run the runbook from a position. Return its exit code, and what it said."""
+    """Reset a job to a position. Return the exit code and the output."""
     sim.reset(action_seconds=0)
     given = {
         "drs_job_id": JOB,
@@ -77,7 +81,7 @@ def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: s
         "drs_source_password": PASSWORD,
         **variables,
     }
-    # Not on the command line, where others can see it.
+    # Not on the command line, where other users could see the password.
     (folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
     done = subprocess.run(
         ["ansible-playbook", "huaweicloud.drs.reset_sync_position", "-vvvv", "-e", "@given.json", *options],
@@ -110,40 +114,55 @@ def reset(sim: Simulator, folder: Path, port: int, *options: str, **variables: s
 
 
 def changes(sim: Simulator) -> list[str]:
-    return [request["path"].rpartition("/")[2] for request in sim.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
+    return [
+        request["path"].rpartition("/")[2]
+        for request in sim.requests()
+        if request["method"] != "GET" and "/v5/" in request["path"]
+    ]
 
 
 @pytest.mark.parametrize("position", ["mysql-bin.000277:805", "mysql-bin.000277:1805", "mysql-bin.000276:4"])
 def test_source_has_the_position(sim: Simulator, tmp_path: Path, port: int, position: str) -> None:
-    code, said = reset(sim, tmp_path, port, drs_position=position)
-    assert code == 0, said
+    code, output = reset(sim, tmp_path, port, drs_position=position)
+    assert code == 0, output
     assert changes(sim) == ["action", "start-position", "action"]
     assert sim.job(JOB)["start_position"] == position
-    assert "| Seen on the source | yes |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| Verified on the source | yes |" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
-def test_check_mode_looks_at_the_source_as_well(sim: Simulator, tmp_path: Path, port: int) -> None:
-    code, said = reset(sim, tmp_path, port, "--check")
-    assert code == 0, said
-    assert "The source has the position mysql-bin.000277:805" in said
+def test_check_mode_verifies_the_source(sim: Simulator, tmp_path: Path, port: int) -> None:
+    code, output = reset(sim, tmp_path, port, "--check")
+    assert code == 0, output
+    assert "The source has the position mysql-bin.000277:805" in output
     assert changes(sim) == []
-    code, said = reset(sim, tmp_path, port, "--check", drs_position="mysql-bin.000275:4")
+    code, output = reset(sim, tmp_path, port, "--check", drs_position="mysql-bin.000275:4")
     assert code != 0
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"drs_position": "mysql-bin.000275:4"}, "The source has no binlog file mysql-bin.000275, where the position mysql-bin.000275:4 is."),
-        ({"drs_position": "mysql-bin.000277:1806"}, "The source has only 1805 bytes of the binlog file mysql-bin.000277"),
-        ({"drs_source_password": "Another-Passw0rd!"}, "The source could not be asked for its binlogs: unable to connect to database"),
-        ({"drs_source_port": "1"}, "The source could not be asked for its binlogs: unable to connect to database"),
+        (
+            {"drs_position": "mysql-bin.000275:4"},
+            "The position mysql-bin.000275:4 is not on the source, which has no binlog file mysql-bin.000275.",
+        ),
+        (
+            {"drs_position": "mysql-bin.000277:1806"},
+            "which has only 1805 bytes of binlog file mysql-bin.000277.",
+        ),
+        (
+            {"drs_source_password": "Another-Passw0rd!"},
+            "The binlogs of the source could not be read: unable to connect to database",
+        ),
+        ({"drs_source_port": "1"}, "The binlogs of the source could not be read: unable to connect to database"),
     ],
     ids=["purged", "too short", "wrong password", "no server"],
 )
-def test_nothing_is_changed_without_it(sim: Simulator, tmp_path: Path, port: int, given: dict[str, str], reason: str) -> None:
-    code, said = reset(sim, tmp_path, port, **given)
+def test_without_the_position_nothing_is_changed(
+    sim: Simulator, tmp_path: Path, port: int, given: dict[str, str], reason: str
+) -> None:
+    code, output = reset(sim, tmp_path, port, **given)
     assert code != 0
-    assert reason in " ".join(said.split())
+    assert reason in " ".join(output.split())
     assert changes(sim) == []
-    assert "| Seen on the source | not checked |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| Verified on the source | no |" in (tmp_path / "report.md").read_text(encoding="utf-8")

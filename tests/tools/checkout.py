@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of this checkout, and commands run on them."""
+"""The files of this checkout, and commands that check them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
-# How tools say that they left something out, with an exit code of 0.
-SKIPPED = re.compile(r"All targets skipped|^WARNING: (?:Excluding|Skipping) .*|.*because it could not be found", re.MULTILINE)
+# Messages of tools that skip something and still exit with 0.
+SKIPPED = re.compile(
+    r"All targets skipped|^WARNING: (?:Excluding|Skipping) .*|.*because it could not be found", re.MULTILINE
+)
 
 
 def files() -> list[Path]:
-    """Every file that git does not ignore, as a path below ROOT."""
+    """Return every file that git does not ignore, as a path below ROOT."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
     return sorted({Path(name) for name in names.split("\0") if name and (ROOT / name).is_file()})
 
 
 def copy(folder: Path) -> Path:
-    """Copy the files to where Ansible looks for the collection in a folder, and return that place."""
+    """Copy the files to ansible_collections/huaweicloud/drs in a folder, and return that path."""
     place = folder / "ansible_collections" / "huaweicloud" / "drs"
     for name in files():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -37,11 +39,11 @@ def copy(folder: Path) -> Path:
 
 
 def run(*command: str | Path, cwd: Path = ROOT, path: Path = BIN, **variables: str) -> str:
-    """Run a program of an environment, and return what it says. It fails with that if the program does, or leaves something out."""
+    """Run a program of an environment and return its output. Fail if the program fails or skips something."""
     done = subprocess.run(
         [path / command[0], *command[1:]],
         cwd=cwd,
-        # Not pyenv's shims, which ansible-test takes for interpreters.
+        # Without the shims of pyenv, which ansible-test would use as interpreters.
         env={**os.environ, "PATH": os.pathsep.join([str(path), "/usr/local/bin", "/usr/bin", "/bin"]), **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -56,6 +58,17 @@ def run(*command: str | Path, cwd: Path = ROOT, path: Path = BIN, **variables: s
 
 
 def sanity(collection: Path, python: str, path: Path = BIN) -> None:
-    """Run ansible-test sanity of the ansible-core in an environment."""
+    """Run the ansible-test sanity of an environment."""
     run("python", ROOT / "tests/tools/prime_get_pip.py", path=path)
-    run("ansible-test", "sanity", "--venv", "--requirements", "--color", "no", "--python", python, cwd=collection, path=path)
+    run(
+        "ansible-test",
+        "sanity",
+        "--venv",
+        "--requirements",
+        "--color",
+        "no",
+        "--python",
+        python,
+        cwd=collection,
+        path=path,
+    )

@@ -1,9 +1,9 @@
 # Copyright (c) huaweicloud.drs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let ansible-test bootstrap pip from the package index, for networks where its own source of get-pip is out of reach.
+"""Lets ansible-test install pip from the package index, for networks where its own source of get-pip is unreachable.
 
-Run it with the Python that has ansible-core installed. ansible-test uses what it finds in its cache.
+Run it with the Python that has ansible-core installed. It puts a script into the cache of ansible-test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,22 @@ cache.mkdir(parents=True, exist_ok=True)
 script = cache / f"get_pip_{version.replace('.', '_')}.py"
 wheels = cache / f"pip-{version}"
 if not script.exists():
-    subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(wheels), f"pip=={version}"], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-d",
+            str(wheels),
+            f"pip=={version}",
+        ],
+        check=True,
+    )
     wheel = next(wheels.glob("*.whl"))
     draft = script.with_suffix(f".{os.getpid()}")
     draft.write_text(

@@ -22,7 +22,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http, _throttle
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
@@ -33,43 +33,47 @@ hypothesis.settings.load_profile("units")
 
 
 def pytest_configure(config):
-    # What the official SDK does with newer versions of Python is its own business.
+    # The official SDK uses what newer versions of Python deprecate.
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:huaweicloudsdkcore")
 
 
 class Clock:
-    """Stands in for the module time. A pause takes no time, but the clock shows it. Nothing else moves it."""
+    """Replaces the module `time`. Only pauses move the clock, and they take no real time."""
 
     def __init__(self):
         self.now = 1000.0
         self.pauses = []
-        # What happens at the beginning of the next pause.
-        self.meanwhile = None
+        # Called once, when the next pause begins.
+        self.on_sleep = None
 
     def monotonic(self):
         return self.now
 
     def sleep(self, seconds):
         self.pauses.append(seconds)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile:
-            meanwhile()
+        on_sleep, self.on_sleep = self.on_sleep, None
+        if on_sleep:
+            on_sleep()
         self.now += seconds
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    for module in (_http, _drs, _batch):
+    for module in (_http, _drs, _batch, _throttle):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
-    """Nothing that a user has in the environment or at home is seen. No file is in a home that is a file itself."""
+    """Hide the environment and the home of the user. A home that is a file itself has no files."""
     for name in list(os.environ):
-        if name.startswith(("HW_", "HUAWEICLOUD_")) or name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        if (
+            name.startswith(("HW_", "HUAWEICLOUD_"))
+            or name.lower().endswith("_proxy")
+            or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", os.devnull)
 
@@ -95,27 +99,25 @@ def _nothing_leaves_this_host(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     threads = set(threading.enumerate())
     yield
-    # What was given up on goes on, and must not do so in the next test, with what is set there. Its server has been stopped.
+    # Calls that timed out go on, but must not do so in the next test. Their servers have been stopped.
     deadline = time.monotonic() + 30
     for thread in set(threading.enumerate()) - threads:
         while thread.is_alive():
             assert time.monotonic() < deadline
-            while _http._IDLE:
-                _http._IDLE.pop().put(None)
             thread.join(0.1)
     assert left == []
 
 
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch):
-    """What Ansible sets up in the process of a module."""
+    """Set up the process as Ansible does for a module."""
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     warnings._global_warnings.clear()
 
 
 @pytest.fixture
 def refusing_url():
-    """An address where no one listens, and no one can begin to while the test runs."""
+    """A URL that refuses connections: the port is taken, but nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -123,7 +125,7 @@ def refusing_url():
 
 @pytest.fixture(autouse=True)
 def metadata(monkeypatch, refusing_url):
-    """Set where the metadata service of an ECS host is. At first there is none."""
+    """Set the URL of the metadata service of an ECS host. At first there is none."""
 
     def at(url):
         monkeypatch.setattr(MetadataAccessor, "_METADATA_ENDPOINT", url)
@@ -134,7 +136,7 @@ def metadata(monkeypatch, refusing_url):
 
 @pytest.fixture
 def profile(monkeypatch, tmp_path):
-    """Write the file that the official SDK keeps access keys in, and return its path."""
+    """Write the credentials file of the official SDK, and return its path."""
 
     def write(content):
         path = tmp_path / "credentials"
@@ -147,16 +149,16 @@ def profile(monkeypatch, tmp_path):
 
 @pytest.fixture
 def cloud():
-    """The answers that a test gives. A request that it did not foresee fails, and so does an answer that nobody asked for."""
+    """The responses of a test. A request without a response fails, and so does a response without a request."""
     with responses.RequestsMock() as cloud:
         yield cloud
-        # The call that ends a job for good. Nothing here may ever send it.
+        # The call that ends a job for good must never be sent.
         assert [call.request.url for call in cloud.calls if re.search("/stop([/?#]|$)", call.request.url)] == []
 
 
 @pytest.fixture
 def serve():
-    """Start servers that are stopped after the test."""
+    """Start servers, which are stopped after the test."""
     servers = []
 
     def start(*scripts, **kwargs):
@@ -175,7 +177,7 @@ def authority():
 
 @pytest.fixture(scope="session")
 def tls(authority):
-    """For a server at 127.0.0.1, by that authority."""
+    """The TLS context of a server at 127.0.0.1, with a certificate of that authority."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return context

@@ -11,8 +11,13 @@ import threading
 
 
 def answer(body=b"{}", status=200, length=None, headers=()):
-    """A whole HTTP answer. A length that is not the body's makes one that is cut short."""
-    lines = [f"HTTP/1.1 {status} Text", f"Content-Length: {len(body) if length is None else length}", "Connection: close", *headers]
+    """An HTTP response. If the length is more than that of the body, the response is cut short."""
+    lines = [
+        f"HTTP/1.1 {status} Text",
+        f"Content-Length: {len(body) if length is None else length}",
+        "Connection: close",
+        *headers,
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -45,16 +50,16 @@ def hold(connection, server=None):
 
 
 class Server:
-    """A server on loopback for what only a socket can do.
+    """A server on loopback, for tests that need real sockets.
 
-    Each connection is dealt with, in a thread of its own, by the next of some scripts, and all later ones by the last. Bytes are sent once the request
-    is there. A function is called with the connection and the server; it reads the request itself, if it wants to.
+    :param scripts: one for each connection, which runs in a thread of its own; the last is for all further connections.
+        Bytes are the response to a request. A function gets the connection and the server, and reads requests itself.
     """
 
     def __init__(self, *scripts, tls=None):
         self.requests = []
         self.stopped = threading.Event()
-        self.settled = threading.Event()  # A script waits for the client, or is at its end.
+        self.settled = threading.Event()  # Set while a script waits for the client, and at its end.
         self._scripts = itertools.chain(scripts, itertools.repeat(scripts[-1]))
         self._tls = tls
         self._open = []
@@ -73,7 +78,9 @@ class Server:
         while b"\r\n\r\n" not in received:
             received += _receive(connection)
         head, body = received.split(b"\r\n\r\n", 1)
-        length = next((int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length:")), 0)
+        length = next(
+            (int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length:")), 0
+        )
         while len(body) < length:
             body += _receive(connection)
         self.requests.append(head + b"\r\n\r\n" + body)
@@ -87,7 +94,7 @@ class Server:
         self._listener.close()
         for connection in self._open:
             try:
-                connection.shutdown(socket.SHUT_RDWR)  # wakes whoever waits at either end
+                connection.shutdown(socket.SHUT_RDWR)  # ends every wait at either end
             except OSError:  # it was closed
                 pass
 
@@ -113,14 +120,14 @@ class Server:
                     else:
                         self.read_request(connection)
                         connection.sendall(script)
-        except OSError:  # the client hung up, or did not like the certificate
+        except OSError:  # the client hung up, or rejected the certificate
             pass
         finally:
             self.settled.set()
 
 
 def once(*parts, gap=0, end=None):
-    """A script that answers one request, with a pause after each part, and goes on with another script."""
+    """A script that responds to one request, with a pause after each part, and goes on with another script."""
 
     def script(connection, server):
         server.read_request(connection)
@@ -133,24 +140,24 @@ def once(*parts, gap=0, end=None):
     return script
 
 
-def each(answer):
-    """A script that answers every request that comes along a connection."""
+def each(response):
+    """A script that sends the same response to every request of a connection."""
 
     def script(connection, server):
         while True:
             server.read_request(connection)
-            connection.sendall(answer)
+            connection.sendall(response)
 
     return script
 
 
 def drip(piece, gap=0.01):
-    """A script that is never silent for long, and has no end."""
+    """A script that sends a few bytes again and again, without end."""
     return lambda connection, server: _slowly(connection, server, piece, gap)
 
 
 def unread(end):
-    """A script that goes on when a request begins to come in, of which nothing has been read."""
+    """A script that goes on when a request arrives, without reading it."""
 
     def script(connection, server):
         server.settled.set()
@@ -182,7 +189,7 @@ def reset_within_body(connection, server):
     reset(connection)
 
 
-def close_without_answer(connection, server):
+def close_without_response(connection, server):
     server.read_request(connection)
 
 
@@ -198,7 +205,7 @@ def stall_within_body(connection, server):
 
 
 def _slowly(connection, server, piece, gap=0.01):
-    """Never silent for long, and without an end."""
+    """Send a few bytes again and again, without end."""
     while not server.stopped.wait(gap):
         connection.sendall(piece)
 
@@ -222,7 +229,7 @@ def drip_chunks(connection, server):
 
 
 def flood(connection, server):
-    """As much as the client takes, and as fast, whose number is not told beforehand."""
+    """Send as much as the client takes, in chunks, so that the length is not known in advance."""
     server.read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while not server.stopped.is_set():
@@ -230,9 +237,11 @@ def flood(connection, server):
 
 
 def proxy(to=None, tls=None, then=None):
-    """A script that lets a client through with CONNECT, and deals with what comes then as a server would, over TLS.
+    """A script for a proxy that accepts CONNECT.
 
-    :arg to: the address to go to in place of the one that is asked for. Without it, the script I(then) is called behind the TLS of I(tls).
+    :param to: the address to connect to, whatever the client asked for.
+    :param tls: without `to`: the TLS context of the server behind the proxy.
+    :param then: without `to`: the script of that server.
     """
 
     def script(connection, server):

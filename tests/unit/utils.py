@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 import pytest
 import requests
+import responses
 from ansible.module_utils import basic
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
@@ -24,9 +25,11 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session, TokenAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient, HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, TokenIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 COLLECTION = pathlib.Path(__file__).parents[2]
 REGION = "eu-west-101"
@@ -47,15 +50,26 @@ SECURITY_TOKEN = "hQpjbExample" + "zyxwvutsrq9876543210/+==" * 20
 PROXY_PASSWORD = "pro/xy'&word"
 SECRETS = (PASSWORD, TOKEN, NEW_TOKEN, ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, PROXY_PASSWORD)
 
-# What the modules are given to log in.
-WITH_TOKEN = {"region": REGION, "auth_token": TOKEN, "project_id": PROJECT_ID}
+# Options of each authentication method, and the credentials file of the official SDK.
+PROJECT_TOKEN = {"auth_token": TOKEN, "project_id": PROJECT_ID}
+USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
+KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+TEMPORARY_KEY = {**KEY, "security_token": SECURITY_TOKEN}
+PROFILE = f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\n"
+# All options that a module needs to log in.
+WITH_TOKEN = {"region": REGION, **PROJECT_TOKEN}
 WITH_PASSWORD = {"region": REGION, "username": "operator", "password": PASSWORD, "account_name": "example-account"}
-# As requests raises them: a connection that breaks down before the answer, and one that there never was.
+# As requests raises them: the response is lost, and the connection cannot be made.
 LOST = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError("Connection reset by peer")))
 NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))
-# For texts of any kind: ASCII, and of what else there is one of each.
-CHARACTERS = "".join(map(chr, range(128))) + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
+# For any text: ASCII, and one character of each other kind.
+CHARACTERS = (
+    "".join(map(chr, range(128)))
+    + "\x85\x9b\xa0\xad\xe9\u0130\u0301\u0662\u2028\u202e\u3000\u4e2d\ud800\ufeff\uff15\uffff\U0001f600"
+)
 
+# Of no service.
+URL = "https://drs.example.com/v5/thing"
 LOGIN_URL = f"{IAM}/v3/auth/tokens"
 PROJECTS_URL = f"{IAM}/v3/projects"
 OWN_PROJECTS_URL = f"{IAM}/v3/auth/projects"
@@ -69,20 +83,43 @@ START_URL = f"{JOB_URL}/start-position"
 
 
 def add_login(cloud, token=TOKEN, **more):
-    cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": token}, json={"token": {"project": {"id": PROJECT_ID}, "catalog": [], **more}})
+    cloud.post(
+        LOGIN_URL,
+        status=201,
+        headers={"X-Subject-Token": token},
+        json={"token": {"project": {"id": PROJECT_ID}, "catalog": [], **more}},
+    )
 
 
 def add_projects(cloud, *names, url=PROJECTS_URL):
-    """A list of projects with certain names. The first has the id that the other answers are for."""
-    cloud.get(url, json={"links": {}, "projects": [{"name": name, "id": PROJECT_ID if not number else f"other{number}"} for number, name in enumerate(names)]})
+    """A list of projects with these names. The first has the ID that all other responses are for."""
+    cloud.get(
+        url,
+        json={
+            "links": {},
+            "projects": [
+                {"name": name, "id": PROJECT_ID if not number else f"other{number}"}
+                for number, name in enumerate(names)
+            ],
+        },
+    )
 
 
 def add_collect(cloud, **body):
-    cloud.post(COLLECT_URL, status=202, json={"id": QUERY_ID, "job_id": JOB_ID, "status": "pending", **body}, headers={"X-Request-Id": REQUEST_ID})
+    cloud.post(
+        COLLECT_URL,
+        status=202,
+        json={"id": QUERY_ID, "job_id": JOB_ID, "status": "pending", **body},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
 
 
 def add_result(cloud, status, position=POSITION):
-    cloud.get(RESULT_URL, json={"job_id": JOB_ID, "status": status, "position": position}, headers={"X-Request-Id": f"result-{status}"})
+    cloud.get(
+        RESULT_URL,
+        json={"job_id": JOB_ID, "status": status, "position": position},
+        headers={"X-Request-Id": f"result-{status}"},
+    )
 
 
 def add_job(cloud, engine_type="mysql-to-dws"):
@@ -90,7 +127,7 @@ def add_job(cloud, engine_type="mysql-to-dws"):
 
 
 def add_status(cloud, *statuses, **base_info):
-    """The job in one status after the other, as DRS describes it."""
+    """The details of the job, in one status after the other."""
     base_info = {"name": "orders-to-dws", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS", **base_info}
     for status in statuses:
         cloud.get(JOB_URL, json={"job": {"id": JOB_ID, "status": status, "base_info": base_info}})
@@ -98,39 +135,51 @@ def add_status(cloud, *statuses, **base_info):
 
 def add_actions(cloud, *available, **more):
     others = [name for name in ("START", "PAUSE", "RETRY", "RESET") if name not in available]
-    cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": list(available), "unavailable_actions": others, **more}})
+    cloud.get(
+        ACTIONS_URL, json={"job_action": {"available_actions": list(available), "unavailable_actions": others, **more}}
+    )
 
 
 def add_action(cloud, **body):
-    """That DRS accepts to tell the job something."""
-    cloud.post(ACTION_URL, status=202, json=body or {"query_id": "3f5e0a9c-1c5b-4e0a-9f0e-6a5c1d2b3e4f"}, headers={"X-Request-Id": REQUEST_ID})
+    """DRS accepts an action."""
+    cloud.post(
+        ACTION_URL,
+        status=202,
+        json=body or {"query_id": "3f5e0a9c-1c5b-4e0a-9f0e-6a5c1d2b3e4f"},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
 
 
 def add_start(cloud):
-    """That DRS sets where the job begins to read. The answer has no body."""
+    """DRS sets the start position. The response has no body."""
     cloud.put(START_URL, headers={"X-Request-Id": REQUEST_ID})
 
 
-def key_of_an_agency(**more):
-    """What the metadata service of a host answers."""
-    key = {"access": ACCESS_KEY, "secret": SECRET_KEY, "securitytoken": SECURITY_TOKEN, "expires_at": "2099-01-01T00:00:00.000000Z"}
+def agency_key(**more):
+    """The body of a response of the metadata service."""
+    key = {
+        "access": ACCESS_KEY,
+        "secret": SECRET_KEY,
+        "securitytoken": SECURITY_TOKEN,
+        "expires_at": "2099-01-01T00:00:00.000000Z",
+    }
     return json.dumps({"credential": {**key, **more}}).encode()
 
 
 def job_id(number):
-    """The id of one of many jobs."""
+    """The ID of one of many jobs."""
     return f"{number:08d}-8e09-4a5d-8dd6-cc44f78jb20r"
 
 
-def position_url(number, what="/collect-db-position"):
-    return f"{JOBS_URL}/{job_id(number)}{what}"
+def position_url(number, tail="/collect-db-position"):
+    return f"{JOBS_URL}/{job_id(number)}{tail}"
 
 
 def add_collect_of(cloud, *numbers, **body):
-    """That queries of many jobs are accepted."""
+    """DRS accepts the queries of many jobs."""
     for number in numbers:
-        answer = {"id": f"query-{number}", "status": "pending", **body}
-        cloud.post(position_url(number), status=202, json=answer, headers={"X-Request-Id": f"request-{number}"})
+        response = {"id": f"query-{number}", "status": "pending", **body}
+        cloud.post(position_url(number), status=202, json=response, headers={"X-Request-Id": f"request-{number}"})
 
 
 def add_result_of(cloud, number, status="success"):
@@ -143,7 +192,7 @@ def add_job_of(cloud, *numbers, engine_type="mysql-to-dws"):
 
 
 def started(number, **more):
-    """What a batch returns of a job whose query was accepted."""
+    """The entry of a batch for a job whose query was accepted."""
     return {
         "job_id": job_id(number),
         "outcome": "pending",
@@ -155,7 +204,7 @@ def started(number, **more):
 
 
 def listed(number=0, **facts):
-    """A job, as it stands in a list of them."""
+    """A job as the list of jobs has it."""
     return {
         "id": job_id(number),
         "name": f"job-{number}",
@@ -169,34 +218,45 @@ def listed(number=0, **facts):
 
 
 def add_jobs(cloud, *jobs, page=50, total=None, **more):
-    """A list of jobs, of which DRS hands out so many at once, and says that there are so many."""
+    """A list of jobs.
 
-    def answer(request):
+    :param page: how many DRS returns at most in one response.
+    :param total: the total number that it reports; default: the right one.
+    """
+
+    def respond(request):
         query = dict(parse_qsl(urlsplit(request.url).query))
         first = int(query["offset"])
         found = [job for job in jobs if query.get("name", "") in (job.get("name") or "")]
-        body = {"total_count": len(found) if total is None else total, "jobs": found[first : first + min(page, int(query["limit"]))], **more}
+        body = {
+            "total_count": len(found) if total is None else total,
+            "jobs": found[first : first + min(page, int(query["limit"]))],
+            **more,
+        }
         return 200, {}, json.dumps(body)
 
-    cloud.add_callback("GET", JOBS_URL, callback=answer)
+    cloud.add_callback("GET", JOBS_URL, callback=respond)
 
 
 def sent(cloud):
-    """The methods and the addresses, without what is asked for there."""
+    """The methods and URLs of all requests, without queries."""
     return [(call.request.method, call.request.url.partition("?")[0]) for call in cloud.calls]
 
 
 def bodies(cloud, method="POST"):
-    """What was sent with a method, read from JSON."""
+    """The JSON bodies of all requests with a method."""
     return [json.loads(call.request.body) for call in cloud.calls if call.request.method == method]
 
 
 def check_signature(method, url, headers, body, secret_key=SECRET_KEY):
-    """Sign a request, as it was sent, with the official signer and the headers that it says it signs, and compare."""
+    """Sign the request that was sent again, with the official signer and the headers that it lists, and compare."""
     headers = {name.lower(): value for name, value in headers.items()}
-    names = re.fullmatch(rf"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{{64}}", headers["authorization"])[1].split(";")
+    names = re.fullmatch(
+        rf"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders=([a-z;-]+), Signature=[0-9a-f]{{64}}",
+        headers["authorization"],
+    )[1].split(";")
     assert {"content-type", "host", "x-sdk-date"} <= set(names)
-    # Whatever else says who it is has to be signed as well.
+    # The other headers of the credentials have to be signed as well.
     assert {"x-project-id", "x-security-token"} & set(headers) <= set(names)
     parts = urlsplit(url)
     assert headers["host"] == parts.netloc
@@ -214,7 +274,7 @@ def check_signature(method, url, headers, body, secret_key=SECRET_KEY):
 
 
 def check_signed(request):
-    """Check the signature on a request that a test got from the cloud."""
+    """Check the signature of a request that was sent."""
     check_signature(request.method, request.url, request.headers, request.body)
     assert "X-Auth-Token" not in request.headers
     assert not readable(SECRET_KEY, str(dict(request.headers)), request.url, (request.body or b"").decode())
@@ -228,10 +288,14 @@ def _readings(text, depth):
 
 
 def _from_json(text):
-    """Take back the escapes of JSON, wherever they stand."""
+    """Undo the escapes of JSON, wherever they are."""
     pairs = re.sub(r"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)", lambda pair: _character(pair[1], pair[2]), text)
     letters = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-    return re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", lambda match: _character(match[1]) if match[1] else letters.get(match[2], match[2]), pairs)
+    return re.sub(
+        r"\\(?:u([0-9A-Fa-f]{4})|(.))",
+        lambda match: _character(match[1]) if match[1] else letters.get(match[2], match[2]),
+        pairs,
+    )
 
 
 def _character(*units):
@@ -239,23 +303,25 @@ def _character(*units):
 
 
 def readable(secret, *texts, depth=2):
-    """Whether somebody who takes back what JSON, HTML and URLs do to a text finds a secret, or the beginning of a long one."""
+    """Return whether a secret, or the start of a long one, can be read once JSON, HTML and URL escapes are undone."""
     return any(secret[:20] in reading for text in texts for reading in _readings(text, depth))
 
 
 def shown(error):
-    """All that can be seen of an error, with what it was made of."""
+    """Everything that can be seen of an error, including its traceback and causes."""
     facts = (error.error_code, error.error_msg, error.request_id) if hasattr(error, "error_code") else ()
-    return "\n".join([repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)])
+    return "\n".join(
+        [repr(error), *map(str, (error, *facts)), *traceback.format_exception(type(error), error, error.__traceback__)]
+    )
 
 
 def texts(characters=CHARACTERS, **sizes):
-    """A strategy. That of Hypothesis looks at all of Unicode first, for seconds, with an alphabet as well."""
+    """A strategy. The one of Hypothesis reads all of Unicode first, which takes seconds, even with an alphabet."""
     return st.lists(st.sampled_from(characters), **sizes).map("".join)
 
 
 def pairs(*values):
-    """So many of all combinations of some values that any two values stand together once."""
+    """Return combinations of the values so that each pair of values occurs in one of them."""
     rows = list(itertools.product(*values))
     in_row = {row: set(itertools.combinations(enumerate(row), 2)) for row in rows}
     missing, chosen = set().union(*in_row.values()), []
@@ -273,8 +339,18 @@ def check_nothing_shown(*texts, secrets=SECRETS):
 
 
 def patch_args(args, check_mode=False):
-    """Give arguments to the modules that are made meanwhile. Newer versions of ansible-core have a helper for it, 2.17 and 2.18 have not."""
-    return mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check_mode}}).encode())
+    """Set the arguments of the modules that are created within. Only ansible-core from 2.19 on has a helper for it."""
+    return mock.patch.object(
+        basic,
+        "_ANSIBLE_ARGS",
+        json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "_ansible_check_mode": check_mode}}).encode(),
+    )
+
+
+def make_module(args, rules=None, **spec):
+    """Return a module with these arguments, and with options of its own."""
+    with patch_args(args):
+        return DrsModule(argument_spec=spec, **(rules or {}))
 
 
 @functools.lru_cache(maxsize=None)
@@ -285,6 +361,7 @@ def _compiled(path):
 def execute(path, name):
     """Execute a Python file under a name, and return what it defines."""
     module = types.ModuleType(name)
+    module.__package__ = name.rpartition(".")[0]
     exec(_compiled(pathlib.Path(path)), module.__dict__)
     return module
 
@@ -294,8 +371,8 @@ def with_token(request):
     return request
 
 
-def send(method="GET", url="https://drs.example.com/v5/thing", http=None, **kwargs):
-    """Send a request that goes nowhere, unless a test says where."""
+def send(method="GET", url=URL, http=None, **kwargs):
+    """Send a request. Without a mock of its URL, it fails."""
     return (http or HttpClient(timeout=10, max_retries=2)).request(method, url, auth=with_token, **kwargs)
 
 
@@ -305,6 +382,13 @@ def failure(*args, **kwargs):
     return caught.value
 
 
+def error_from(body, status=400, http=None, **kwargs):
+    """Return the error that a response causes."""
+    with responses.RequestsMock() as cloud:
+        cloud.get(URL, body=body, status=status, **kwargs)
+        return failure(http=http or HttpClient(max_retries=0))
+
+
 def client(endpoint=DRS, language="en-us", max_retries=0):
     http = HttpClient(timeout=10, max_retries=max_retries, secrets={TOKEN})
-    return DrsClient(Session(http, TokenIdentity(Credentials(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)
+    return DrsClient(Session(http, TokenAuth(AuthOptions(auth_token=TOKEN, project_id=PROJECT_ID))), endpoint, language)

@@ -37,15 +37,19 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
-# The imports above tell the whole process, from ansible-core 2.19 on, that it is no module's. The tests of modules need the opposite, so this is
-# only so while a test runs that is in this file.
+# From ansible-core 2.19 on, the imports above mark the process as one of the controller. The tests of modules need the
+# opposite, so the mark is set only while a test of this file runs.
 try:
     from ansible.module_utils import _internal
     from ansible.module_utils._internal._json import _profiles
 except ImportError:  # before ansible-core 2.19
     CONTROLLER = {}
 else:
-    _TARGET = {"is_controller": False, "import_controller_module": lambda name: None, "get_controller_serialize_map": lambda: {}}
+    _TARGET = {
+        "is_controller": False,
+        "import_controller_module": lambda name: None,
+        "get_controller_serialize_map": lambda: {},
+    }
     CONTROLLER = {name: getattr(_internal, name) for name in _TARGET}
     for _name, _value in _TARGET.items():
         setattr(_internal, _name, _value)
@@ -57,7 +61,14 @@ VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
 
 
 def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
-    return {"id": f"id-{number}", "name": name, "status": status, "engine_type": engine_type, "task_type": "FULL_INCR_TRANS", **more}
+    return {
+        "id": f"id-{number}",
+        "name": name,
+        "status": status,
+        "engine_type": engine_type,
+        "task_type": "FULL_INCR_TRANS",
+        **more,
+    }
 
 
 JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", engine_type="mysql-to-mysql")]
@@ -67,7 +78,10 @@ TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
 def add_jobs(cloud, jobs=None, tags=None):
     jobs, tags = JOBS if jobs is None else jobs, TAGS if tags is None else tags
     cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
-    resources = [{"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]} for job_id, pairs in tags.items()]
+    resources = [
+        {"resource_id": job_id, "tags": [{"key": key, "value": value} for key, value in pairs.items()]}
+        for job_id, pairs in tags.items()
+    ]
     cloud.post(TAGS_URL, json={"resources": resources, "total_count": len(resources)})
 
 
@@ -78,13 +92,13 @@ def _controller(monkeypatch):
             patch.setattr(_internal, name, value)
         yield
     if CONTROLLER:
-        # What it found out about its process is not true for the next test.
+        # The cached value is wrong for the next test.
         _profiles._string_encoding_check_enabled.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _options():
-    """What the loader of plugins tells the configuration: the plugin's options with those of its fragments."""
+    """Define the options of the plugin and its fragments, as the plugin loader does."""
     options = {}
     fragments = (constructed.ModuleDocFragment, inventory_cache.ModuleDocFragment, ModuleDocFragment)
     for text in [*(fragment.DOCUMENTATION for fragment in fragments), drs_jobs.DOCUMENTATION]:
@@ -94,7 +108,7 @@ def _options():
 
 @pytest.fixture
 def parse(tmp_path):
-    """Write the file of an inventory, and return the inventory that comes of it."""
+    """Write an inventory file, and return the inventory."""
 
     def parse(options, cache=True, name="drs_jobs.yml"):
         path = tmp_path / name
@@ -108,7 +122,7 @@ def parse(tmp_path):
         loader = DataLoader()
         loader.set_vault_secrets(VAULT)
         plugin.parse(inventory, loader, str(path), cache)
-        if hasattr(plugin, "_cache"):  # as the manager of inventories does it
+        if hasattr(plugin, "_cache"):  # as the inventory manager does
             plugin.update_cache_if_changed()
         inventory.reconcile_inventory()
         return inventory
@@ -126,19 +140,22 @@ def members(inventory, group):
 
 
 def failure(parse, *args, **kwargs):
-    """The error of an inventory, which shows no secret."""
+    """Return the error message, which shows no secret."""
     with pytest.raises(AnsibleParserError) as caught:
         parse(*args, **kwargs)
     check_nothing_shown(shown(caught.value))
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name, good", [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)])
-def test_verify_file(tmp_path, name, good):
+@pytest.mark.parametrize(
+    "name, valid",
+    [("drs_jobs.yml", True), ("shards.drs_jobs.yaml", True), ("drs_jobs.json", False), ("jobs.yml", False)],
+)
+def test_verify_file(tmp_path, name, valid):
     path = tmp_path / name
-    assert not InventoryModule().verify_file(str(path))  # It is not there.
+    assert not InventoryModule().verify_file(str(path))  # There is no file yet.
     path.write_text("")
-    assert InventoryModule().verify_file(str(path)) is good
+    assert InventoryModule().verify_file(str(path)) is valid
 
 
 class TestHosts:
@@ -161,13 +178,21 @@ class TestHosts:
         assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
 
     def test_names(self, cloud, parse):
-        """Those that several jobs have get the id, and those without one are called by it."""
+        """Names of several jobs are followed by the ID. A job without a name is named by its ID."""
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
         assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
 
-    @pytest.mark.parametrize("name", ["a b", "a\n", "{{ 1 }}", *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split()])
-    def test_name_that_means_something_else(self, cloud, parse, name):
-        """The id is the name of the host."""
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a b",
+            "a\n",
+            "{{ 1 }}",
+            *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
+        ],
+    )
+    def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
+        """The host is named by the ID of the job."""
         add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
         inventory = parse(WITH_TOKEN)
         assert sorted(inventory.hosts) == ["a-B_1.c", "all2", "id-1"]
@@ -197,7 +222,9 @@ class TestHosts:
 class TestConstructed:
     def test_compose(self, cloud, parse):
         add_jobs(cloud)
-        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}})
+        inventory = parse(
+            {**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}}
+        )
         assert [variables(inventory, host)["shard"] for host in ("shard1", "shard2", "other")] == ["a", "b", "none"]
         assert variables(inventory, "shard1")["ansible_connection"] == "ssh"
 
@@ -206,34 +233,50 @@ class TestConstructed:
         groups = {"paused": "drs_job_status == 'PAUSING'", "of_a": "shard == 'a'"}
         inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard"}, "groups": groups})
         assert members(inventory, "paused") == ["shard2"]
-        # A condition may use what is composed.
+        # Conditions may use composed variables.
         assert members(inventory, "of_a") == ["shard1"]
 
     def test_names_of_groups(self, cloud, parse):
-        """No template and no path gets into them from a tag."""
+        """Templates and paths in tags are replaced."""
         add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
         keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
-        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}})
+        inventory = parse(
+            {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
+        )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
 
-    def test_templates_from_the_cloud(self, cloud, parse):
-        """They are not run, which ansible-core before 2.19 would do with others."""
+    def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
+        """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""
         name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
         add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
-        compose = {"shard": "drs_tags.shard", "drs_name": "drs_job_name", "drs_keys": "drs_tags | list", "drs_both": "drs_job_name ~ drs_tags.shard"}
+        compose = {
+            "shard": "drs_tags.shard",
+            "drs_name": "drs_job_name",
+            "drs_keys": "drs_tags | list",
+            "drs_both": "drs_job_name ~ drs_tags.shard",
+        }
         inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
         found = variables(inventory, "id-1")
-        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (tag, name, ["shard", tag], name + tag)
+        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (
+            tag,
+            name,
+            ["shard", tag],
+            name + tag,
+        )
         assert members(inventory, "same") == ["id-1"]
 
-    WRONG = [{"compose": {"x": "drs_tags.absent"}}, {"groups": {"x": "drs_tags.absent == 'a'"}}, {"keyed_groups": [{"key": "drs_tags.absent"}]}]
+    INVALID = [
+        {"compose": {"x": "drs_tags.absent"}},
+        {"groups": {"x": "drs_tags.absent == 'a'"}},
+        {"keyed_groups": [{"key": "drs_tags.absent"}]},
+    ]
 
-    @pytest.mark.parametrize("options", WRONG)
+    @pytest.mark.parametrize("options", INVALID)
     def test_strict(self, cloud, parse, options):
         add_jobs(cloud)
         assert re.match(f"{NAME}: .*shard1", failure(parse, {**WITH_TOKEN, **options, "strict": True}))
 
-    @pytest.mark.parametrize("options", WRONG)
+    @pytest.mark.parametrize("options", INVALID)
     def test_not_strict(self, cloud, parse, options):
         add_jobs(cloud)
         assert len(parse({**WITH_TOKEN, **options}).hosts) == 3
@@ -242,9 +285,15 @@ class TestConstructed:
 class TestCache:
     @pytest.fixture
     def cached(self, tmp_path):
-        return {**WITH_TOKEN, "cache": True, "cache_plugin": "jsonfile", "cache_connection": str(tmp_path / "cache"), "cache_timeout": 300}
+        return {
+            **WITH_TOKEN,
+            "cache": True,
+            "cache_plugin": "jsonfile",
+            "cache_connection": str(tmp_path / "cache"),
+            "cache_timeout": 300,
+        }
 
-    def test_second_time_nothing_is_sent(self, cloud, parse, cached):
+    def test_nothing_is_sent_the_second_time(self, cloud, parse, cached):
         add_jobs(cloud)
         first = parse(cached)
         second = parse(cached)
@@ -254,15 +303,17 @@ class TestCache:
             assert variables(second, host) == variables(first, host)
 
     def test_other_filters(self, cloud, parse, cached):
-        """All jobs are in the cache."""
+        """The cache has all jobs."""
         add_jobs(cloud)
         assert sorted(parse({**cached, "status": "PAUSING"}).hosts) == ["shard2"]
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
         assert len(cloud.calls) == 2
 
-    @pytest.mark.parametrize("name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"])
-    def test_somewhere_else(self, cloud, parse, cached, monkeypatch, name):
-        """The jobs of another project are not those that were asked for."""
+    @pytest.mark.parametrize(
+        "name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"]
+    )
+    def test_other_project_or_account(self, cloud, parse, cached, monkeypatch, name):
+        """It has other jobs."""
         add_jobs(cloud)
         parse(cached)
         monkeypatch.setenv(name, DRS)
@@ -276,16 +327,20 @@ class TestCache:
         assert len(cloud.calls) == 2
 
     def test_unknown_account(self, cloud, parse, cached, tmp_path, monkeypatch):
-        """What a profile says is only known later, and another profile may be of another account."""
+        """The account of a profile is not known, and another profile may be of another account."""
         profile = tmp_path / "credentials"
         profile.write_text(f"[basic]\nak = AK\nsk = SK\nproject_id = {PROJECT_ID}\n", encoding="utf-8")
         monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(profile))
-        given = {**{name: value for name, value in cached.items() if name not in WITH_TOKEN}, "region": REGION, "auth_method": "profile"}
+        options = {
+            **{name: value for name, value in cached.items() if name not in WITH_TOKEN},
+            "region": REGION,
+            "auth_method": "profile",
+        }
         said = []
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         add_jobs(cloud)
         for _time in range(2):
-            parse(given)
+            parse(options)
         assert len(cloud.calls) == 4
         assert "The cache is not used, because a profile or an agency does not tell the account" in said[0]
 
@@ -295,7 +350,7 @@ class TestCache:
         assert not parse(cached).hosts
         assert len(cloud.calls) == 2
 
-    def test_renewed(self, cloud, parse, cached):
+    def test_refreshed(self, cloud, parse, cached):
         add_jobs(cloud)
         parse(cached)
         add_jobs(cloud, [job(9, "new")], {})
@@ -303,7 +358,7 @@ class TestCache:
         assert sorted(parse(cached).hosts) == ["new"]
         assert len(cloud.calls) == 4
 
-    def test_no_secret_in_it(self, cloud, parse, cached, tmp_path):
+    def test_no_secret_in_the_cache(self, cloud, parse, cached, tmp_path):
         add_jobs(cloud)
         parse(cached)
         files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
@@ -318,9 +373,11 @@ class TestOptions:
         assert len(parse(WITH_PASSWORD).hosts) == 3
         assert cloud.calls[0].request.url.startswith(LOGIN_URL)
         assert cloud.calls[1].request.headers["X-Auth-Token"] == TOKEN
-        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {"name": "example-account"}
+        assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["domain"] == {
+            "name": "example-account"
+        }
 
-    def test_file_wins(self, cloud, parse, monkeypatch):
+    def test_file_wins_over_the_environment(self, cloud, parse, monkeypatch):
         for name, value in {"REGION_NAME": "x", "AUTH_TOKEN": "other", "PROJECT_ID": "other"}.items():
             monkeypatch.setenv(f"HW_{name}", value)
         add_jobs(cloud)
@@ -347,14 +404,27 @@ class TestOptions:
     def test_empty_option_is_unset(self, cloud, parse, monkeypatch):
         monkeypatch.setenv("HW_REGION_NAME", REGION)
         add_jobs(cloud)
-        empty = {"region": "", "password": "", "timeout": "", "auth_method": None, "language": "{{ '' }}", "ca_cert": "{{ lookup('env', 'HW_NOT_SET') }}"}
+        empty = {
+            "region": "",
+            "password": "",
+            "timeout": "",
+            "auth_method": None,
+            "language": "{{ '' }}",
+            "ca_cert": "{{ lookup('env', 'HW_NOT_SET') }}",
+        }
         assert len(parse({**WITH_TOKEN, **empty, "cache": "", "strict": None, "compose": ""}).hosts) == 3
 
     def test_templates(self, cloud, parse, monkeypatch):
         monkeypatch.setenv("MY_TOKEN", TOKEN)
         monkeypatch.setenv("MY_REGION", REGION)
         add_jobs(cloud)
-        typed = {"timeout": "{{ 5 }}", "max_retries": "{{ '1' }}", "auth_method": "{{ 'token' }}", "language": "{{ 'zh-' }}cn", "validate_certs": "{{ false }}"}
+        typed = {
+            "timeout": "{{ 5 }}",
+            "max_retries": "{{ '1' }}",
+            "auth_method": "{{ 'token' }}",
+            "language": "{{ 'zh-' }}cn",
+            "validate_certs": "{{ false }}",
+        }
         looked_up = {"auth_token": "{{ lookup('env', 'MY_TOKEN') }}", "region": "{{ lookup('env', 'MY_REGION') }}"}
         assert len(parse({**WITH_TOKEN, **looked_up, **typed}).hosts) == 3
         request = cloud.calls[0].request
@@ -363,24 +433,33 @@ class TestOptions:
         assert request.req_kwargs["verify"] is False
 
     @pytest.fixture
-    def _opened(self, monkeypatch):
-        """The vault, as the command line opens it from ansible-core 2.19 on."""
+    def _open_vault(self, monkeypatch):
+        """Open the vault as the command line does, from ansible-core 2.19 on."""
         if hasattr(vault, "VaultSecretsContext"):
             monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(VAULT))
 
-    @pytest.mark.usefixtures("_opened")
+    @pytest.mark.usefixtures("_open_vault")
     @pytest.mark.parametrize("password", [PASSWORD, "{{ 1 + 1 }}"])
     def test_vault(self, cloud, parse, password):
-        """What it has encrypted is no template."""
+        """Encrypted text is not a template."""
         add_login(cloud)
         add_jobs(cloud)
-        assert len(parse({**WITH_PASSWORD, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}).hosts) == 3
+        assert (
+            len(
+                parse(
+                    {**WITH_PASSWORD, "password": {"__ansible_vault": vault.VaultLib(VAULT).encrypt(password).decode()}}
+                ).hosts
+            )
+            == 3
+        )
         assert json.loads(cloud.calls[0].request.body)["auth"]["identity"]["password"]["user"]["password"] == password
 
-    @pytest.mark.usefixtures("_opened")
+    @pytest.mark.usefixtures("_open_vault")
     def test_other_vault(self, cloud, parse):
         encrypted = vault.VaultLib([("default", vault.VaultSecret(b"of-another-vault"))]).encrypt(PASSWORD).decode()
-        assert "Option password cannot be read" in failure(parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}})
+        assert "Option password cannot be read" in failure(
+            parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}}
+        )
 
     @pytest.mark.parametrize(
         "options, named",
@@ -400,7 +479,7 @@ class TestOptions:
             ({"account_name": "{{ "}, "Option account_name"),
         ],
     )
-    def test_wrong(self, cloud, parse, options, named):
+    def test_invalid(self, cloud, parse, options, named):
         said = failure(parse, {**WITH_TOKEN, **options})
         assert said.startswith(f"{NAME}: ")
         assert named in said
@@ -418,15 +497,18 @@ class TestErrors:
     @pytest.mark.parametrize(
         "fault, said",
         [
-            ({"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}}, "no permission for ********"),
+            (
+                {"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}},
+                "no permission for ********",
+            ),
             ({"body": LOST}, "no complete answer"),
         ],
     )
-    def test_of_the_jobs(self, cloud, parse, fault, said):
+    def test_list_of_jobs(self, cloud, parse, fault, said):
         cloud.get(JOBS_URL, **fault)
         assert said in failure(parse, {**WITH_TOKEN, "max_retries": 0})
 
-    def test_tags_are_not_published(self, cloud, parse, monkeypatch):
+    def test_region_without_tags(self, cloud, parse, monkeypatch):
         said = []
         monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
         cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
@@ -435,6 +517,6 @@ class TestErrors:
         assert [variables(inventory, host)["drs_tags"] for host in inventory.hosts] == [{}] * 3
         assert [NAME in message and "tags" in message for message in said] == [True]
 
-    def test_requests_is_missing(self, parse, monkeypatch):
+    def test_missing_requests(self, parse, monkeypatch):
         monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")
         assert "Python library requests" in failure(parse, WITH_TOKEN)

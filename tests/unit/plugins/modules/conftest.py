@@ -15,10 +15,16 @@ import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
-from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION, SECRETS, check_nothing_shown, execute, patch_args
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    COLLECTION,
+    SECRETS,
+    check_nothing_shown,
+    execute,
+    patch_args,
+)
 
-# What Ansible adds to the result of any module.
-OF_ANSIBLE = {"changed", "failed", "msg", "exception", "invocation", "warnings", "deprecations", "diff"}
+# Keys that Ansible adds to the result of any module.
+ANSIBLE_KEYS = {"changed", "failed", "msg", "exception", "invocation", "warnings", "deprecations", "diff"}
 TYPES = {"str": str, "int": int, "bool": bool, "dict": dict, "list": list}
 SHARED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 
@@ -36,11 +42,11 @@ def _documentation(path):
 
 
 def _check_sample(name, value, sample):
-    """A result, or a part of one, has its type in the sample, and what is said of its parts is right there as well."""
+    """Compare a sample, and all that it contains, with the documented types."""
     assert isinstance(sample, TYPES[value["type"]]), name
     assert ("elements" in value) is (value["type"] == "list"), name
     items = sample if "elements" in value else [sample]
-    # An empty list would show nothing.
+    # An empty list would be no example.
     assert items, name
     for item in items:
         assert isinstance(item, TYPES[value.get("elements", value["type"])]), name
@@ -53,16 +59,19 @@ def _check_sample(name, value, sample):
             assert set(item) == set(value["contains"]), name
 
 
-class _SeenSpec(Exception):
-    """What a module takes, in place of running it."""
+class _SpecSeen(Exception):
+    """Ends a module, with the arguments of `DrsModule`."""
 
 
 def _see_spec(**kwargs):
-    raise _SeenSpec(kwargs)
+    raise _SpecSeen(kwargs)
 
 
 class ModuleFile:
-    """A module, by its file name: its documentation, and how to run it as Ansible does."""
+    """A module: its documentation, and how to run it as Ansible does.
+
+    :param name: the name of its file.
+    """
 
     def __init__(self, name, capsys):
         self._capsys = capsys
@@ -73,28 +82,32 @@ class ModuleFile:
         self.options = {**SHARED, **self.own_options}
         self.tasks = list(_tasks(examples))
 
-    def run(self, args, check_mode=False, meant_to_be_seen="", fault_of_ours=False):
-        """Return the result, without what Ansible adds to a success."""
+    def run(self, args, check_mode=False, shown_secret="", unexpected=False):
+        """Run the module, and return its result without the invocation.
+
+        :param shown_secret: one that the result may show.
+        :param unexpected: whether the module ends with an unexpected exception.
+        """
         with patch_args(args, check_mode), pytest.raises(SystemExit) as stop:
             execute(self._path, "__main__")
         out, err = self._capsys.readouterr()
-        check_nothing_shown(out, err, secrets=[secret for secret in SECRETS if secret != meant_to_be_seen])
+        check_nothing_shown(out, err, secrets=[secret for secret in SECRETS if secret != shown_secret])
         result = json.loads(out)
         assert stop.value.code == (1 if result.get("failed") else 0)
-        assert set(result) <= OF_ANSIBLE | set(self.returns)
+        assert set(result) <= ANSIBLE_KEYS | set(self.returns)
         self._check_parts(result)
-        assert ("Unexpected" in result.get("msg", "")) is fault_of_ours
+        assert ("Unexpected" in result.get("msg", "")) is unexpected
         return {name: value for name, value in result.items() if name != "invocation"}
 
     def fail(self, args, check_mode=False, **kwargs):
-        """Run it with arguments that make it fail, and return its message and the rest of the result."""
+        """Run the module, which fails, and return its message and the rest of the result."""
         result = self.run(args, check_mode, **kwargs)
         assert result.pop("failed") is True
         result.pop("exception", None)
         return result.pop("msg"), result
 
     def check_refused(self, cloud, args, named, check_mode):
-        """It does not take the arguments, says which one is wrong, and has done nothing."""
+        """Check that the module rejects the arguments, names the invalid one, and does nothing."""
         message, result = self.fail(args, check_mode)
         assert named in message
         assert not result.get("changed")
@@ -102,7 +115,7 @@ class ModuleFile:
         assert len(cloud.calls) == 0
 
     def check_documentation(self):
-        """Every example uses options that exist and gives those that must be given, and every returned key has a sample of its type."""
+        """Check that examples use existing options and all required ones, and that samples have their types."""
         assert any(self.fqcn in task for task in self.tasks)
         for task in self.tasks:
             assert task["name"]
@@ -120,12 +133,15 @@ class ModuleFile:
             _check_sample(name, value, value["sample"])
 
     def check_options(self, **rules):
-        """The module takes the options that are documented, of their types and with their defaults, and has these rules for them."""
-        with mock.patch.object(_module, "DrsModule", _see_spec), pytest.raises(_SeenSpec) as seen:
+        """Compare the options with their documentation: names, types, defaults and choices.
+
+        :param rules: `mutually_exclusive` and so on, as the module must have them.
+        """
+        with mock.patch.object(_module, "DrsModule", _see_spec), pytest.raises(_SpecSeen) as seen:
             execute(self._path, "__main__")
-        taken = dict(seen.value.args[0])
-        spec = taken.pop("argument_spec")
-        assert taken == rules
+        arguments = dict(seen.value.args[0])
+        spec = arguments.pop("argument_spec")
+        assert arguments == rules
         assert list(spec) == list(self.own_options)
         for name, documented in self.own_options.items():
             assert documented["type"] == spec[name].get("type", "str"), name
@@ -134,7 +150,7 @@ class ModuleFile:
             assert documented.get("choices", []) == spec[name].get("choices", []), name
             assert set(documented) <= {"description", "type", "elements", "default", "choices", "required"}, name
             assert set(spec[name]) <= {"type", "elements", "default", "choices", "required"}, name
-            # A secret would have to be masked.
+            # An option with a secret would need no_log.
             assert not re.search("password|token|secret|key", name)
 
     def _check_parts(self, result):
@@ -152,7 +168,7 @@ def module_file(capsys):
 
 @pytest.fixture
 def module(request, capsys):
-    """The module whose name the file of the test has."""
+    """The module that the test file is named after."""
     return ModuleFile(pathlib.Path(str(request.fspath)).stem[len("test_") :], capsys)
 
 

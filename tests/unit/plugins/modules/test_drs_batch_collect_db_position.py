@@ -33,9 +33,14 @@ JOBS = {"job_ids": IDS, "reset_position_time": TIME}
 ARGS = {**WITH_TOKEN, **JOBS}
 
 
-def no_position(number):
+def position_not_found(number):
     hint = "Check that the source still keeps the binlog of that time."
-    return started(number, outcome="failed", status="failed", msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}")
+    return started(
+        number,
+        outcome="failed",
+        status="failed",
+        msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +55,15 @@ def test_options(module):
     module.check_options()
 
 
-def test_keys_of_a_position(cloud, module):
-    """What comes back for a job is documented."""
+def test_keys_of_a_position_are_documented(cloud, module):
     add_collect_of(cloud, 0)
     add_result_of(cloud, 0)
-    cloud.post(position_url(1), status=400, json={"error_code": "DRS.M00289", "error_msg": "absent"}, headers={"X-Request-Id": REQUEST_ID})
+    cloud.post(
+        position_url(1),
+        status=400,
+        json={"error_code": "DRS.M00289", "error_msg": "absent"},
+        headers={"X-Request-Id": REQUEST_ID},
+    )
     add_collect_of(cloud, 2, status="failed")
     positions = module.fail({**ARGS, "wait": True})[1]["positions"]
     assert {name for position in positions for name in position} == set(module.returns["positions"]["contains"])
@@ -74,24 +83,24 @@ class TestCollect:
     @pytest.mark.parametrize("args, concurrency", [({}, 10), ({"concurrency": 7}, 7)])
     def test_concurrency(self, cloud, module, monkeypatch, args, concurrency):
         """There are as many connections as threads."""
-        given = []
+        seen = []
 
         def collect(self):
-            given.extend([self._concurrency, self._drs._session._http._adapter._pool_maxsize])
+            seen.extend([self._concurrency, self._drs._session._http._adapter._pool_maxsize])
 
         monkeypatch.setattr(PositionBatch, "collect", collect)
         module.fail({**ARGS, **args})
-        assert given == [concurrency] * 2
+        assert seen == [concurrency] * 2
 
-    def test_one_fault(self, cloud, module):
+    def test_one_job_fails(self, cloud, module):
         add_collect_of(cloud, 0, 2)
         cloud.post(position_url(1), body=LOST)
         message, result = module.fail(ARGS)
-        odd = result["positions"].pop(1)
+        failed_one = result["positions"].pop(1)
         assert result["positions"] == [started(0), started(2)]
         assert result["counts"] == {"pending": 2, "unknown": 1}
         assert result["changed"] is True
-        assert (odd["job_id"], odd["outcome"]) == (IDS[1], "unknown")
+        assert (failed_one["job_id"], failed_one["outcome"]) == (IDS[1], "unknown")
         assert f"unknown: {IDS[1]}" in message
 
     def test_all_refused(self, cloud, module):
@@ -103,15 +112,15 @@ class TestCollect:
 
     @pytest.mark.parametrize("wait", [False, True])
     def test_failed(self, cloud, module, module_file, wait):
-        """A query that fails says the same as with the module for a single job."""
+        """The message is that of the module for a single job."""
         add_collect_of(cloud, 0, status="failed")
         message, result = module.fail({**ARGS, "job_ids": IDS[:1], "wait": wait})
-        assert result["positions"] == [no_position(0)]
+        assert result["positions"] == [position_not_found(0)]
         assert result["changed"] is True
         assert message.startswith(f"1 of 1 jobs failed. failed: {IDS[0]}.")
         single = {name: value for name, value in ARGS.items() if name != "job_ids"}
         said = module_file("drs_collect_db_position").fail({**single, "job_id": IDS[0], "wait": wait})[0]
-        assert said == no_position(0)["msg"]
+        assert said == position_not_found(0)["msg"]
 
     @pytest.mark.parametrize("last, pauses", [("success", [5]), ("pending", [5, 4])])
     def test_wait(self, cloud, module, clock, last, pauses):
@@ -126,7 +135,7 @@ class TestCollect:
 
 class TestCheckMode:
     @pytest.mark.parametrize("wait", [False, True])
-    def test_good(self, cloud, module, wait):
+    def test_collectable_jobs(self, cloud, module, wait):
         add_job_of(cloud, 0, 1, 2)
         assert module.run({**ARGS, "wait": wait}, check_mode=True) == {
             "changed": True,
@@ -136,15 +145,17 @@ class TestCheckMode:
         }
         assert {call.request.method for call in cloud.calls} == {"GET"}
 
-    def test_unpublished(self, cloud, module):
+    def test_region_without_the_call(self, cloud, module):
         add_job_of(cloud, 0, 2)
-        cloud.get(position_url(1, ""), status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."})
+        cloud.get(
+            position_url(1, ""), status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."}
+        )
         result = module.run(ARGS, check_mode=True)
         assert len(result["warnings"]) == 1
         assert "does not offer to read jobs" in str(result["warnings"])
         assert result["counts"] == {"collectable": 2, "unchecked": 1}
 
-    def test_unfit(self, cloud, module):
+    def test_other_engine_type(self, cloud, module):
         add_job_of(cloud, 0, 2)
         add_job_of(cloud, 1, engine_type="mysql-to-mysql")
         message, result = module.fail(ARGS, check_mode=True)
@@ -153,7 +164,7 @@ class TestCheckMode:
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_ids": [*IDS, IDS[0]]}, f"once: {IDS[0]}"),
         ({"reset_position_time": "2023-09-19T07:00:00"}, "offset"),
@@ -165,55 +176,58 @@ class TestCheckMode:
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
-    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, named, check_mode):
+    module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
 
 
 class TestInterrupted:
-    """What was sent comes back, and nothing more is sent."""
+    """The result has what was sent, and nothing more is sent."""
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_while_collecting(self, cloud, module, number):
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        over, before, workers = threading.Event(), set(threading.enumerate()), []
+        finished, before, workers = threading.Event(), set(threading.enumerate()), []
 
-        def answer(request):
+        def respond(request):
             new = set(threading.enumerate()) - before
-            workers.extend(thread.ident for thread in new if thread.name != "in_time")
+            workers.extend(thread.ident for thread in new if thread.name != "call_with_timeout")
             os.kill(os.getpid(), number)
-            assert over.wait(10)
+            assert finished.wait(10)
             return 202, {}, json.dumps({"id": "query-1", "status": "pending"})
 
         add_collect_of(cloud, 0)
-        cloud.add_callback("POST", position_url(1), answer)
+        cloud.add_callback("POST", position_url(1), respond)
         try:
             message, result = module.fail({**ARGS, "concurrency": 1})
         finally:
-            # Left alone, the thread of the batch would end with the process. It cannot be joined: Python up to 3.12
-            # takes a thread for ended as soon as somebody who joins it is interrupted.
-            over.set()
+            # The thread of the batch must end before the next test. It cannot be joined: Python up to 3.12 considers a
+            # thread finished when joining it was interrupted.
+            finished.set()
             while set(workers) & set(sys._current_frames()):
                 time.sleep(0.001)
         assert result == {
             "changed": True,
             "counts": {"pending": 1, "unknown": 1, "unsent": 1},
-            "positions": [started(0), {"job_id": IDS[1], "outcome": "unknown"}, {"job_id": IDS[2], "outcome": "unsent"}],
+            "positions": [
+                started(0),
+                {"job_id": IDS[1], "outcome": "unknown"},
+                {"job_id": IDS[2], "outcome": "unsent"},
+            ],
             "reset_position_time": TIME,
         }
         assert "was interrupted" in message
         assert len(cloud.calls) == 2
-        # Another one while the result is written would lose it.
+        # Another signal must not end the process while it writes the result.
         assert {signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
 
-    def test_fault_of_ours(self, cloud, module, monkeypatch):
-        """It loses nothing either."""
+    def test_unexpected_exception(self, cloud, module, monkeypatch):
 
         def wait(self, timeout, sleep):
             raise ZeroDivisionError
 
         monkeypatch.setattr(PositionBatch, "wait", wait)
         add_collect_of(cloud, 0, 1, 2)
-        message, result = module.fail({**ARGS, "wait": True}, fault_of_ours=True)
+        message, result = module.fail({**ARGS, "wait": True}, unexpected=True)
         assert "ZeroDivisionError" in message
         assert result["positions"] == [started(number) for number in range(3)]
         assert result["counts"] == {"pending": 3}

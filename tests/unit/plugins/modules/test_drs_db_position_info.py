@@ -42,7 +42,7 @@ def test_refused(cloud, module, check_mode):
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
         ({"query_id": "a b"}, "query_id"),
@@ -50,5 +50,5 @@ def test_refused(cloud, module, check_mode):
         ({"reset_position_time": "2023-09-19T07:00:00Z"}, "reset_position_time"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, check_mode, invalid, named):
+    module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)

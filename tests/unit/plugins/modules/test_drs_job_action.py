@@ -27,12 +27,12 @@ ARGS = {**WITH_TOKEN, **JOB}
 RUNS = "INCRE_TRANSFER_STARTED"
 ANY_RUNNING = "FULL_TRANSFER_COMPLETE or FULL_TRANSFER_STARTED or INCRE_TRANSFER_STARTED"
 READ = [("GET", JOB_URL)]
-ASKED = [*READ, ("GET", ACTIONS_URL)]
-TOLD = [*ASKED, ("POST", ACTION_URL)]
+READ_ACTIONS = [*READ, ("GET", ACTIONS_URL)]
+SENT = [*READ_ACTIONS, ("POST", ACTION_URL)]
 
 
 def before(was, **result):
-    """What is in the result once the status is known."""
+    """The result once the status is known."""
     return {**JOB, "changed": False, "status_before": was, "status": was, "request_id": None, **result}
 
 
@@ -47,10 +47,10 @@ def test_documentation(module):
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
-        # The name that the API has for a pause means something else here.
+        # The API's name of a pause, which would be misread here.
         ({"action": "stop"}, "action"),
         ({"wait": "perhaps"}, "wait"),
         ({"wait_timeout": 0}, "wait_timeout"),
@@ -59,8 +59,8 @@ def test_documentation(module):
         ({"name": "orders-to-dws"}, "name"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
-    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, named, check_mode):
+    module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
 
 
 class TestAction:
@@ -68,31 +68,31 @@ class TestAction:
         "action, status, after",
         [("pause", RUNS, "PAUSING"), ("retry", "PAUSING", ANY_RUNNING), ("reset", RUNS, ANY_RUNNING)],
     )
-    def test_told(self, cloud, module, clock, action, status, after, check_mode):
-        """It is told what it has not done yet. In check mode the result has the request instead."""
+    def test_sent_unless_in_check_mode(self, cloud, module, clock, action, status, after, check_mode):
+        """In check mode, the result has the request instead."""
         add_status(cloud, status)
-        add_actions(cloud, ACTIONS[action].listed)
-        request = {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": ACTIONS[action].sent}}}
+        add_actions(cloud, ACTIONS[action].listed_name)
+        request = {"method": "POST", "url": ACTION_URL, "body": {"job": {"action_name": ACTIONS[action].api_name}}}
         if not check_mode:
             add_action(cloud)
         more = {"request": request} if check_mode else {"request_id": REQUEST_ID}
         expected = before(status, action=action, changed=True, diff=diff(status, after), **more)
         assert module.run({**ARGS, "action": action}, check_mode) == expected
-        assert sent(cloud) == (ASKED if check_mode else TOLD)
+        assert sent(cloud) == (READ_ACTIONS if check_mode else SENT)
         assert bodies(cloud) == ([] if check_mode else [request["body"]])
         assert clock.pauses == []
 
-    def test_done_before(self, cloud, module, check_mode):
+    def test_target_status_needs_no_action(self, cloud, module, check_mode):
         add_status(cloud, "PAUSING")
         assert module.run(ARGS, check_mode) == before("PAUSING", diff=diff("PAUSING", "PAUSING"))
         assert sent(cloud) == READ
 
-    def test_under_way(self, cloud, module, check_mode):
-        """What it is doing now, although its status is still that of before, it is not told again."""
+    def test_current_action_is_not_sent_again(self, cloud, module, check_mode):
+        """The status does not show it yet."""
         add_status(cloud, RUNS)
         add_actions(cloud, current_action="PAUSE")
         assert module.run(ARGS, check_mode) == before(RUNS, diff=diff(RUNS, RUNS))
-        assert sent(cloud) == ASKED
+        assert sent(cloud) == READ_ACTIONS
 
     def test_not_allowed(self, cloud, module, check_mode):
         add_status(cloud, RUNS)
@@ -100,25 +100,25 @@ class TestAction:
         message, result = module.fail(ARGS, check_mode)
         assert f"Job {JOB_ID} does not allow pause now." in message
         assert result == before(RUNS)
-        assert sent(cloud) == ASKED
+        assert sent(cloud) == READ_ACTIONS
 
-    def test_absent(self, cloud, module):
+    def test_unknown_job(self, cloud, module):
         body = {"error_code": "DRS.10000010", "error_msg": "Job does not exist, please check job id."}
         cloud.get(JOB_URL, status=400, json=body, headers={"X-Request-Id": REQUEST_ID})
         assert module.fail(ARGS)[1] == {**JOB, "changed": False, "http_status": 400, "request_id": REQUEST_ID, **body}
 
-    def test_lost_answer(self, cloud, module):
+    def test_lost_response(self, cloud, module):
         add_status(cloud, RUNS)
         add_actions(cloud, "PAUSE")
         cloud.post(ACTION_URL, body=LOST)
         message, result = module.fail({**ARGS, "wait": True})
         assert "DRS may have accepted" in message
         assert result == before(RUNS)
-        assert sent(cloud) == TOLD
+        assert sent(cloud) == SENT
 
 
 class TestWait:
-    def test_until_it_is_done(self, cloud, module, clock):
+    def test_until_the_target_status(self, cloud, module, clock):
         add_status(cloud, RUNS, RUNS, "PAUSING")
         add_actions(cloud, "PAUSE")
         add_action(cloud)
@@ -126,8 +126,8 @@ class TestWait:
         assert module.run({**ARGS, "wait": True, "wait_sleep": 11}) == expected
         assert clock.pauses == [11]
 
-    def test_failure_of_old(self, cloud, module, clock):
-        """The status of before is no failure of this action. Where a job runs in the end is told exactly."""
+    def test_job_failed_before(self, cloud, module, clock):
+        """The old status is not taken for a failure of this action."""
         old = "INCRE_TRANSFER_FAILED"
         add_status(cloud, old, old, RUNS)
         add_actions(cloud, "RETRY")
@@ -137,8 +137,8 @@ class TestWait:
         assert clock.pauses == [2]
 
     @pytest.mark.parametrize("action, status, then", [("start", "STARTJOBING", RUNS), ("pause", RUNS, "PAUSING")])
-    def test_what_is_under_way(self, cloud, module, clock, action, status, then):
-        """It is waited for, although the job is told nothing."""
+    def test_action_in_progress(self, cloud, module, clock, action, status, then):
+        """The module waits for it, without sending it again."""
         add_status(cloud, status, status, then)
         if action == "pause":
             add_actions(cloud, current_action="PAUSE")
@@ -147,14 +147,14 @@ class TestWait:
         assert clock.pauses == [2]
         assert {method for method, _url in sent(cloud)} == {"GET"}
 
-    def test_not_in_check_mode(self, cloud, module, clock):
+    def test_check_mode_does_not_wait(self, cloud, module, clock):
         add_status(cloud, RUNS)
         add_actions(cloud, "PAUSE")
         assert module.run({**ARGS, "wait": True}, check_mode=True)["status"] == RUNS
-        assert (sent(cloud), clock.pauses) == (ASKED, [])
+        assert (sent(cloud), clock.pauses) == (READ_ACTIONS, [])
 
-    def test_time_over(self, cloud, module, clock):
-        """It was told, and all that is known is still returned."""
+    def test_timeout(self, cloud, module, clock):
+        """The result still has all that is known."""
         add_status(cloud, RUNS)
         add_actions(cloud, "PAUSE")
         add_action(cloud)

@@ -31,7 +31,7 @@ JOB = {
     "parent_id": None,
 }
 PROGRESS = {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": 2}
-# Several that differ in what one can choose by.
+# They differ in all that can be filtered by.
 SOME = [
     listed(1, status="PAUSING"),
     listed(2, status="PAUSING", engine_type="oracle-to-dws"),
@@ -43,7 +43,7 @@ SOME = [
 
 @pytest.fixture
 def ids(module, check_mode):
-    """Run the module, and return the ids of the jobs that it found."""
+    """Run the module, and return the IDs of the jobs."""
 
     def ids(**args):
         result = module.run({**WITH_TOKEN, **args}, check_mode)
@@ -61,7 +61,7 @@ def test_documentation(module):
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
         ({"job_id": JOB_ID, "name": "orders-to-dws"}, "mutually exclusive: job_id|name"),
@@ -71,11 +71,11 @@ def test_documentation(module):
         ({"wait": True}, "wait"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    module.check_refused(cloud, {**WITH_PASSWORD, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, check_mode, invalid, named):
+    module.check_refused(cloud, {**WITH_PASSWORD, **invalid}, named, check_mode)
 
 
-class TestRefused:
+class TestErrors:
     BODY = {"error_code": "DRS.10000010", "error_msg": "Job does not exist, please check job id."}
     FACTS = {"changed": False, "http_status": 400, "request_id": "r1", **BODY}
 
@@ -87,14 +87,16 @@ class TestRefused:
         assert "region and project" in message
 
     @pytest.mark.parametrize("include", ["actions", "progress"])
-    def test_what_else_was_to_be_read(self, cloud, module, include):
-        """A job without it would look as if DRS said nothing about it."""
+    def test_include(self, cloud, module, include):
+        """A job without the part would look as if DRS had returned nothing about it."""
         add_status(cloud, "PAUSING")
-        cloud.get(ACTIONS_URL if include == "actions" else JOB_URL, status=400, json=self.BODY, headers={"X-Request-Id": "r1"})
+        cloud.get(
+            ACTIONS_URL if include == "actions" else JOB_URL, status=400, json=self.BODY, headers={"X-Request-Id": "r1"}
+        )
         assert module.fail({**WITH_TOKEN, "job_id": JOB_ID, "include": include})[1] == self.FACTS
 
 
-class TestOne:
+class TestJobId:
     def test_job(self, cloud, module, check_mode):
         add_status(cloud, "PAUSING")
         assert module.run({**WITH_TOKEN, "job_id": JOB_ID}, check_mode) == {"changed": False, "jobs": [JOB]}
@@ -110,16 +112,16 @@ class TestList:
         assert "name=" not in cloud.calls[0].request.url
 
     def test_name(self, cloud, ids):
-        """An empty id beside it counts as unset."""
+        """An empty job_id counts as unset."""
         add_jobs(cloud, listed(11), listed(1), listed(12))
         assert ids(name="job-1", job_id="") == [job_id(1)]
         assert cloud.calls[0].request.url.endswith("&name=job-1")
 
-    @pytest.mark.parametrize("chosen, found", [({}, [1, 2]), ({"status": "PAUSING"}, [2])])
-    def test_name_of_several(self, cloud, module, check_mode, chosen, found):
-        """Whoever chooses one of them is warned as well: tomorrow it may be another."""
+    @pytest.mark.parametrize("filters, found", [({}, [1, 2]), ({"status": "PAUSING"}, [2])])
+    def test_duplicate_name_warns(self, cloud, module, check_mode, filters, found):
+        """Even if filters leave one job only: later it may be another."""
         add_jobs(cloud, listed(1), listed(2, name="job-1", status="PAUSING"), listed(10))
-        result = module.run({**WITH_TOKEN, "name": "job-1", **chosen}, check_mode)
+        result = module.run({**WITH_TOKEN, "name": "job-1", **filters}, check_mode)
         assert [job["id"] for job in result["jobs"]] == [job_id(number) for number in found]
         (warning,) = result["warnings"]
         assert "2 jobs have the name job-1" in str(warning)
@@ -135,7 +137,7 @@ class TestList:
             ({"engine_type": [], "status": [], "include": []}, [1, 2, 3, 4, 5, 6, 7]),
         ],
     )
-    def test_chosen(self, cloud, ids, args, found):
+    def test_filters(self, cloud, ids, args, found):
         add_jobs(cloud, *SOME)
         assert ids(**args) == [job_id(number) for number in found]
         assert len(cloud.calls) == 1
@@ -148,14 +150,22 @@ class TestInclude:
         cloud.get(JOB_URL, json={"job": {"progress_info": {**PROGRESS, "incr_trans_delay": "2"}}})
         add_actions(cloud, "RETRY")
         (job,) = module.run({**WITH_TOKEN, "job_id": JOB_ID, "include": include}, check_mode)["jobs"]
-        actions = {"available_actions": ["RETRY"], "unavailable_actions": ["START", "PAUSE", "RESET"], "current_action": None}
+        actions = {
+            "available_actions": ["RETRY"],
+            "unavailable_actions": ["START", "PAUSE", "RESET"],
+            "current_action": None,
+        }
         assert job == {**JOB, "actions": actions, "progress": PROGRESS}
         assert {method for method, _url in sent(cloud)} == {"GET"}
 
-    def test_for_each_that_is_returned(self, cloud, module, check_mode):
+    def test_read_for_returned_jobs_only(self, cloud, module, check_mode):
         add_jobs(cloud, *SOME)
         for number in (1, 5):
-            cloud.get(f"{JOBS_URL}/{job_id(number)}/actions", json={"job_action": {"available_actions": [f"OF-{number}"]}})
-        jobs = module.run({**WITH_TOKEN, "engine_type": "mysql-to-dws", "status": "PAUSING", "include": "actions"}, check_mode)["jobs"]
+            cloud.get(
+                f"{JOBS_URL}/{job_id(number)}/actions", json={"job_action": {"available_actions": [f"OF-{number}"]}}
+            )
+        jobs = module.run(
+            {**WITH_TOKEN, "engine_type": "mysql-to-dws", "status": "PAUSING", "include": "actions"}, check_mode
+        )["jobs"]
         assert [job["actions"]["available_actions"] for job in jobs] == [["OF-1"], ["OF-5"]]
         assert len(cloud.calls) == 3

@@ -25,7 +25,7 @@ TARGET = {"job_id": JOB_ID, "position": POSITION}
 ARGS = {**WITH_TOKEN, **TARGET}
 GTID_SET = "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"
 # As MySQL prints it, and as it is sent.
-GIVEN_SET = f"{GTID_SET},\n{GTID_SET}\n"
+PRINTED_SET = f"{GTID_SET},\n{GTID_SET}\n"
 SENT_SET = f"{GTID_SET},{GTID_SET}"
 READ = [("GET", JOB_URL), ("GET", ACTIONS_URL)]
 
@@ -36,7 +36,7 @@ def test_documentation(module):
 
 
 @pytest.mark.parametrize(
-    "wrong, named",
+    "invalid, named",
     [
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
         ({"position": "mysql-bin.000277"}, "position must be"),
@@ -45,27 +45,33 @@ def test_documentation(module):
         ({"wait": True}, "wait"),
     ],
 )
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, wrong, named, check_mode):
-    module.check_refused(cloud, {**ARGS, **wrong}, named, check_mode)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, named, check_mode):
+    module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
 
 
-# What is given beside the position, what comes back of it, and what is sent.
-GTID_SETS = [({}, {}), ({"gtid_set": ""}, {}), ({"gtid_set": GIVEN_SET}, {"gtid_set": SENT_SET})]
+# Options beside the position, and what is returned and sent.
+GTID_SETS = [({}, {}), ({"gtid_set": ""}, {}), ({"gtid_set": PRINTED_SET}, {"gtid_set": SENT_SET})]
 
 
-@pytest.mark.parametrize("given, target", GTID_SETS)
+@pytest.mark.parametrize("options, target", GTID_SETS)
 class TestSet:
-    def test_result(self, cloud, module, given, target):
+    def test_result(self, cloud, module, options, target):
         add_start(cloud)
         diff = {"before": {}, "after": {"position": POSITION, **target}}
-        assert module.run({**ARGS, **given}) == {**TARGET, **target, "changed": True, "request_id": REQUEST_ID, "diff": diff}
+        assert module.run({**ARGS, **options}) == {
+            **TARGET,
+            **target,
+            "changed": True,
+            "request_id": REQUEST_ID,
+            "diff": diff,
+        }
         assert sent(cloud) == [("PUT", START_URL)]
         assert bodies(cloud, "PUT") == [{"file_and_position": POSITION, **target}]
 
-    def test_refused(self, cloud, module, given, target):
+    def test_error(self, cloud, module, options, target):
         body = {"error_code": "DRS.M00304", "error_msg": "It went wrong."}
         cloud.put(START_URL, status=400, json=body, headers={"X-Request-Id": REQUEST_ID})
-        message, result = module.fail({**ARGS, **given})
+        message, result = module.fail({**ARGS, **options})
         assert "Look at the actions that it allows" in message
         assert result == {**TARGET, **target, "http_status": 400, "request_id": REQUEST_ID, **body}
 
@@ -73,8 +79,18 @@ class TestSet:
 class TestCheckMode:
     @staticmethod
     def expected(task_type="INCR_TRANS", **target):
-        job = {"id": JOB_ID, "name": "orders-to-dws", "status": "PAUSING", "engine_type": "mysql-to-dws", "task_type": task_type}
-        actions = {"available_actions": ["RETRY"], "unavailable_actions": ["START", "PAUSE", "RESET"], "current_action": None}
+        job = {
+            "id": JOB_ID,
+            "name": "orders-to-dws",
+            "status": "PAUSING",
+            "engine_type": "mysql-to-dws",
+            "task_type": task_type,
+        }
+        actions = {
+            "available_actions": ["RETRY"],
+            "unavailable_actions": ["START", "PAUSE", "RESET"],
+            "current_action": None,
+        }
         return {
             **TARGET,
             **target,
@@ -85,11 +101,11 @@ class TestCheckMode:
             "diff": {"before": {}, "after": {"position": POSITION, **target}},
         }
 
-    @pytest.mark.parametrize("given, target", GTID_SETS)
-    def test_result(self, cloud, module, given, target):
+    @pytest.mark.parametrize("options, target", GTID_SETS)
+    def test_result(self, cloud, module, options, target):
         add_status(cloud, "PAUSING")
         add_actions(cloud, "RETRY")
-        assert module.run({**ARGS, **given}, check_mode=True) == self.expected(**target)
+        assert module.run({**ARGS, **options}, check_mode=True) == self.expected(**target)
         assert sent(cloud) == READ
 
     def test_other_task_type(self, cloud, module):
@@ -114,7 +130,7 @@ class TestCheckMode:
         assert text.isprintable()
         assert len(text) < 1000
 
-    def test_absent(self, cloud, module):
+    def test_unknown_job(self, cloud, module):
         body = {"error_code": "DRS.M00289", "error_msg": "The job does not exist."}
         cloud.get(JOB_URL, status=404, json=body)
         assert module.fail(ARGS, check_mode=True)[1] == {**TARGET, "http_status": 404, **body}

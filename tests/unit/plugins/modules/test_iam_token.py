@@ -29,28 +29,38 @@ def test_documentation(module):
     module.check_documentation()
     module.check_options()
     assert module.own_options == {}
-    # The token is there to be read, so only this keeps it out of the output.
+    # The token is not masked, so only no_log keeps it out of the output.
     assert [task["no_log"] for task in module.tasks if module.fqcn in task] == [True]
 
 
 def test_result(cloud, module, check_mode):
     add_login(cloud, expires_at=EXPIRES_AT)
-    assert module.run(WITH_PASSWORD, check_mode, meant_to_be_seen=TOKEN) == RESULT
+    assert module.run(WITH_PASSWORD, check_mode, shown_secret=TOKEN) == RESULT
     (sent,) = bodies(cloud)
-    assert sent["auth"]["identity"]["password"]["user"] == {"name": "operator", "password": PASSWORD, "domain": {"name": "example-account"}}
+    assert sent["auth"]["identity"]["password"]["user"] == {
+        "name": "operator",
+        "password": PASSWORD,
+        "domain": {"name": "example-account"},
+    }
     assert sent["auth"]["scope"] == {"project": {"name": REGION}}
 
 
 @pytest.mark.parametrize("auth_method", ["auto", "password"])
-def test_beside_another_way(cloud, module, check_mode, auth_method):
-    """In module_defaults, for the other modules. What it brings is masked, the new token is not."""
+def test_credentials_of_other_methods(cloud, module, check_mode, auth_method):
+    """They may come from module_defaults. They are masked, the new token is not."""
     add_login(cloud, expires_at=EXPIRES_AT)
-    args = {**WITH_PASSWORD, "auth_token": NEW_TOKEN, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "auth_method": auth_method}
-    assert module.run(args, check_mode, meant_to_be_seen=TOKEN) == RESULT
+    args = {
+        **WITH_PASSWORD,
+        "auth_token": NEW_TOKEN,
+        "access_key": ACCESS_KEY,
+        "secret_key": SECRET_KEY,
+        "auth_method": auth_method,
+    }
+    assert module.run(args, check_mode, shown_secret=TOKEN) == RESULT
 
 
 @pytest.mark.parametrize("auth_method", ["token", "aksk", "profile", "agency"])
-def test_other_ways(cloud, module, check_mode, auth_method):
+def test_other_methods_are_rejected(cloud, module, check_mode, auth_method):
     keys = {"auth_token": TOKEN, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
     message, result = module.fail({**WITH_PASSWORD, **keys, "auth_method": auth_method}, check_mode)
     assert f"auth_method {auth_method} makes no token" in message
@@ -58,16 +68,23 @@ def test_other_ways(cloud, module, check_mode, auth_method):
     assert len(cloud.calls) == 0
 
 
-@pytest.mark.parametrize("wrong, named", [({"password": ""}, "password"), ({"timeout": 0}, "timeout"), ({"job_id": "x"}, "job_id")])
-def test_nothing_is_sent_before_the_options_are_right(cloud, module, check_mode, wrong, named):
-    module.check_refused(cloud, {**WITH_PASSWORD, **wrong}, named, check_mode)
+@pytest.mark.parametrize(
+    "invalid, named", [({"password": ""}, "password"), ({"timeout": 0}, "timeout"), ({"job_id": "x"}, "job_id")]
+)
+def test_nothing_is_sent_before_the_options_are_valid(cloud, module, check_mode, invalid, named):
+    module.check_refused(cloud, {**WITH_PASSWORD, **invalid}, named, check_mode)
 
 
 def test_refused(cloud, module, check_mode):
     body = {"error": {"code": 401, "message": f"The password {PASSWORD} is wrong.", "title": "Unauthorized"}}
     cloud.post(LOGIN_URL, status=401, json=body, headers={"X-Request-Id": "r1"})
     message, result = module.fail({**WITH_PASSWORD, "max_retries": 9}, check_mode)
-    facts = {"http_status": 401, "error_code": "401", "error_msg": "The password ******** is wrong.", "request_id": "r1"}
+    facts = {
+        "http_status": 401,
+        "error_code": "401",
+        "error_msg": "The password ******** is wrong.",
+        "request_id": "r1",
+    }
     assert {name: value for name, value in result.items() if name != "changed"} == facts
     for part in ("operator", "example-account", REGION, IAM):
         assert part in message

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nothing secret in what a module prints, by whichever way it came in, when a server sends back all that it was sent."""
+"""No module prints a secret, whatever the authentication method, when a server sends back what it received."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import PasswordIdentity
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _positions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import PasswordAuth
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -31,6 +31,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
     POSITION,
     PROJECT_ID,
+    PROJECT_TOKEN,
     PROJECTS_URL,
     PROXY_PASSWORD,
     QUERY_ID,
@@ -39,8 +40,10 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     SECRET_KEY,
     SECURITY_TOKEN,
     START_URL,
+    TEMPORARY_KEY,
     TIME,
     TOKEN,
+    USER,
     add_action,
     add_actions,
     add_collect,
@@ -50,19 +53,17 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     add_result,
     add_start,
     add_status,
-    key_of_an_agency,
+    agency_key,
     listed,
     pairs,
     readable,
 )
 
-USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
-KEY = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": SECURITY_TOKEN}
-WAYS = {
-    "token": {"auth_token": TOKEN, "project_id": PROJECT_ID},
-    "token-with-password": {"auth_token": TOKEN, "project_id": PROJECT_ID, **USER},
-    "aksk": {**KEY, "project_id": PROJECT_ID},
-    "aksk-without-project": KEY,
+LOGINS = {
+    "token": PROJECT_TOKEN,
+    "token-with-password": {**PROJECT_TOKEN, **USER},
+    "aksk": {**TEMPORARY_KEY, "project_id": PROJECT_ID},
+    "aksk-without-project": TEMPORARY_KEY,
     "password": USER,
     "profile": {"auth_method": "profile"},
     "agency": {"auth_method": "agency"},
@@ -74,7 +75,7 @@ MODULES = {
     "drs_job_action": {"job_id": JOB_ID, "action": "pause"},
     "drs_start_position": {"job_id": JOB_ID, "position": POSITION},
 }
-# In which form a server sends back a part of a request.
+# How a server may write a part of the request that it sends back.
 ECHOES = {
     "json": lambda text: json.dumps({"error_code": "X.1", "error_msg": f"Sent: {text}"}),
     "json-in-json": lambda text: json.dumps({"error_msg": json.dumps({"sent": text})}),
@@ -89,9 +90,9 @@ PARTS = ["Authorization", "X-Auth-Token", "X-Security-Token", "body", "all"]
 
 @pytest.fixture
 def _sources(cloud, serve, metadata, profile, monkeypatch):
-    """What there is beside options: a profile, the metadata service of a host with an agency, and a proxy with a password."""
+    """Set up a profile, a metadata service and a proxy with a password."""
     profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\n")
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(key_of_an_agency()))
+    server = serve(loopback.answer(b"metadata-token"), loopback.answer(agency_key()))
     metadata(server.url)
     cloud.add_passthru(server.url)
     cloud.assert_all_requests_are_fired = False
@@ -99,33 +100,36 @@ def _sources(cloud, serve, metadata, profile, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-def echoing(part, form, status):
-    """A server that answers with a part of the request."""
+def echo(part, form, status):
+    """Return a callback that responds with a part of the request."""
 
-    def answer(request):
+    def respond(request):
         body = request.body or b""
         parts = {**request.headers, "body": body.decode() if isinstance(body, bytes) else body}
-        # An answer is only shown in part, so that the interesting ones come first.
+        # Only the start of a response is shown, so the secrets come first.
         parts["all"] = " ".join(f"{name}: {parts[name]}" for name in [*PARTS[:-1], *request.headers] if name in parts)
         text = parts.get(part, "")
         headers = {"X-Request-Id": text, "X-IAM-Trace-Id": text, "Location": f"https://drs.example.com/?{text}"}
         return status, {name: value.encode().decode("latin-1") for name, value in headers.items()}, ECHOES[form](text)
 
-    return answer
+    return respond
 
 
 @pytest.fixture
 def run(module_file):
-    """Run a module, and search what it prints for all secrets."""
+    """Run a module, and search its output for all secrets."""
 
-    def run(way, name="drs_collect_db_position", options=None, **kwargs):
-        return module_file(name).run({"region": REGION, "max_retries": 0, **WAYS[way], **(MODULES[name] if options is None else options)}, **kwargs)
+    def run(login, name="drs_collect_db_position", options=None, **kwargs):
+        return module_file(name).run(
+            {"region": REGION, "max_retries": 0, **LOGINS[login], **(MODULES[name] if options is None else options)},
+            **kwargs,
+        )
 
     return run
 
 
-EACH_WAY = pytest.mark.parametrize("way", list(WAYS))
-# Module, method and address.
+EACH_LOGIN = pytest.mark.parametrize("login", list(LOGINS))
+# Module, method and URL.
 CALLS = [
     ("drs_collect_db_position", "POST", COLLECT_URL),
     ("drs_db_position_info", "GET", RESULT_URL),
@@ -136,8 +140,8 @@ CALLS = [
 ]
 
 
-def add_job_before(cloud, url):
-    """What is read of the job before the call that is looked at."""
+def add_reads(cloud, url):
+    """Responses to what the module reads before the call under test."""
     if url in (ACTIONS_URL, ACTION_URL):
         add_status(cloud, "INCRE_TRANSFER_STARTED")
     if url == ACTION_URL:
@@ -146,8 +150,8 @@ def add_job_before(cloud, url):
 
 @pytest.mark.usefixtures("_sources")
 class TestModules:
-    @pytest.mark.parametrize("way, name, check_mode", pairs(WAYS, MODULES, [False, True]))
-    def test_success(self, cloud, run, name, way, check_mode):
+    @pytest.mark.parametrize("login, name, check_mode", pairs(LOGINS, MODULES, [False, True]))
+    def test_success(self, cloud, run, name, login, check_mode):
         add_login(cloud)
         add_projects(cloud, REGION)
         add_collect(cloud)
@@ -156,36 +160,46 @@ class TestModules:
         add_actions(cloud, "PAUSE")
         add_action(cloud)
         add_start(cloud)
-        assert "failed" not in run(way, name, check_mode=check_mode)
+        assert "failed" not in run(login, name, check_mode=check_mode)
         sent = [call.request for call in cloud.calls if call.request.url.startswith(DRS)]
-        # The proof that the search could have found something.
+        # Otherwise the search could not have found anything.
         assert sent
-        assert all(readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values()) for request in sent)
+        assert all(
+            readable(TOKEN, *request.headers.values()) or readable(SECURITY_TOKEN, *request.headers.values())
+            for request in sent
+        )
 
-    @pytest.mark.parametrize("way, call, status, part, form", pairs(WAYS, CALLS, [302, 400, 401, 500], PARTS, ECHOES))
-    def test_echo(self, cloud, run, way, call, status, part, form):
+    @pytest.mark.parametrize(
+        "login, call, status, part, form", pairs(LOGINS, CALLS, [302, 400, 401, 500], PARTS, ECHOES)
+    )
+    def test_echo(self, cloud, run, login, call, status, part, form):
         name, method, url = call
         add_login(cloud, NEW_TOKEN)
         add_projects(cloud, REGION)
-        add_job_before(cloud, url)
-        cloud.add_callback(method, url, callback=echoing(part, form, status))
-        assert run(way, name)["http_status"] == status
-        # Of a way that was renewed there are two secrets.
-        renewed = status == 401 and way in ("password", "token-with-password")
+        add_reads(cloud, url)
+        cloud.add_callback(method, url, callback=echo(part, form, status))
+        assert run(login, name)["http_status"] == status
+        # A renewed login has sent two secrets.
+        renewed = status == 401 and login in ("password", "token-with-password")
         assert len([call for call in cloud.calls if call.request.url.partition("?")[0] == url]) == 1 + renewed
 
     @pytest.mark.parametrize(
-        "way, part, form", pairs([way for way in WAYS if way not in ("token", "aksk")], [part for part in PARTS if part != "X-Auth-Token"], ECHOES)
+        "login, part, form",
+        pairs(
+            [login for login in LOGINS if login not in ("token", "aksk")],
+            [part for part in PARTS if part != "X-Auth-Token"],
+            ECHOES,
+        ),
     )
-    def test_echo_of_iam(self, cloud, run, way, part, form):
+    def test_echo_of_iam(self, cloud, run, login, part, form):
         cloud.post(COLLECT_URL, status=401)
-        cloud.add_callback("POST", LOGIN_URL, callback=echoing(part, form, 401))
+        cloud.add_callback("POST", LOGIN_URL, callback=echo(part, form, 401))
         for url in (PROJECTS_URL, OWN_PROJECTS_URL):
-            cloud.add_callback("GET", url, callback=echoing(part, form, 403))
-        assert run(way)["http_status"] in (401, 403)
+            cloud.add_callback("GET", url, callback=echo(part, form, 403))
+        assert run(login)["http_status"] in (401, 403)
 
-    @pytest.mark.parametrize("way, call", list(zip(WAYS, itertools.cycle(CALLS))))
-    def test_no_answer(self, cloud, run, way, call):
+    @pytest.mark.parametrize("login, call", list(zip(LOGINS, itertools.cycle(CALLS))))
+    def test_lost_response(self, cloud, run, login, call):
         name, method, url = call
 
         def lost(request):
@@ -193,42 +207,51 @@ class TestModules:
 
         add_login(cloud)
         add_projects(cloud, REGION)
-        add_job_before(cloud, url)
+        add_reads(cloud, url)
         cloud.add_callback(method, url, callback=lost)
-        assert "no complete answer" in run(way, name)["msg"]
+        assert "no complete answer" in run(login, name)["msg"]
 
-    @EACH_WAY
-    def test_echo_in_what_a_job_is_called(self, cloud, run, way):
-        """What is told of a job is not cleaned, because users compare it. Ansible masks what is in it as it stands."""
-        secret = TOKEN if way in ("token", "token-with-password", "password") else SECRET_KEY
+    @EACH_LOGIN
+    def test_echo_in_the_name_of_a_job(self, cloud, run, login):
+        """Names are returned unchanged, because users compare them. Ansible masks the secrets in them."""
+        secret = TOKEN if login in ("token", "token-with-password", "password") else SECRET_KEY
         add_login(cloud)
         add_projects(cloud, REGION)
         add_jobs(cloud, listed(0, name=f"of {secret}"))
-        (job,) = run(way, "drs_job_info", {})["jobs"]
+        (job,) = run(login, "drs_job_info", {})["jobs"]
         assert job["name"] == "of ********"
 
-    @pytest.mark.parametrize("way, call, form", pairs(WAYS, [call for call in CALLS if call[2] in (ACTION_URL, START_URL)], ECHOES))
-    def test_echo_in_a_success(self, cloud, run, way, call, form):
+    @pytest.mark.parametrize(
+        "login, call, form", pairs(LOGINS, [call for call in CALLS if call[2] in (ACTION_URL, START_URL)], ECHOES)
+    )
+    def test_echo_in_a_success(self, cloud, run, login, call, form):
         name, method, url = call
         add_login(cloud)
         add_projects(cloud, REGION)
-        add_job_before(cloud, ACTION_URL)
-        cloud.add_callback(method, url, callback=echoing("all", form, 202))
-        assert run(way, name)["request_id"]
+        add_reads(cloud, ACTION_URL)
+        cloud.add_callback(method, url, callback=echo("all", form, 202))
+        assert run(login, name)["request_id"]
 
-    @EACH_WAY
-    def test_fault_of_ours(self, cloud, run, way, monkeypatch):
-        """It is shown with a traceback."""
+    @EACH_LOGIN
+    def test_unexpected_exception(self, cloud, run, login, monkeypatch):
+        """The result has a traceback."""
 
         def fail(*args):
             raise ZeroDivisionError(f"It happened with {' and '.join(used)}.")
 
-        secret = {"auth_token", "password", *KEY}
-        used = [value for name, value in {**({} if way[0] in "tp" and way != "profile" else KEY), **WAYS[way]}.items() if name in secret]
+        secret = {"auth_token", "password", *TEMPORARY_KEY}
+        used = [
+            value
+            for name, value in {
+                **({} if login[0] in "tp" and login != "profile" else TEMPORARY_KEY),
+                **LOGINS[login],
+            }.items()
+            if name in secret
+        ]
         add_login(cloud)
         add_projects(cloud, REGION)
-        monkeypatch.setattr(DrsClient, "collect_position_async", fail)
-        result = run(way, fault_of_ours=True)
+        monkeypatch.setattr(_positions, "collect_position_async", fail)
+        result = run(login, unexpected=True)
         assert "ZeroDivisionError: It happened with ********" in result["msg"]
 
 
@@ -236,12 +259,15 @@ class TestModules:
 class TestLogin:
     @pytest.mark.parametrize("part, form, status", pairs(["body", "all"], ECHOES, [302, 400, 401, 500]))
     def test_echo(self, cloud, module_file, part, form, status):
-        cloud.add_callback("POST", LOGIN_URL, callback=echoing(part, form, status))
+        cloud.add_callback("POST", LOGIN_URL, callback=echo(part, form, status))
         assert module_file("iam_token").run({"region": REGION, "max_retries": 0, **USER})["http_status"] == status
 
-    def test_fault_of_ours(self, cloud, module_file, monkeypatch):
+    def test_unexpected_exception(self, cloud, module_file, monkeypatch):
         def fail(*args):
             raise ZeroDivisionError(f"It happened with {PASSWORD}.")
 
-        monkeypatch.setattr(PasswordIdentity, "authenticate", fail)
-        assert "It happened with ********" in module_file("iam_token").run({"region": REGION, **USER}, fault_of_ours=True)["msg"]
+        monkeypatch.setattr(PasswordAuth, "authenticate", fail)
+        assert (
+            "It happened with ********"
+            in module_file("iam_token").run({"region": REGION, **USER}, unexpected=True)["msg"]
+        )

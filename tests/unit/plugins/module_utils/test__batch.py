@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many jobs at one time: module_utils/_batch.py, and the sharing of one session by threads."""
-
 from __future__ import annotations
 
 import json
@@ -13,11 +11,15 @@ from collections import Counter
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch, check_job_ids
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import READ_LATER, DrsClient, is_passing, no_position
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import ApiError, BadAnswerError, HttpClient, HuaweiCloudError, InputError, NoAnswerError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._iam import Credentials, Session, identity
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError, InvalidOptionError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import position_not_found
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     JOB_ID,
@@ -30,6 +32,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     REGION,
     TIME,
     TOKEN,
+    USER,
     add_collect_of,
     add_job_of,
     add_login,
@@ -40,14 +43,12 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     started,
 )
 
-USER = {"username": "operator", "password": PASSWORD, "domain_name": "example-account"}
-
 
 def connect(max_retries=0, **options):
     http = HttpClient(timeout=10, max_retries=max_retries, connections=10)
-    who = identity(Credentials(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **options))
-    who.authenticate(http)
-    return DrsClient(Session(http, who), DRS)
+    auth = select_auth(AuthOptions(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **options))
+    auth.authenticate(http)
+    return DrsClient(Session(http, auth), DRS)
 
 
 def batch(count, concurrency=3, **kwargs):
@@ -59,53 +60,39 @@ def found(number):
 
 
 def failed(number):
-    return started(number, outcome="failed", status="failed", msg=str(no_position(job_id(number), TIME)))
+    return started(number, outcome="failed", status="failed", msg=str(position_not_found(job_id(number), TIME)))
 
 
 def sent(cloud, method="POST"):
-    """How often a request was sent for each job, by its number."""
-    return Counter(int(call.request.url.partition("/jobs/")[2][:8]) for call in cloud.calls if call.request.method == method and "/jobs/" in call.request.url)
+    """The number of requests for each job, by the number of the job."""
+    return Counter(
+        int(call.request.url.partition("/jobs/")[2][:8])
+        for call in cloud.calls
+        if call.request.method == method and "/jobs/" in call.request.url
+    )
 
 
-class TestJobIds:
-    def test_good(self):
+class TestCheckJobIds:
+    def test_accepted(self):
         values = [job_id(3), job_id(1), job_id(2)]
         assert check_job_ids(values) == values
 
-    def test_none(self):
-        with pytest.raises(InputError, match="job_ids is empty"):
+    def test_empty_list(self):
+        with pytest.raises(InvalidOptionError, match="job_ids is empty"):
             check_job_ids([])
 
-    def test_twice(self):
-        with pytest.raises(InputError) as caught:
+    def test_duplicates_are_named(self):
+        with pytest.raises(InvalidOptionError) as caught:
             check_job_ids([job_id(2), job_id(1), job_id(3), job_id(1), job_id(2), job_id(1)])
         assert f"{job_id(1)}, {job_id(2)}." in str(caught.value)
         assert job_id(3) not in str(caught.value)
 
-    def test_form(self):
-        with pytest.raises(InputError, match="36 letters"):
+    def test_each_is_checked(self):
+        with pytest.raises(InvalidOptionError, match="36 letters"):
             check_job_ids([job_id(1), f"{JOB_ID[:-3]}/.."])
 
 
-@pytest.mark.parametrize(
-    "error, before, after",
-    [
-        (ApiError("x", http_status=429), True, True),
-        (ApiError("x", http_status=503), True, True),
-        (ApiError("x", http_status=400, error_code="DRS.M01503"), True, True),
-        (ApiError("x", http_status=400, error_code="DRS.M01504"), False, False),
-        (ApiError("x", http_status=500), False, False),
-        (NoAnswerError("x"), False, True),
-        (BadAnswerError("x"), False, False),
-        (HuaweiCloudError("x"), False, False),
-    ],
-)
-def test_is_passing(clock, error, before, after):
-    assert is_passing(error, clock.monotonic() + 100) is before
-    assert is_passing(error, clock.monotonic() - 1) is after
-
-
-# An answer, the outcome of the job that got it, and what its message holds.
+# A response, the outcome of its job, and a part of the message.
 FAULTS = [
     ({"status": 400, "json": {"error_code": "DRS.10000010", "error_msg": "no job"}}, "refused", "DRS.10000010"),
     ({"status": 429}, "refused", "429"),
@@ -129,8 +116,8 @@ class TestCollect:
         assert sent(cloud) == Counter(range(count))
         assert {call.request.body for call in cloud.calls} == {json.dumps({"reset_position_time": TIME}).encode()}
 
-    def test_order_is_that_of_the_ids(self, cloud):
-        """Whatever the order of the answers: the second comes last. The first goes alone."""
+    def test_positions_have_the_order_of_the_ids(self, cloud):
+        """The order of the responses does not matter. The first request is sent alone."""
         last = threading.Event()
 
         def first(request):
@@ -149,10 +136,10 @@ class TestCollect:
         assert [position["id"] for position in work.positions] == ["query-0", "query-1", "query-2"]
 
     @pytest.mark.parametrize("concurrency", [1, 3])
-    def test_no_more_at_a_time(self, cloud, concurrency):
+    def test_concurrent_requests_are_limited(self, cloud, concurrency):
         lock, level, levels, together = threading.Lock(), [], [], threading.Barrier(concurrency)
 
-        def answer(request):
+        def respond(request):
             with lock:
                 level.append(1)
                 levels.append(len(level))
@@ -163,13 +150,13 @@ class TestCollect:
 
         add_collect_of(cloud, 0)
         for number in range(1, 10):
-            cloud.add_callback("POST", position_url(number), answer)
+            cloud.add_callback("POST", position_url(number), respond)
         batch(10, concurrency).collect()
         assert max(levels) == concurrency
 
     @pytest.mark.parametrize("fault, outcome, said", FAULTS)
     @pytest.mark.parametrize("concurrency, at", [(1, 2), (3, 0), (3, 4)])
-    def test_one_fault(self, cloud, fault, outcome, said, concurrency, at):
+    def test_one_job_fails(self, cloud, fault, outcome, said, concurrency, at):
         for number in range(5):
             if number == at:
                 cloud.post(position_url(number), **fault)
@@ -177,21 +164,23 @@ class TestCollect:
                 add_collect_of(cloud, number)
         work = batch(5, concurrency)
         work.collect()
-        odd = work.positions[at]
-        assert [position for position in work.positions if position is not odd] == [started(number) for number in range(5) if number != at]
-        assert (odd["job_id"], odd["outcome"]) == (job_id(at), outcome)
-        assert said in odd["msg"]
-        assert not {"id", "status", "position"} & set(odd)
-        assert None not in odd.values()
+        failed_one = work.positions[at]
+        assert [position for position in work.positions if position is not failed_one] == [
+            started(number) for number in range(5) if number != at
+        ]
+        assert (failed_one["job_id"], failed_one["outcome"]) == (job_id(at), outcome)
+        assert said in failed_one["msg"]
+        assert not {"id", "status", "position"} & set(failed_one)
+        assert None not in failed_one.values()
         assert work.counts == {"pending": 4, outcome: 1}
         assert sent(cloud) == Counter(range(5))
         with pytest.raises(HuaweiCloudError, match=f"^1 of 5 jobs failed. {outcome}.*: {job_id(at)}. ") as caught:
             work.check_outcome()
         assert not any(job_id(number) in str(caught.value) for number in range(5) if number != at)
 
-    def test_id_is_kept_with_a_bad_status(self, cloud):
+    def test_id_is_kept_with_an_unknown_status(self, cloud):
         add_collect_of(cloud, 0)
-        add_collect_of(cloud, 1, status="odd")
+        add_collect_of(cloud, 1, status="unknown")
         work = batch(2)
         work.collect()
         assert work.positions[0] == started(0)
@@ -200,7 +189,7 @@ class TestCollect:
         with pytest.raises(HuaweiCloudError, match=f"1 of 2 jobs failed. pending: {job_id(1)}"):
             work.check_outcome()
 
-    def test_message_names_all_that_failed(self, cloud):
+    def test_message_names_all_failed_jobs(self, cloud):
         for number in range(3):
             cloud.post(position_url(number), status=400, json={"error_code": "DRS.10000010", "error_msg": "no job"})
         cloud.post(position_url(3), status=500)
@@ -210,11 +199,11 @@ class TestCollect:
         with pytest.raises(HuaweiCloudError) as caught:
             work.check_outcome()
         assert str(caught.value) == (
-            f"4 of 5 jobs failed. refused (DRS.10000010 no job): {job_id(0)}, {job_id(1)}, {job_id(2)}; unknown: {job_id(3)}."
-            " What became of each job is in positions."
+            f"4 of 5 jobs failed. refused (DRS.10000010 no job): {job_id(0)}, {job_id(1)}, {job_id(2)};"
+            f" unknown: {job_id(3)}. What became of each job is in positions."
         )
 
-    def test_no_connection_stops_the_rest(self, cloud):
+    def test_no_connection_ends_the_batch(self, cloud):
         add_collect_of(cloud, 0)
         cloud.post(position_url(1), body=NO_CONNECTION)
         work = batch(5, 1, max_retries=2)
@@ -225,41 +214,45 @@ class TestCollect:
         assert work.positions[1]["outcome"] == "unsent"
         assert work.positions[2:] == [{"job_id": job_id(number), "outcome": "unsent"} for number in (2, 3, 4)]
         assert sent(cloud) == Counter({0: 1, 1: 3})
-        with pytest.raises(HuaweiCloudError, match=f"4 of 5 jobs failed. unsent: {job_id(1)}, {job_id(2)}, {job_id(3)}, {job_id(4)}"):
+        with pytest.raises(
+            HuaweiCloudError, match=f"4 of 5 jobs failed. unsent: {job_id(1)}, {job_id(2)}, {job_id(3)}, {job_id(4)}"
+        ):
             work.check_outcome()
 
-    def test_no_connection_does_not_stop_what_is_under_way(self, cloud, monkeypatch):
-        under_way, workers = threading.Event(), {}
-        original = DrsClient.collect_position_async
+    def test_no_connection_does_not_end_requests_in_progress(self, cloud, monkeypatch):
+        in_progress, workers = threading.Event(), {}
+        original = _batch.collect_position_async
 
-        def collect(self, job, time):
+        def collect(drs, job, time):
             workers[job] = threading.current_thread()
-            return original(self, job, time)
+            return original(drs, job, time)
 
-        def answer(request):
-            under_way.set()
+        def respond(request):
+            in_progress.set()
             assert has_begun.wait(10)
             workers[job_id(2)].join(10)
             return 202, {"X-Request-Id": "request-1"}, json.dumps({"id": "query-1", "status": "pending"})
 
         def fault(request):
             has_begun.set()
-            assert under_way.wait(10)
+            assert in_progress.wait(10)
             raise NO_CONNECTION
 
         has_begun = threading.Event()
-        monkeypatch.setattr(DrsClient, "collect_position_async", collect)
+        monkeypatch.setattr(_batch, "collect_position_async", collect)
         add_collect_of(cloud, 0)
-        cloud.add_callback("POST", position_url(1), answer)
+        cloud.add_callback("POST", position_url(1), respond)
         cloud.add_callback("POST", position_url(2), fault)
         work = batch(5, 2)
         work.collect()
         assert work.positions[:2] == [started(0), started(1)]
         assert work.counts == {"pending": 2, "unsent": 3}
 
-    @pytest.mark.parametrize("fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 503}, "refused")])
-    def test_three_in_a_row_stop_the_rest(self, cloud, fault, outcome):
-        """Otherwise a cloud that is silent, or that throttles everything, would hold the task for hours."""
+    @pytest.mark.parametrize(
+        "fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 503}, "refused")]
+    )
+    def test_three_consecutive_failures_end_the_batch(self, cloud, fault, outcome):
+        """If the cloud did not respond, or throttled everything, the task would otherwise take hours."""
         add_collect_of(cloud, 0)
         for number in range(1, 6):
             cloud.post(position_url(number), **fault)
@@ -269,7 +262,7 @@ class TestCollect:
         assert [position["outcome"] for position in work.positions] == ["pending", *[outcome] * 3, *["unsent"] * 5]
         assert set(sent(cloud)) == {0, 1, 2, 3}
 
-    def test_lost_answers_now_and_then(self, cloud):
+    def test_single_lost_responses_do_not_end_the_batch(self, cloud):
         for number in range(8):
             if number % 3:
                 cloud.post(position_url(number), body=LOST)
@@ -279,21 +272,21 @@ class TestCollect:
         work.collect()
         assert work.counts == {"pending": 3, "unknown": 5}
 
-    @pytest.mark.parametrize("given, status, code", [({}, 401, "APIGW.0301"), (USER, 403, "APIGW.0307")])
-    def test_credentials_that_are_never_good(self, cloud, given, status, code):
-        """A few refusals lock a user or a key."""
+    @pytest.mark.parametrize("user, status, code", [({}, 401, "APIGW.0301"), (USER, 403, "APIGW.0307")])
+    def test_invalid_credentials_end_the_batch(self, cloud, user, status, code):
+        """Several refusals lock a user or a key."""
         for number in range(6):
             cloud.post(position_url(number), status=status, json={"error_code": code})
         add_login(cloud, NEW_TOKEN)
         cloud.assert_all_requests_are_fired = False
-        work = batch(6, 6, max_retries=4, **given)
+        work = batch(6, 6, max_retries=4, **user)
         work.collect()
         assert work.counts == {"refused": 1, "unsent": 5}
-        assert sent(cloud) == {0: 2 if given else 1}
+        assert sent(cloud) == {0: 2 if user else 1}
         with pytest.raises(HuaweiCloudError, match=f"refused .{code}.: {job_id(0)}; unsent: {job_id(1)}, "):
             work.check_outcome()
 
-    def test_credentials_that_are_withdrawn(self, cloud):
+    def test_credentials_expire_during_the_batch(self, cloud):
         add_collect_of(cloud, 0)
         for number in range(1, 9):
             cloud.post(position_url(number), status=401, json={"error_code": "APIGW.0301"})
@@ -302,36 +295,34 @@ class TestCollect:
         work.collect()
         assert work.counts == {"pending": 1, "refused": 3, "unsent": 5}
 
-    def test_fault_of_ours(self, cloud, monkeypatch):
-        """It is raised, and nothing more is sent."""
+    def test_unexpected_exception_ends_the_batch(self, cloud, monkeypatch):
         add_collect_of(cloud, 0)
         work = batch(4, 1)
-        original = DrsClient.collect_position_async
+        original = _batch.collect_position_async
 
-        def collect(self, job, time):
+        def collect(drs, job, time):
             if job == job_id(1):
                 raise ZeroDivisionError
-            return original(self, job, time)
+            return original(drs, job, time)
 
-        monkeypatch.setattr(DrsClient, "collect_position_async", collect)
+        monkeypatch.setattr(_batch, "collect_position_async", collect)
         with pytest.raises(ZeroDivisionError):
             work.collect()
         assert work.positions[0] == started(0)
         assert work.counts == {"pending": 1, "unknown": 1, "unsent": 2}
 
-    def test_no_thread_of_its_own_is_left(self, cloud):
+    def test_all_threads_end(self, cloud):
         before = set(threading.enumerate())
         for number in range(5):
             add_collect_of(cloud, number)
         batch(5).collect()
-        # Only those that wait for the next request, which end with the process, and none of them is at work.
-        left = [thread.name for thread in set(threading.enumerate()) - before]
-        assert set(left) == {"in_time"}
-        assert len(left) == len(_http._IDLE) <= 3
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+        assert set(threading.enumerate()) == before
 
 
 class TestCheck:
-    def test_faults(self, cloud):
+    def test_outcomes(self, cloud):
         add_job_of(cloud, 0)
         add_job_of(cloud, 1, engine_type="mysql-to-mysql")
         cloud.get(position_url(2, ""), status=404, json={"error_code": "DRS.M00289", "error_msg": "absent"})
@@ -340,24 +331,42 @@ class TestCheck:
         add_job_of(cloud, 5)
         work = batch(6)
         work.check()
-        assert [position["outcome"] for position in work.positions] == ["collectable", "refused", "refused", "unchecked", "refused", "collectable"]
+        assert [position["outcome"] for position in work.positions] == [
+            "collectable",
+            "refused",
+            "refused",
+            "unchecked",
+            "refused",
+            "collectable",
+        ]
         assert "mysql-to-mysql" in work.positions[1]["msg"]
-        assert (work.positions[2]["http_status"], work.positions[2]["error_code"], work.positions[2]["error_msg"]) == (404, "DRS.M00289", "absent")
+        assert (work.positions[2]["http_status"], work.positions[2]["error_code"], work.positions[2]["error_msg"]) == (
+            404,
+            "DRS.M00289",
+            "absent",
+        )
         with pytest.raises(HuaweiCloudError, match="3 of 6"):
             work.check_outcome()
 
     @pytest.mark.parametrize("fault", [LOST, NO_CONNECTION])
-    def test_no_connection(self, cloud, fault):
-        """Three in a row mean that there is none."""
+    def test_three_consecutive_failures_end_the_check(self, cloud, fault):
         add_job_of(cloud, 0)
         for number in (1, 2, 3):
             cloud.get(position_url(number, ""), body=fault)
         work = batch(6, 1)
         work.check()
-        assert [position["outcome"] for position in work.positions] == ["collectable", "unknown", "unknown", "unknown", "unsent", "unsent"]
+        assert [position["outcome"] for position in work.positions] == [
+            "collectable",
+            "unknown",
+            "unknown",
+            "unknown",
+            "unsent",
+            "unsent",
+        ]
         assert all(position["msg"] for position in work.positions[1:4])
         assert len(cloud.calls) == 4
-        with pytest.raises(HuaweiCloudError, match=f"5 of 6 jobs failed. unknown: {job_id(1)}, {job_id(2)}, {job_id(3)}; unsent: {job_id(4)}, {job_id(5)}"):
+        unknown, unsent = (", ".join(map(job_id, numbers)) for numbers in ((1, 2, 3), (4, 5)))
+        with pytest.raises(HuaweiCloudError, match=f"5 of 6 jobs failed. unknown: {unknown}; unsent: {unsent}"):
             work.check_outcome()
 
 
@@ -370,8 +379,7 @@ class TestWait:
         return work
 
     @pytest.mark.parametrize("concurrency", [1, 4])
-    def test_rounds(self, cloud, clock, concurrency):
-        """Only those that are not there yet are read again."""
+    def test_only_pending_results_are_read_again(self, cloud, clock, concurrency):
         work = self.collected(cloud, 4, concurrency)
         for number in range(4):
             for _round in range(number):
@@ -384,7 +392,7 @@ class TestWait:
         assert sent(cloud) == Counter(range(4))
         work.check_outcome()
 
-    def test_time_over(self, cloud, clock):
+    def test_timeout(self, cloud, clock):
         work = self.collected(cloud, 3)
         add_result_of(cloud, 1)
         for number in (0, 2):
@@ -397,8 +405,7 @@ class TestWait:
         with pytest.raises(HuaweiCloudError, match=f"2 of 3 jobs failed. pending: {job_id(0)}, {job_id(2)}"):
             work.check_outcome()
 
-    def test_time_over_within_a_round(self, cloud, clock):
-        """Those that are left are not read any more."""
+    def test_nothing_is_read_after_the_deadline(self, cloud, clock):
         work = self.collected(cloud, 3, 1)
 
         def slow(request):
@@ -415,7 +422,7 @@ class TestWait:
         [
             {"status": 400, "json": {"error_code": "DRS.10030014", "error_msg": "gone"}},
             {"status": 500},
-            {"json": {"status": "odd"}},
+            {"json": {"status": "unknown"}},
             {"json": {"status": "success"}},
         ],
     )
@@ -426,24 +433,24 @@ class TestWait:
             add_result_of(cloud, number)
         work.wait(300, 2)
         assert [work.positions[number] for number in (0, 2, 3)] == [found(number) for number in (0, 2, 3)]
-        odd = work.positions[1]
-        assert (odd["outcome"], odd["status"], odd["id"]) == ("pending", "pending", "query-1")
-        assert odd["msg"]
+        failed_one = work.positions[1]
+        assert (failed_one["outcome"], failed_one["status"], failed_one["id"]) == ("pending", "pending", "query-1")
+        assert failed_one["msg"]
         assert sent(cloud, "GET") == Counter(range(4))
         assert sent(cloud) == Counter(range(4))
 
     @pytest.mark.parametrize("fault", [{"body": LOST}, {"body": NO_CONNECTION}, {"status": 429}])
-    def test_it_passes(self, cloud, clock, fault):
+    def test_transient_errors_are_waited_out(self, cloud, clock, fault):
         work = self.collected(cloud, 5)
         for number in range(5):
-            for _look in range(5):
+            for _attempt in range(5):
                 cloud.get(position_url(number, "/db-position"), **fault)
             add_result_of(cloud, number)
         work.wait(300, 2)
         assert work.positions == [found(number) for number in range(5)]
         work.check_outcome()
 
-    def test_lost_answers_keep_nobody_waiting(self, cloud):
+    def test_lost_responses_do_not_delay_other_results(self, cloud):
         work = self.collected(cloud, 5, 1)
         for number in range(3):
             cloud.get(position_url(number, "/db-position"), body=LOST)
@@ -456,21 +463,26 @@ class TestWait:
             late = f"The query {position['id']} had no result within 30 seconds. "
             assert re.fullmatch(f"{late}GET .*: no complete answer: .* {READ_LATER}", position["msg"])
 
-    def test_credentials_are_withdrawn(self, cloud, clock):
-        """What was started is named, and nothing is waited for."""
+    def test_credentials_expire_while_waiting(self, cloud, clock):
+        """The queries are named, and there are no more attempts."""
         cloud.assert_all_requests_are_fired = False
         work = self.collected(cloud, 3, **USER)
         for number in range(3):
             cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
         cloud.post(LOGIN_URL, status=401)
         work.wait(300, 2)
-        assert [(position["outcome"], position["id"]) for position in work.positions] == [("pending", f"query-{number}") for number in range(3)]
+        assert [(position["outcome"], position["id"]) for position in work.positions] == [
+            ("pending", f"query-{number}") for number in range(3)
+        ]
         assert all(position["msg"].endswith(READ_LATER) for position in work.positions)
-        assert all("was not sent, because the credentials have been refused" in position["msg"] for position in work.positions[1:])
+        assert all(
+            "was not sent, because the credentials have been refused" in position["msg"]
+            for position in work.positions[1:]
+        )
         assert clock.pauses in ([], [2])
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
 
-    def test_failed(self, cloud):
+    def test_failed_query(self, cloud):
         work = self.collected(cloud, 2)
         add_result_of(cloud, 0)
         add_result_of(cloud, 1, "failed")
@@ -479,8 +491,8 @@ class TestWait:
         with pytest.raises(HuaweiCloudError, match=f"^1 of 2 jobs failed. failed: {job_id(1)}. "):
             work.check_outcome()
 
-    def test_position_is_not_there_yet(self, cloud):
-        """Whatever the status is: an answer that starts a query has no position."""
+    def test_success_without_a_position_is_pending(self, cloud):
+        """The response that starts a query has no position, whatever its status."""
         add_collect_of(cloud, 0, status="success")
         work = batch(1)
         work.collect()
@@ -490,12 +502,12 @@ class TestWait:
         work.wait(300, 2)
         assert work.positions == [found(0)]
 
-    def test_only_those_that_were_started(self, cloud):
+    def test_only_accepted_queries_are_read(self, cloud):
         add_collect_of(cloud, 0)
         cloud.post(position_url(1), status=400)
         cloud.post(position_url(2), status=500)
         add_collect_of(cloud, 3, status="failed")
-        add_collect_of(cloud, 4, status="odd")
+        add_collect_of(cloud, 4, status="unknown")
         work = batch(5)
         work.collect()
         add_result_of(cloud, 0)
@@ -504,28 +516,32 @@ class TestWait:
         assert work.counts == {"success": 1, "refused": 1, "unknown": 1, "failed": 1, "pending": 1}
 
 
-class TestOneSession:
+class TestSharedSession:
     """The token is refused in several threads at the same time."""
 
     COUNT = 6
 
     def refuse_together(self, cloud):
-        """The first goes alone, and is accepted. The answers to the next ones come when all of them are there."""
+        """The first request is sent alone, and accepted. The others are refused when all of them have arrived."""
         together = threading.Barrier(self.COUNT)
         tokens = []
 
-        def answer(request):
+        def respond(request):
             token = request.headers["X-Auth-Token"]
             tokens.append(token)
             if token == TOKEN:
                 together.wait(10)
                 return 401, {}, json.dumps({"error_code": "APIGW.0301", "error_msg": "The token is not valid."})
             number = int(request.url.partition("/jobs/")[2][:8])
-            return 202, {"X-Request-Id": f"request-{number}"}, json.dumps({"id": f"query-{number}", "status": "pending"})
+            return (
+                202,
+                {"X-Request-Id": f"request-{number}"},
+                json.dumps({"id": f"query-{number}", "status": "pending"}),
+            )
 
         add_collect_of(cloud, 0)
         for number in range(1, self.COUNT + 1):
-            cloud.add_callback("POST", position_url(number), answer)
+            cloud.add_callback("POST", position_url(number), respond)
         return tokens
 
     @staticmethod
@@ -541,10 +557,14 @@ class TestOneSession:
         assert self.logins(cloud) == 1
         assert Counter(tokens) == {TOKEN: self.COUNT, NEW_TOKEN: self.COUNT}
 
-    def test_renewal_refused(self, cloud):
+    def test_refused_login_is_not_repeated(self, cloud):
         """Another login could lock the user."""
         tokens = self.refuse_together(cloud)
-        cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}})
+        cloud.post(
+            LOGIN_URL,
+            status=401,
+            json={"error": {"code": 401, "message": f"Wrong: {PASSWORD}", "title": "Unauthorized"}},
+        )
         work = batch(self.COUNT + 1, self.COUNT, max_retries=4, **USER)
         work.collect()
         assert self.logins(cloud) == 1
@@ -555,31 +575,14 @@ class TestOneSession:
         assert message.count("lock the user for 15 minutes") == 1
         assert {position["error_msg"] for position in work.positions[1:]} == {"Wrong: ********"}
         check_nothing_shown(json.dumps(work.positions))
-        # Whoever comes later is told so, without another try.
+        # Later requests fail with the same message, without another login.
         before = len(cloud.calls)
         work.collect()
         assert message in work.positions[0]["msg"]
         assert len(cloud.calls) == before
 
-    def test_advice_is_of_each_request(self, cloud):
-        """What a layer adds to the error of one request is not in that of the others."""
-        cloud.post(position_url(0), status=401, json={"error_code": "APIGW.0301"})
-        cloud.post(LOGIN_URL, status=401)
-        drs = connect(**USER)
-        errors = []
-        for number in range(3):
-            with pytest.raises(HuaweiCloudError) as caught:
-                drs.collect_position_async(job_id(number), TIME)
-            caught.value.advise(f"Advice {number}.")
-            errors.append(caught.value)
-        assert [[f"Advice {number}." in str(error) for number in range(3)] for error in errors] == [
-            [True, False, False],
-            [False, True, False],
-            [False, False, True],
-        ]
-
-    def test_login_lost(self, cloud):
-        """What was refused before was not accepted, so nothing is unknown, and without a connection the rest is not sent."""
+    def test_lost_login_leaves_nothing_unknown(self, cloud):
+        """DRS had refused the request, so it cannot have accepted it."""
         cloud.post(position_url(0), status=401, json={"error_code": "APIGW.0301"})
         cloud.post(LOGIN_URL, body=LOST)
         work = batch(3, 1, **USER)

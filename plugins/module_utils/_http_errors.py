@@ -1,0 +1,145 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors built from exceptions and error responses. Imported only after a failure."""
+
+from __future__ import annotations
+
+import typing as t
+from http.client import HTTPException
+
+import requests
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
+from ._redact import excerpt
+
+# TLS errors that occur before the request is sent. "doesn't match" is about host names, in urllib3 1.26.
+TLS_ERRORS = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")
+
+
+def transport_error(
+    method: str, url: str, failure: BaseException, timeout: float, sanitize: t.Callable[[t.Any], str]
+) -> TransportError:
+    """Return the error for a request without a complete response.
+
+    :param failure: the exception from requests or urllib3.
+    :param timeout: the timeout of an attempt, in seconds.
+    :param sanitize: see :meth:`HttpClient.sanitize`.
+    """
+    sent, cause, response = False, urllib3_error(failure), getattr(failure, "response", None)
+    if isinstance(cause, SSLError):
+        reason = f"TLS failed: {sanitize(cause)}."
+        sent = not any(text in str(cause) for text in TLS_ERRORS)
+        if not sent:
+            reason += " If the server's certificate comes from an authority of your own, name its file in ca_cert."
+    elif isinstance(cause, ProxyError):
+        reason = f"the proxy from the environment does not let it through: {sanitize(cause)}."
+    elif isinstance(cause, ConnectTimeoutError):
+        reason = f"no connection: {sanitize(cause).rsplit(': ', 1)[-1]}."
+    elif isinstance(cause, ReadTimeoutError):
+        sent, reason = True, f"no complete answer in time, which is {timeout} seconds at most."
+    elif isinstance(cause, LocationValueError) or not isinstance(
+        cause, (HTTPError, requests.ConnectionError, ConnectionError)
+    ):
+        reason = f"it could not be sent: {sanitize(cause)}."
+    else:
+        sent, reason = True, f"no complete answer: {sanitize(cause)}."
+    request_id = None if response is None else sanitize(response.headers.get("X-Request-Id")) or None
+    return TransportError(
+        f"{method} {url}: {reason}{f' (request id {request_id})' if request_id else ''}",
+        request_id=request_id,
+        maybe_accepted=sent and method != "GET",
+    )
+
+
+def response_error(
+    method: str,
+    url: str,
+    response: requests.Response,
+    content: bytes,
+    data: t.Any,
+    is_json: bool,
+    sanitize: t.Callable[[t.Any], str],
+) -> HuaweiCloudError:
+    """Return the error for an error response or an invalid one.
+
+    :param content: the body.
+    :param data: the JSON value of the body.
+    :param is_json: whether the body is valid JSON.
+    :param sanitize: see :meth:`HttpClient.sanitize`.
+    """
+    status, headers = response.status_code, response.headers
+    # Nested objects of a successful response may describe earlier errors.
+    fields = error_fields(data, deep=status >= 300)
+    error_code = sanitize(fields.get("error_code")) or None
+    request_id = headers.get("X-Request-Id") or fields.get("request_id") or headers.get("X-IAM-Trace-Id")
+    request_id = sanitize(request_id) or None
+    said = f"{method} {url} was answered {status}"
+    id_part = f" (request id {request_id})" if request_id else ""
+    if 200 <= status < 300 and not error_code:
+        what = f"a JSON {type(data).__name__}"
+        if not is_json:
+            what = f"{len(content)} bytes that are not JSON, {sanitize(excerpt(content))!r}"
+        return InvalidResponseError(
+            f"{said} with {what}, where the API promises a JSON object{id_part}.",
+            http_status=status,
+            request_id=request_id,
+            maybe_accepted=method != "GET",
+        )
+    if 300 <= status < 400:
+        target = sanitize(headers.get("Location")) or "nowhere"
+        error_msg = f"a redirect to {target}, which is not followed because it would take the credentials there"
+    elif is_json and (fields or not data):
+        error_msg = sanitize(fields.get("error_msg"))
+    else:
+        error_msg = sanitize(excerpt(content))
+    # IAM repeats the HTTP status as the error code.
+    code_part = f" {error_code}" if error_code not in (None, str(status)) else ""
+    return ApiError(
+        f"{said}{code_part}: {error_msg.rstrip('.。') or 'the server gave no reason'}{id_part}.",
+        http_status=status,
+        error_code=error_code,
+        error_msg=error_msg or None,
+        request_id=request_id,
+        # After a 1xx status, the final response is still missing.
+        maybe_accepted=method != "GET" and (status < 200 or (status >= 500 and status != 503)),
+    )
+
+
+def urllib3_error(error: BaseException) -> t.Any:
+    """Return the urllib3 exception that an exception of requests wraps."""
+    cause: t.Any = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
+    if isinstance(cause, MaxRetryError) and cause.reason:
+        cause = cause.reason
+    if isinstance(cause, ProxyError) and isinstance(cause.original_error, (ConnectionError, HTTPException)):
+        # urllib3 reports a response lost behind a proxy as a proxy failure, as if nothing had been sent.
+        return ProtocolError("Connection aborted.", cause.original_error)
+    return cause
+
+
+def error_fields(data: t.Any, deep: bool = True) -> dict[str, t.Any]:
+    """Return error code, message and request ID from any of the error formats of the services and their gateway.
+
+    :param data: the JSON value of a body.
+    :param deep: whether to also look one level down and for the short names ``code`` and ``message``.
+    """
+    if not isinstance(data, dict):
+        return {}
+    for level in [data, *(value for value in data.values() if isinstance(value, dict) and deep)]:
+        error_code = level.get("error_code") or level.get("errorCode") or (level.get("code") if deep else None)
+        error_msg = level.get("error_msg") or level.get("errorMsg") or (level.get("message") if deep else None)
+        if error_code or error_msg:
+            request_id = level.get("request_id") or data.get("request_id")
+            return {"error_code": error_code, "error_msg": error_msg, "request_id": request_id}
+    return {}

@@ -1,0 +1,168 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API calls that collect and read binlog positions. Functions are named after the calls in the official SDK."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timedelta, timezone
+
+from ._drs import DrsClient
+from ._endpoints import check_job_id
+from ._errors import HuaweiCloudError, InvalidOptionError, InvalidResponseError
+
+PENDING, SUCCESS, FAILED = "pending", "success", "failed"
+# Allowed difference between the clock of the control node and that of the cloud.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+# The format is not documented, so this only excludes values that cannot be an ID.
+QUERY_ID = r"[\x21-\x7e]{1,128}"
+
+
+class PositionQuery(t.NamedTuple):
+    """A query that DRS accepted. The status is not validated yet, see :func:`check_status`."""
+
+    id: str
+    status: t.Any
+    request_id: str | None
+
+
+class PositionResult(t.NamedTuple):
+    """The result of a query. The position is set if and only if the status is ``success``."""
+
+    status: str
+    position: str | None
+    request_id: str | None
+
+
+def parse_time(value: str, now: datetime | None = None) -> str:
+    """Return a time in the format that DRS accepts, ``2023-09-19T07:00:00Z``.
+
+    Fractions of a second are truncated, never rounded up, so that no change after the time is skipped.
+
+    :param value: a time in ISO 8601 extended format with ``Z`` or an offset; a space may replace the ``T``.
+    :param now: the current time, for tests.
+    :raises InvalidOptionError: when the time has no offset, does not exist, or is more than five minutes in the future.
+    """
+    match = re.fullmatch(
+        r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s?(?:([Zz])|([+-])(\d\d)(?::?([0-5]\d))?)?",
+        value.strip(),
+        re.ASCII,
+    )
+    if not match:
+        raise InvalidOptionError(f"reset_position_time must be a time such as 2023-09-19T07:00:00Z; it is {value!r}.")
+    *fields, zulu, sign, hours, minutes = match.groups()
+    if not zulu and not sign:
+        stem = "{}-{}-{}T{}:{}:{}".format(*(field or "00" for field in fields))
+        raise InvalidOptionError(
+            f"reset_position_time {value!r} does not say which time zone it is in."
+            f" Write {stem}Z if it is UTC, or add the offset, as in {stem}+08:00."
+        )
+    try:
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+        year, month, day, hour, minute, second = (int(field or 0) for field in fields)
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise InvalidOptionError(f"reset_position_time {value!r} is no time that exists: {error}.") from error
+    now = now or datetime.now(timezone.utc)
+    if moment - now > CLOCK_TOLERANCE:
+        raise InvalidOptionError(
+            f"reset_position_time {value!r} is in the future: it is now {_write_time(now)}."
+            " Write a time that is past, and check its offset."
+        )
+    return _write_time(moment)
+
+
+def _write_time(moment: datetime) -> str:
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+
+
+def check_query_id(value: str) -> str:
+    """Return the query ID if it is well-formed.
+
+    :raises InvalidOptionError: when it is not.
+    """
+    if not re.fullmatch(QUERY_ID, value):
+        raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
+    return value
+
+
+def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, request_id: str | None = None) -> str:
+    """Return the status of a query if it is a documented one.
+
+    :func:`collect_position_async` does not call this, so that the ID in the same response is not lost.
+
+    :raises InvalidResponseError: when it is not.
+    """
+    if value not in (PENDING, SUCCESS, FAILED):
+        shown = repr(drs.sanitize(value)[:50]) if value else repr(value)
+        message = f"DRS returned a status that its API does not have, {shown}."
+        raise InvalidResponseError(message, http_status=http_status, request_id=request_id)
+    return str(value)
+
+
+def collect_position_request(drs: DrsClient, job_id: str, reset_position_time: str) -> dict[str, t.Any]:
+    """Return method, URL and body of the request that :func:`collect_position_async` sends."""
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/collect-db-position"
+    return {"method": "POST", "url": url, "body": {"reset_position_time": reset_position_time}}
+
+
+def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str) -> PositionQuery:
+    """Start a query for the position at a time. API page: Collecting Database Position Information.
+
+    :param reset_position_time: as returned by :func:`parse_time`.
+    :raises HuaweiCloudError: with ``maybe_accepted`` when DRS may have started a query whose ID is lost.
+    """
+    response = drs.request(**collect_position_request(drs, job_id, reset_position_time))
+    query_id = response.body.get("id")
+    if not isinstance(query_id, str) or not re.fullmatch(QUERY_ID, query_id):
+        shown = repr(drs.sanitize(query_id)[:50])
+        what = f"with an unusable id for its result, {shown}" if query_id else "without an id for its result"
+        raise drs.invalid_response(response, f"accepted the request {what}", maybe_accepted=True)
+    return PositionQuery(query_id, response.body.get("status"), response.request_id)
+
+
+def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
+    """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
+
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
+    :raises InvalidResponseError: when the status is not documented, or a success has no position.
+    """
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/db-position"
+    response = drs.request("GET", url, params={"query_id": query_id}, deadline=deadline)
+    status = check_status(drs, response.body.get("status"), response.status, response.request_id)
+    position = response.body.get("position")
+    if status != SUCCESS:
+        # A position in a pending result, as in the example on the API page, is not final.
+        return PositionResult(status, None, response.request_id)
+    if not isinstance(position, str) or not position or not position.isprintable():
+        raise drs.invalid_response(response, "returned a success without a position")
+    return PositionResult(status, position, response.request_id)
+
+
+def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
+    """Wait for the result of a query, and return it. Its status is ``success`` or ``failed``.
+
+    :param timeout: the maximum time to wait, in seconds.
+    :param sleep: the interval between two requests, in seconds.
+    :raises WaitTimeoutError: on timeout.
+    """
+
+    def read(deadline: float) -> PositionResult | None:
+        result = show_position_result(drs, job_id, query_id, deadline)
+        return result if result.status != PENDING else None
+
+    def timeout_message() -> str:
+        return f"The query {query_id} of job {job_id} had no result within {timeout:g} seconds."
+
+    return drs.wait_for(read, timeout, sleep, timeout_message)
+
+
+def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
+    """Return the error for a query that failed."""
+    return HuaweiCloudError(
+        f"DRS could not find a position of job {job_id} at {reset_position_time}."
+        " Check that the source still keeps the binlog of that time."
+    )

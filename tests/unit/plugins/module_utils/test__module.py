@@ -1,0 +1,167 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from contextlib import nullcontext
+
+import pytest
+import yaml
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _module
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    HuaweiCloudError,
+    InvalidOptionError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import VERSION
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    COLLECTION,
+    PASSWORD,
+    PROJECT_ID,
+    REGION,
+    TOKEN,
+    USER,
+    add_login,
+    make_module,
+)
+
+LOGIN = {"region": REGION, **USER}
+WAIT = {"wait_timeout": {"type": "int", "default": 300}, "wait_sleep": {"type": "int", "default": 2}}
+
+
+class TestCollectionFiles:
+    def test_action_group_has_all_modules(self):
+        groups = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text())["action_groups"]
+        extending = []
+        for path in (COLLECTION / "plugins/modules").glob("*.py"):
+            documentation = yaml.safe_load(
+                re.search(r'^DOCUMENTATION = r"""$(.*?)^"""$', path.read_text(), re.DOTALL | re.MULTILINE)[1]
+            )
+            if "huaweicloud.drs.drs" in documentation["extends_documentation_fragment"]:
+                assert "huaweicloud.drs.drs.attributes" in documentation["extends_documentation_fragment"]
+                extending.append(path.stem)
+        assert len(extending) >= 6
+        assert groups == {"drs": sorted(extending)}
+
+
+class TestRules:
+    """Rules for several options, such as mutually_exclusive. Empty options count as unset."""
+
+    @pytest.mark.parametrize(
+        "rules, args, said",
+        [
+            (
+                {"mutually_exclusive": [("job_id", "region")]},
+                {"job_id": "1", "region": REGION},
+                "mutually exclusive: job_id|region",
+            ),
+            (
+                {"required_one_of": [("job_id", "region")]},
+                {"job_id": "", "region": None},
+                "one of the following is required: job_id, region",
+            ),
+        ],
+    )
+    def test_violated(self, failed, rules, args, said):
+        assert said in failed(lambda: make_module(args, rules, job_id={}))["msg"]
+
+    def test_observed(self):
+        module = make_module({"job_id": "1", "region": ""}, {"mutually_exclusive": [("job_id", "region")]}, job_id={})
+        assert (module.params["job_id"], module.params["region"], module.supports_check_mode) == ("1", None, True)
+
+
+class TestLogIn:
+    def test_token_is_not_masked(self, cloud):
+        add_login(cloud, expires_at="2026-11-24T10:11:12.701000Z")
+        module = make_module(LOGIN)
+        login = module.log_in()
+        assert (login.token, login.expires_at, login.project_id) == (TOKEN, "2026-11-24T10:11:12.701000Z", PROJECT_ID)
+        assert PASSWORD in module.no_log_values
+        assert TOKEN not in module.no_log_values
+        assert (
+            cloud.calls[0].request.headers["User-Agent"]
+            == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
+        )
+
+
+class TestFailJsonOnError:
+    def run(self, error, result=None):
+        module = make_module({**LOGIN})
+
+        def action():
+            with module.fail_json_on_error(result or {}):
+                raise error
+
+        return action
+
+    def test_error(self, failed):
+        error = ApiError("It broke.", http_status=400, error_code="X", error_msg="broke", request_id="r1")
+        error.add_hint("Fix it.")
+        result = failed(self.run(error, {"id": "1", "changed": True}))
+        expected = {
+            "msg": "It broke. Fix it.",
+            "http_status": 400,
+            "error_code": "X",
+            "error_msg": "broke",
+            "request_id": "r1",
+            "id": "1",
+            "changed": True,
+        }
+        assert {name: result.get(name) for name in expected} == expected
+
+    def test_unknown_facts_are_left_out(self, failed):
+        result = failed(self.run(HuaweiCloudError("It broke."), {"request_id": "of an earlier request"}))
+        assert result["request_id"] == "of an earlier request"
+        assert not {"http_status", "error_code", "error_msg"} & set(result)
+
+    def test_request_id_of_the_error_wins(self, failed):
+        assert (
+            failed(self.run(ApiError("It broke.", request_id="last"), {"request_id": "first"}))["request_id"] == "last"
+        )
+
+    def test_unexpected_exception(self, failed):
+        result = failed(self.run(ZeroDivisionError(f"with {PASSWORD}"), {"id": "1"}))
+        assert "ZeroDivisionError" in result["msg"]
+        assert "with ********" in result["msg"]
+        assert result["id"] == "1"
+
+    def test_no_error(self):
+        with make_module(LOGIN).fail_json_on_error({}):
+            pass
+
+
+def test_missing_requests(monkeypatch, failed):
+    monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
+    result = failed(lambda: make_module({}))
+    assert "requests" in result["msg"]
+    assert "Python library" in result["msg"]
+
+
+@pytest.mark.parametrize("value, valid", [(1, True), (9, True), (0, False), (10, False), (True, False)])
+def test_check_range(value, valid):
+    module = make_module({"wait": 1}, wait={"type": "int"})
+    module.params["wait"] = value
+    if valid:
+        module.check_range("wait", 1, 9)
+    else:
+        with pytest.raises(InvalidOptionError, match=rf"wait.*1 to 9.*{value}"):
+            module.check_range("wait", 1, 9)
+
+
+@pytest.mark.parametrize(
+    "args, said",
+    [
+        ({"wait_timeout": 1, "wait_sleep": 1}, None),
+        ({"wait_timeout": 86400, "wait_sleep": 3600}, None),
+        ({"wait_timeout": 0}, "wait_timeout must be a number from 1 to 86400; it is 0"),
+        ({"wait_timeout": 86401}, "wait_timeout"),
+        ({"wait_sleep": 0}, "wait_sleep must be a number from 1 to 3600; it is 0"),
+        ({"wait_sleep": 3601}, "wait_sleep"),
+    ],
+)
+def test_check_wait(args, said):
+    with pytest.raises(InvalidOptionError, match=said) if said else nullcontext():
+        make_module(args, **WAIT).check_wait()

@@ -1,0 +1,195 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import time
+from base64 import b64encode
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    PASSWORD,
+    PROXY_PASSWORD,
+    TOKEN,
+    URL,
+    check_nothing_shown,
+    error_from,
+    failure,
+    readable,
+    shown,
+)
+
+HIDDEN = "(not shown, because it holds a secret)"
+
+
+# How a server may write a text that it sends back.
+ECHOES = {
+    "text": lambda secret: f"You sent {secret}!",
+    "json": lambda secret: json.dumps({"error_msg": f"You sent {secret}!"}),
+    "code": lambda secret: json.dumps({"error_code": secret, "request_id": secret}),
+    "json-in-json": lambda secret: json.dumps({"error_msg": json.dumps({"password": secret})}),
+    "json-in-text": lambda secret: "x" + json.dumps({"password": secret}),
+    "json-in-utf8": lambda secret: "x" + json.dumps({"password": secret}, ensure_ascii=False),
+    "json-with-slashes": lambda secret: "x" + json.dumps({"password": secret}).replace("/", "\\/"),
+    "html-title": lambda secret: f"<title>{html.escape(secret)}</title>",
+    "html": lambda secret: f"Bad input: {html.escape(secret)}",
+    "html-without-quotes": lambda secret: f"Bad input: {html.escape(secret, quote=False)}",
+    "html-numbers": lambda secret: "Bad input: " + "".join(f"&#{ord(char)};" for char in secret),
+    "html-hex": lambda secret: "Bad input: " + "".join(f"&#x{ord(char):X}" for char in secret),
+    "url": lambda secret: f"GET /?password={quote(secret)}",
+    "url-all": lambda secret: f"GET /?password={quote(secret, safe='')}",
+    "url-lower-case": lambda secret: f"GET /?password={lower_case(quote(secret, safe=''))}",
+    "url-plus": lambda secret: f"GET /?password={quote_plus(secret)}",
+    "url-in-part": lambda secret: f"GET /?password={secret[:4]}{quote(secret[4:], safe='')}",
+}
+
+
+def lower_case(quoted):
+    return re.sub("%..", lambda match: match[0].lower(), quoted)
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "secret", [pytest.param(PASSWORD, id="password"), pytest.param(TOKEN, id="token"), "pa'ss&<>\"\\"]
+    )
+    @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+    def test_echoed_secret_is_masked(self, cloud, secret, echo):
+        cloud.get(URL, status=400, body=echo(secret), headers={"X-Request-Id": quote(secret)})
+        error = failure(http=HttpClient(max_retries=0, secrets={secret}))
+        seen = shown(error)
+        assert "********" in seen or HIDDEN in seen
+        assert not readable(secret, seen)
+
+    @pytest.mark.parametrize("form", ["text", "code", "html-title"])
+    def test_echo_in_a_success_is_masked(self, cloud, form):
+        cloud.post(URL, status=202, body=ECHOES[form](PASSWORD), headers={"X-Request-Id": PASSWORD})
+        assert not readable(PASSWORD, shown(failure("POST", http=HttpClient(secrets={PASSWORD}))))
+
+    @pytest.mark.parametrize("form", [form for form in ECHOES if form not in ("html-numbers", "html-hex")])
+    def test_other_text_is_shown(self, form):
+        """This proves that the tests above would find a secret."""
+        assert "0123456789" in shown(error_from(ECHOES[form]("0123456789"), http=HttpClient(secrets={PASSWORD, TOKEN})))
+
+    @pytest.mark.parametrize(
+        "text, masked",
+        [("It is s3cret.", "It is ********."), ("s3crets3cret", "****************"), ("S3CRET", "S3CRET")],
+    )
+    def test_unescaped_secret_is_masked(self, text, masked):
+        assert error_from(text, http=HttpClient(secrets={"s3cret"})).error_msg == masked
+
+    @pytest.mark.parametrize(
+        "secret, text",
+        [
+            ("p w&d", text)
+            for text in (
+                "p%20w&d",
+                "p+w&d",
+                "p w&amp;d",
+                "p w&#38;d",
+                "p w&#X26;d",
+                "p w\\u0026d",
+                "p%20w%26d",
+                "p+w%26%64",
+            )
+        ]
+        + [("p+w/d", text) for text in ("p+w%2fd", "p%2Bw/d", "p+w\\/d")],
+    )
+    def test_text_with_an_escaped_secret_is_hidden(self, secret, text):
+        assert error_from(f"It is {text}.", http=HttpClient(secrets={secret})).error_msg == HIDDEN
+
+    @pytest.mark.parametrize("secret", ["p\U0001f600ss", "pa\nss", "pa\x07ss"])
+    def test_secret_with_json_escapes(self, cloud, secret):
+        cloud.get(URL, status=400, body="x" + json.dumps({"password": secret}))
+        assert not readable(secret, shown(failure(http=HttpClient(max_retries=0, secrets={secret}))))
+
+    @pytest.mark.parametrize(
+        "echo",
+        [
+            lambda secret: html.escape(json.dumps({"password": secret}, ensure_ascii=False)),
+            lambda secret: "x" + json.dumps({"body": json.dumps({"password": secret})}),
+            lambda secret: quote(json.dumps({"password": secret}), safe=""),
+            lambda secret: html.escape(html.escape(secret)),
+        ],
+        ids=["json-in-html", "json-in-json", "json-in-url", "html-in-html"],
+    )
+    def test_secret_that_is_escaped_twice(self, cloud, echo):
+        secret = "pa'ss&<>\"\\"
+        cloud.get(URL, status=400, body=echo(secret))
+        assert not readable(secret, shown(failure(http=HttpClient(max_retries=0, secrets={secret}))))
+
+    def test_secret_that_contains_another(self):
+        # Sets have no order, so one pair could be in the right order by chance.
+        for number in range(16):
+            http = HttpClient(secrets={f"word-{number}", f"word-{number}-longer"})
+            assert error_from(f"x word-{number}-longer word-{number} x", http=http).error_msg == "x ******** ******** x"
+
+    @pytest.mark.parametrize("length", [20, 100, 5000])
+    def test_truncated_token_is_masked(self, length):
+        error = error_from(f"X-Auth-Token {TOKEN[:length]} is not valid", http=HttpClient(secrets={TOKEN}))
+        assert error.error_msg == "X-Auth-Token ******** is not valid"
+
+    @pytest.mark.parametrize("name", ["Signature", "signature", "X-Signature", "SIGNATURE"])
+    def test_signature_is_masked(self, name):
+        """It is recognized by its name, because its value is not known in advance."""
+        error = error_from(f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=0123abcd is wrong")
+        assert error.error_msg == f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=******** is wrong"
+
+    @pytest.mark.parametrize("text", ["Signature%3D0123abcd", "Signature&#61;0123abcd"])
+    def test_text_with_an_escaped_signature_is_hidden(self, text):
+        assert error_from(f"Access=AK, {text} is wrong").error_msg == HIDDEN
+
+
+def test_title_is_found_in_linear_time(cloud):
+    cloud.get(URL, status=400, body="<title" * 30000)
+    started = time.monotonic()
+    failure(http=HttpClient(max_retries=0))
+    assert time.monotonic() - started < 5  # seconds, not minutes
+
+
+class TestProxySecrets:
+    @pytest.mark.parametrize(
+        "proxy, secrets",
+        [
+            (
+                f"http://them:{quote(PROXY_PASSWORD, safe='')}@127.0.0.1:1",
+                {PROXY_PASSWORD, quote(PROXY_PASSWORD, safe=""), b64encode(f"them:{PROXY_PASSWORD}".encode()).decode()},
+            ),
+            ("them:theirs@127.0.0.1:1", {"theirs", "dGhlbTp0aGVpcnM="}),
+            ("http://them@127.0.0.1:1", set()),
+            ("127.0.0.1:1", set()),
+        ],
+    )
+    def test_all_forms_of_the_password_are_secret(self, monkeypatch, proxy, secrets):
+        monkeypatch.setenv("https_proxy", proxy)
+        http = HttpClient(max_retries=0)
+        failure(http=http)
+        assert http.secrets == secrets
+
+    @pytest.mark.parametrize(
+        "proxy",
+        [
+            "http://h:99999",
+            "http://:80",
+            "http://h:0",
+            "http://h:x",
+            "http://",
+            "garbage://x",
+            "http://[::1",
+            "them:theirs@[h",
+            "h:99999",
+        ]
+        + ["http://them:theirs@", "http://them:the/irs@h", "http://them:the#irs@h", "http://them:theïrs@h"],
+    )
+    def test_malformed_url_is_rejected_and_not_shown(self, monkeypatch, clock, proxy):
+        monkeypatch.setenv("https_proxy", proxy)
+        error = failure("POST")
+        assert "proxy" in str(error).lower()
+        check_nothing_shown(shown(error), secrets=["theirs", "irs@", "rs@"])
+        assert (clock.pauses, error.maybe_accepted) == ([], False)

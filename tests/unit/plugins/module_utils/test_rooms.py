@@ -1,0 +1,67 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The architecture of plugins/module_utils: each file is on a floor, and imports from lower floors only."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
+
+FLOORS = [
+    {"_errors", "_throttle", "_timeout"},
+    {"_endpoints", "_hints", "_redact"},
+    {"_http_errors"},
+    {"_http"},
+    {"_auth"},
+    {"_auth_access_key", "_drs"},
+    {"_options", "_positions"},
+    {"_jobs", "_module"},
+    {"_batch"},
+]
+FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
+USES_ANSIBLE = {"_module", "_options"}
+MAX_LINES = 360
+PACKAGE = "ansible_collections.huaweicloud.drs.plugins.module_utils"
+PLUGINS = COLLECTION / "plugins"
+FILES = {path.stem: path for path in sorted((PLUGINS / "module_utils").glob("*.py"))}
+
+
+def imports(path):
+    """Return the full names of all modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level in (0, 1), "Relative imports stay within module_utils."
+            module = ".".join(filter(None, [PACKAGE if node.level else "", node.module]))
+            found.update([f"{module}.{alias.name}" for alias in node.names] if module == PACKAGE else [module])
+    return found
+
+
+def packages(path):
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def test_each_file_has_a_floor():
+    assert set(FILES) == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_floor(name):
+    used = {module.rpartition(".")[2] for module in imports(FILES[name]) if module.startswith(f"{PACKAGE}.")}
+    assert {other for other in used if FLOOR_OF[other] >= FLOOR_OF[name]} == set()
+    assert ("ansible" in packages(FILES[name])) is (name in USES_ANSIBLE)
+    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*PLUGINS.glob("modules/*.py"), *PLUGINS.glob("inventory/*.py")]), ids=lambda path: path.stem
+)
+def test_no_requests_in_modules(path):
+    assert not {"requests", "urllib3"} & packages(path)

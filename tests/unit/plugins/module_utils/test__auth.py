@@ -74,8 +74,6 @@ def login_error(**options):
 
 
 TOKEN_AND_USER = {**PROJECT_TOKEN, **USER}
-
-
 WITH_KEY = {
     "access_key": ACCESS_KEY,
     "secret_key": SECRET_KEY,
@@ -228,8 +226,6 @@ REFUSALS = [
     (401, "DRS.M00103"),
     *((403, code) for code in ("APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307")),
 ]
-
-
 # HTTP status and error code of other refusals.
 OTHER_REFUSALS = [
     (403, None),

@@ -398,8 +398,10 @@ class TestWait:
         for number in (0, 2):
             add_result_of(cloud, number, "pending")
         work.wait(10, 4)
-        late = {number: f"The query query-{number} had no result within 10 seconds. {READ_LATER}" for number in (0, 2)}
-        assert work.positions == [started(0, msg=late[0]), found(1), started(2, msg=late[2])]
+        messages = {
+            number: f"The query query-{number} had no result within 10 seconds. {READ_LATER}" for number in (0, 2)
+        }
+        assert work.positions == [started(0, msg=messages[0]), found(1), started(2, msg=messages[2])]
         assert work.counts == {"pending": 2, "success": 1}
         assert clock.pauses == [4, 4, 2]
         with pytest.raises(HuaweiCloudError, match=f"2 of 3 jobs failed. pending: {job_id(0)}, {job_id(2)}"):
@@ -460,8 +462,8 @@ class TestWait:
         assert work.positions[3:] == [found(3), found(4)]
         assert work.counts == {"pending": 3, "success": 2}
         for position in work.positions[:3]:
-            late = f"The query {position['id']} had no result within 30 seconds. "
-            assert re.fullmatch(f"{late}GET .*: no complete answer: .* {READ_LATER}", position["msg"])
+            timeout = f"The query {position['id']} had no result within 30 seconds. "
+            assert re.fullmatch(f"{timeout}GET .*: no complete answer: .* {READ_LATER}", position["msg"])
 
     def test_credentials_expire_while_waiting(self, cloud, clock):
         """The queries are named, and there are no more attempts."""

@@ -81,8 +81,6 @@ RETRIES = [
         for method, status in [("GET", 302), ("POST", 400), ("GET", 404), ("PUT", 408), ("POST", 499)]
     ),
 ]
-
-
 # After one of these, a POST may have been carried out, so only a GET is sent again.
 FAULTS = [
     loopback.reset_within_request,
@@ -94,8 +92,6 @@ FAULTS = [
     b"HTTP/1.1 abc\r\n\r\n",
     b"\x15\x03\x01\x00\x02\x02",
 ]
-
-
 REQUESTS_SENT = pytest.mark.parametrize("method, sent", [("GET", 3), ("POST", 1)])
 
 

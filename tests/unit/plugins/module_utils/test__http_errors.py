@@ -39,8 +39,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 )
 
 DEEP = b"[" * 100000
-
-
 ERRORS = [
     # body, error_code, error_msg
     ({"error_code": "DRS.M00102", "error_msg": "No permission."}, "DRS.M00102", "No permission."),
@@ -81,20 +79,12 @@ ERRORS = [
     (b"\x1b]0;title\x07text\x00", None, "]0;title text"),
     pytest.param({"error_msg": "x" * 2000}, None, "x" * 512, id="long"),
 ]
-
-
 TEXT = texts()
-
-
 NAMES = st.sampled_from(["error", "error_code", "errorMsg", "code", "message", "request_id"])
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(NAMES | TEXT, inner),
 )
-
-
 METHODS = pytest.mark.parametrize("method", ["GET", "POST"])
 
 

@@ -54,27 +54,13 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 )
 
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-
-
 # The environment variables of each option. The first is ours.
 ENVIRONMENTS = {name: spec["fallback"][1] for name, spec in SHARED_OPTIONS.items() if "fallback" in spec}
-
-
 ENVIRONMENT = {name: envs[0] for name, envs in ENVIRONMENTS.items()}
-
-
 KEY_OPTIONS = ["access_key", "secret_key", "security_token"]
-
-
 LOGIN = {"region": REGION, **USER}
-
-
 KEY_IN_ENVIRONMENT = {"HW_ACCESS_KEY": ACCESS_KEY, "HW_SECRET_KEY": SECRET_KEY, "HW_SECURITY_TOKEN": SECURITY_TOKEN}
-
-
 TOKEN_IN_ENVIRONMENT = {"HW_AUTH_TOKEN": TOKEN, "HW_PROJECT_ID": PROJECT_ID}
-
-
 USER_IN_ENVIRONMENT = {"HW_USER_NAME": "operator", "HW_USER_PASSWORD": PASSWORD, "HW_DOMAIN_NAME": "example-account"}
 
 
@@ -227,8 +213,6 @@ def choose(task=None, env=None, auth_method="auto"):
 
 
 COMPLETE = {"token": PROJECT_TOKEN, "aksk": KEY, "password": USER}
-
-
 CLASSES = {
     "token": TokenAuth,
     "aksk": AccessKeyAuth,

@@ -47,8 +47,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 )
 
 UTC = timezone.utc
-
-
 NOW = datetime(2024, 2, 29, 12, 0, 0, 999999, tzinfo=UTC)
 
 

@@ -27,8 +27,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 )
 
 HIDDEN = "(not shown, because it holds a secret)"
-
-
 # How a server may write a text that it sends back.
 ECHOES = {
     "text": lambda secret: f"You sent {secret}!",

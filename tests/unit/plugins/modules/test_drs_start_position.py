@@ -49,7 +49,7 @@ def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, na
     module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
 
 
-# Options beside the position, and what is returned and sent.
+# Further options, and what is returned and sent.
 GTID_SETS = [({}, {}), ({"gtid_set": ""}, {}), ({"gtid_set": PRINTED_SET}, {"gtid_set": SENT_SET})]
 
 

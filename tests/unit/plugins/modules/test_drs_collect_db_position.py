@@ -88,9 +88,9 @@ class TestCollect:
 
     @WAIT
     def test_unknown_status(self, cloud, module, wait):
-        add_collect(cloud, status="unknown")
+        add_collect(cloud, status="undocumented")
         message, result = module.fail({**ARGS, "wait": wait})
-        assert "unknown" in message
+        assert "undocumented" in message
         assert result == STARTED
 
     def test_error(self, cloud, module):

@@ -65,8 +65,9 @@ def test_one_and_many(cloud: Simulator, ansible: Ansible, token: dict[str, str])
 
 @pytest.mark.smoke
 def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> None:
-    """They are given as a shell gives them, asked for after one login, and handed on all the same. Variables stand in for the environment."""
-    login = f"drs_region=eu-west-101 drs_endpoint={cloud.url} drs_iam_endpoint={cloud.url} drs_domain_name=example-account drs_project_name="
+    """The jobs are set on the command line. There is one login, by variables, and the other positions are passed on."""
+    login = f"drs_region=eu-west-101 drs_endpoint={cloud.url} drs_iam_endpoint={cloud.url}"
+    login += " drs_domain_name=example-account drs_project_name="
     said = ansible(
         *COLLECT,
         *(
@@ -169,7 +170,7 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
     ids=["two kinds of jobs", "white space"],
 )
 def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
-    assert "Set drs_job_id to the ID of the DRS job, or drs_job_ids to those of many" in ansible(
+    assert "Set drs_job_id to the ID of a DRS job, or drs_job_ids to the IDs of many jobs" in ansible(
         *COLLECT, "-e", variables, code=2
     )
     assert cloud.requests() == []

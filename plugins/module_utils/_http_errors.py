@@ -9,20 +9,23 @@ from __future__ import annotations
 import typing as t
 from http.client import HTTPException
 
-import requests
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationValueError,
-    MaxRetryError,
-    ProtocolError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
-
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
 from ._redact import excerpt
+
+try:
+    import requests
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        HTTPError,
+        LocationValueError,
+        MaxRetryError,
+        ProtocolError,
+        ProxyError,
+        ReadTimeoutError,
+        SSLError,
+    )
+except ImportError:  # pragma: no cover
+    pass  # Then there is no client either: see _http.py.
 
 # TLS errors that occur before the request is sent. "doesn't match" is about host names, in urllib3 1.26.
 TLS_ERRORS = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")

@@ -49,7 +49,6 @@ options:
         V(profile), V(agency). Options set in the task take precedence over environment variables as a group. If the
         task sets a token, key, user name or password, methods that are configured only in the environment are
         ignored, and a user name, password or key set in the task is never completed from the environment.
-      - V(auto) - The first method that is fully configured.
       - V(token) uses O(auth_token). IAM is not called.
       - V(aksk) signs requests with O(access_key) and O(secret_key). IAM is called only to look up the project ID, if
         O(project_id) is not set.

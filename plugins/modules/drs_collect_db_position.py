@@ -239,26 +239,26 @@ def main() -> None:
                     " so it is not known whether its position can be collected."
                 )
             request = collect_position_request(drs, job_id, reset_position_time)
-            module.exit_json(changed=True, id=None, status=None, request_id=None, request=request, **result)
+            result.update(changed=True, id=None, status=None, request_id=None, request=request)
+        else:
+            query = collect_position_async(drs, job_id, reset_position_time)
+            result.update(changed=True, id=query.id, request_id=query.request_id)
+            result["status"] = check_status(drs, query.status)
+            if module.params["wait"] and query.status != FAILED:
+                try:
+                    found = wait_for_position(
+                        drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
+                    )
+                except HuaweiCloudError as error:
+                    from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
 
-        query = collect_position_async(drs, job_id, reset_position_time)
-        result.update(changed=True, id=query.id, request_id=query.request_id)
-        result["status"] = check_status(drs, query.status)
-        if module.params["wait"] and query.status != FAILED:
-            try:
-                found = wait_for_position(
-                    drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
-                )
-            except HuaweiCloudError as error:
-                from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
-
-                error.add_hint(READ_LATER)
-                raise
-            result["status"] = found.status
-            if found.position:
-                result["position"] = found.position
-        if result["status"] == FAILED:
-            raise position_not_found(job_id, reset_position_time)
+                    error.add_hint(READ_LATER)
+                    raise
+                result["status"] = found.status
+                if found.position:
+                    result["position"] = found.position
+            if result["status"] == FAILED:
+                raise position_not_found(job_id, reset_position_time)
     module.exit_json(**result)
 
 

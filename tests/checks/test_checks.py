@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from matrix.pairs import CORES
 from tools.checkout import ROOT, files, run, sanity
 
@@ -93,16 +92,6 @@ def test_licence_in_every_file() -> None:
 def test_white_space() -> None:
     assert [str(name) for name, text in texts().items() if re.search(r"[ \t]$", text, re.MULTILINE)] == []
     assert [str(name) for name, text in texts().items() if "\t" in text and name.name != "Makefile"] == []
-
-
-def test_action_group() -> None:
-    """It contains all modules, and all of them share the documentation of the connection options."""
-    modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins/modules").glob("*.py")}
-    group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]["drs"]
-    assert group == sorted(modules)
-    assert [
-        name for name, text in modules.items() if not re.search(r"^  - huaweicloud\.drs\.drs$", text, re.MULTILINE)
-    ] == []
 
 
 def test_newest_ansible_core_is_in_the_matrix() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import signal
 import socket
 import ssl
 import tempfile
@@ -113,6 +114,11 @@ def _fresh_process(monkeypatch):
     """Set up the process as Ansible does for a module."""
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     warnings._global_warnings.clear()
+    # A module keeps its handlers to the end. pytest needs those from before.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from contextlib import nullcontext
 
 import pytest
@@ -127,6 +128,14 @@ class TestFailJsonOnError:
         assert "ZeroDivisionError" in result["msg"]
         assert "with ********" in result["msg"]
         assert result["id"] == "1"
+
+    @pytest.mark.parametrize("error", [None, ApiError("no"), ZeroDivisionError()])
+    def test_no_signal_interrupts_the_writing_of_a_result(self, error):
+        with pytest.raises(SystemExit) if error else nullcontext(), make_module(LOGIN).fail_json_on_error({}):
+            assert callable(signal.getsignal(signal.SIGTERM))
+            if error:
+                raise error
+        assert {signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
 
     def test_no_error(self):
         with make_module(LOGIN).fail_json_on_error({}):

@@ -2,27 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Authentication by password or token in Identity and Access Management (IAM), and the session that renews credentials.
+"""What all authentication methods have in common, and the session that renews credentials.
 
-The authentication methods that use an access key are in ``_auth_access_key.py``.
+Each method is in a file of its own, because a task uses only one of them.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 import typing as t
 from copy import copy
 
-from ._endpoints import check_project_id, iam_endpoint
-from ._errors import (
-    ApiError,
-    HuaweiCloudError,
-    InvalidOptionError,
-    InvalidResponseError,
-    MissingOptionError,
-    TransportError,
-)
+from ._endpoints import check_project_id
+from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, MissingOptionError, TransportError
 from ._http import HttpClient, Response
 
 if t.TYPE_CHECKING:
@@ -101,103 +93,6 @@ class AuthMethod:
                 "One of project_id, project_name and region must be set, to say which project is meant."
             )
         return "name", name
-
-
-class PasswordAuth(AuthMethod):
-    """Exchanges a user name and password for a project token.
-
-    API page: Obtaining a User Token Through Password Authentication,
-    https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html
-    """
-
-    token = ""
-    expires_at: str | None = None
-
-    def validate(self) -> None:
-        super().validate()
-        options = self.options
-        self._require(username=options.username, password=options.password, domain_name=options.domain_name)
-        self._project()
-        iam_endpoint(options.region, options.iam_endpoint)
-
-    def authenticate(self, http: HttpClient) -> None:
-        options = self.options
-        http.secrets.add(str(options.password))
-        endpoint = iam_endpoint(options.region, options.iam_endpoint)
-        key, value = self._project()
-        user = {"name": options.username, "password": options.password, "domain": {"name": options.domain_name}}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        body = {"auth": {"identity": identity, "scope": {"project": {key: value}}}}
-        url = f"{endpoint}/v3/auth/tokens"
-        try:
-            response = http.request("POST", url, params={"nocatalog": "true"}, body=body, auth=lambda request: request)
-            token = response.headers.get("X-Subject-Token") or ""
-            if not re.fullmatch(r"[\x21-\x7e]+", token):
-                raise InvalidResponseError(
-                    f"The answer of {endpoint} holds no usable X-Subject-Token.", request_id=response.request_id
-                )
-            http.secrets.add(token)
-            try:
-                self.project_id = check_project_id(response.body["token"]["project"]["id"])
-                expires_at = response.body["token"].get("expires_at")
-                self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
-            except (KeyError, TypeError, InvalidOptionError):
-                raise InvalidResponseError(
-                    f"The token of {endpoint} names no project.", request_id=response.request_id
-                ) from None
-        except HuaweiCloudError as error:
-            from ._hints import login_hint
-
-            error.add_hint(
-                f"This was the login of user {options.username} of account (domain) {options.domain_name}"
-                f" to the project with {key} {value} at {endpoint}."
-            )
-            error.add_hint(login_hint(error))
-            raise
-        self.token = token
-
-    def renew(self, http: HttpClient) -> bool:
-        self.authenticate(http)
-        return True
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["X-Auth-Token"] = self.token
-        return request
-
-
-class TokenAuth(AuthMethod):
-    """Uses a token that the user provides. IAM is not called, so the project ID is required.
-
-    If a password is also set, it is exchanged for a new token when the token is refused.
-    """
-
-    def __init__(self, options: AuthOptions) -> None:
-        super().__init__(options)
-        self.token = options.auth_token or ""
-
-    def validate(self) -> None:
-        super().validate()
-        self._require(auth_token=self.token, project_id=self.project_id)
-        # Otherwise, http.client would reject a line break in the token with an error that shows the token.
-        if not re.fullmatch(r"[\x21-\x7e]+", self.token):
-            raise InvalidOptionError(
-                "auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again."
-            )
-
-    def authenticate(self, http: HttpClient) -> None:
-        http.secrets.add(self.token)
-
-    def renew(self, http: HttpClient) -> bool:
-        login = PasswordAuth(self.options)
-        try:
-            login.validate()
-        except InvalidOptionError:
-            return False
-        login.authenticate(http)
-        self.token = login.token
-        return True
-
-    __call__ = PasswordAuth.__call__
 
 
 class Session:

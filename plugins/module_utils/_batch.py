@@ -11,20 +11,14 @@ import time
 import typing as t
 from collections import Counter, deque
 
-from ._drs import DrsClient, is_transient
+from ._drs import DrsClient
 from ._endpoints import check_job_id
 from ._errors import HuaweiCloudError, InvalidOptionError, TransportError
-from ._hints import READ_LATER
+from ._hints import READ_LATER, position_not_found
 from ._jobs import check_collectable
-from ._positions import (
-    FAILED,
-    PENDING,
-    SUCCESS,
-    check_status,
-    collect_position_async,
-    position_not_found,
-    show_position_result,
-)
+from ._position_results import show_position_result
+from ._positions import FAILED, PENDING, SUCCESS, check_status, collect_position_async
+from ._wait import is_transient
 
 # The outcome of a job, if it is not the status of its query. In check mode, the position can be collected, or this is
 # not known in the region. In general, DRS refused the request, the response was lost, or nothing was sent.

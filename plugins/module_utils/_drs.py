@@ -6,18 +6,15 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ._auth import Session
-from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError, WaitTimeoutError
+from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
 from ._http import Response
 
 TOO_FREQUENT = "DRS.M01503"  # throttled, with HTTP 400
 # The gateway's error codes for an API call that is not available in the region.
 UNPUBLISHED = ("APIGW.0101", "APIG.0101")
-
-T = t.TypeVar("T")
 
 
 class DrsClient:
@@ -61,39 +58,7 @@ class DrsClient:
             error.add_hint(drs_hint(error))
         return error
 
-    def wait_for(
-        self, read: t.Callable[[float], T | None], timeout: float, sleep: float, timeout_message: t.Callable[[], str]
-    ) -> T:
-        """Call a function until it returns a value, and return that.
-
-        :param read: the function. Its argument is the deadline, a value of ``time.monotonic()``.
-        :param timeout: the maximum time to wait, in seconds.
-        :param sleep: the interval between two calls, in seconds.
-        :param timeout_message: returns the message for a timeout.
-        :raises WaitTimeoutError: on timeout.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                found = read(deadline)
-                if found is not None:
-                    return found
-            except HuaweiCloudError as error:
-                if not is_transient(error, deadline):
-                    raise
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise WaitTimeoutError(timeout_message())
-            time.sleep(min(sleep, remaining))
-
 
 def is_unpublished(error: ApiError) -> bool:
     """Return whether the API call is not available in the region."""
     return error.http_status == 404 and error.error_code in UNPUBLISHED
-
-
-def is_transient(error: HuaweiCloudError, deadline: float) -> bool:
-    """Return whether the next attempt may succeed, after throttling or an attempt that the deadline cut short."""
-    if isinstance(error, ApiError):
-        return error.http_status in (429, 503) or error.error_code == TOO_FREQUENT
-    return isinstance(error, TransportError) and time.monotonic() >= deadline

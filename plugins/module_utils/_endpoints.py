@@ -7,12 +7,8 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
 from ._errors import InvalidOptionError
-
-if t.TYPE_CHECKING:
-    import ipaddress
 
 # These regions have no IAM endpoint and use the global one: https://developer.huaweicloud.com/intl/en-us/endpoint
 REGIONS_WITHOUT_IAM = frozenset(
@@ -20,31 +16,6 @@ REGIONS_WITHOUT_IAM = frozenset(
 )
 # A European company operates this region under its own domain.
 REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
-
-
-def check_endpoint(option: str, value: str) -> str:
-    """Return the base URL of a service without a trailing slash.
-
-    Only scheme, host and port are accepted, so that a URL cannot redirect credentials or alter the path of a request.
-    Plain ``http`` is limited to loopback addresses, because it exposes the credentials.
-
-    :param option: the name of the option, for the error message.
-    :raises InvalidOptionError: when the URL is not acceptable.
-    """
-    label = "[A-Za-z0-9_-]{1,63}"
-    match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
-    if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
-        # The part before an @ may be a password.
-        shown = repr(value) if "@" not in value else "a value with an @ in it"
-        raise InvalidOptionError(
-            f"{option} must look like https://host or https://host:port, with nothing after it; it is {shown}."
-        )
-    if match[1] == "http" and not _is_loopback(match[2]):
-        raise InvalidOptionError(
-            f"{option} is {value!r}: credentials are sent over https only."
-            " Plain http is accepted for loopback addresses."
-        )
-    return value.rstrip("/")
 
 
 def service_endpoint(service: str, region: str | None, option: str, value: str | None) -> str:
@@ -55,6 +26,8 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
     :raises InvalidOptionError: when neither is set, or one is invalid.
     """
     if value:
+        from ._endpoint_url import check_endpoint  # most users only set a region
+
         return check_endpoint(option, value)
     if not region:
         raise InvalidOptionError(f"Neither region nor {option} is set, so there is no address to send a request to.")
@@ -94,17 +67,3 @@ def check_job_id(value: str) -> str:
             f" it is {value!r}."
         )
     return value
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    import ipaddress  # slow to import, and few endpoints are IP addresses
-
-    try:
-        return ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-
-
-def _is_loopback(host: str) -> bool:
-    address = _ip_address(host)
-    return address.is_loopback if address else host.lower() == "localhost"

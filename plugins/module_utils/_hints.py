@@ -98,3 +98,11 @@ def login_hint(error: HuaweiCloudError) -> str | None:
             " Several failed logins lock the user for 15 minutes."
         )
     return None
+
+
+def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
+    """Return the error for a query that failed."""
+    return HuaweiCloudError(
+        f"DRS could not find a position of job {job_id} at {reset_position_time}."
+        " Check that the source still keeps the binlog of that time."
+    )

@@ -16,6 +16,7 @@ from ._drs import DrsClient, is_unpublished
 from ._endpoints import check_job_id
 from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError
 from ._positions import FAILED, SUCCESS
+from ._wait import wait_for
 
 MYSQL_TO_DWS = "mysql-to-dws"
 # The statuses of a job. ``PAUSING`` means paused.
@@ -309,7 +310,7 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
     def timeout_message() -> str:
         return f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
 
-    return drs.wait_for(read, timeout, sleep, timeout_message)
+    return wait_for(read, timeout, sleep, timeout_message)
 
 
 def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:

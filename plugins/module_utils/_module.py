@@ -14,11 +14,10 @@ from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._auth import PasswordAuth
 from ._drs import DrsClient
-from ._errors import HuaweiCloudError, InvalidOptionError
+from ._errors import HuaweiCloudError
 from ._http import REQUESTS_IMPORT_ERROR
-from ._options import SHARED_OPTIONS, check_range, connect, create_auth, create_http_client, drop_empty_options
+from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
 
 if t.TYPE_CHECKING:
     from ._throttle import Throttle
@@ -45,7 +44,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def _load_params(self) -> None:
         super()._load_params()
         self.params = drop_empty_options(self.params)
-        self._task_options = frozenset(self.params)
+        self.task_options = frozenset(self.params)
 
     def check_range(self, option: str, minimum: int, maximum: int) -> None:
         """See :func:`check_range`."""
@@ -58,21 +57,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
     def connect(self, connections: int = 1, throttle: Throttle | None = None) -> DrsClient:
         """See :func:`connect`. The secrets are those that Ansible masks in the result of a module."""
-        return connect(self.params, self._task_options, self.no_log_values, self.ansible_version, connections, throttle)
-
-    def log_in(self) -> PasswordAuth:
-        """Log in with a password. The token is not masked in the result, because the module returns it.
-
-        :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
-        """
-        method = self.params["auth_method"]
-        if method not in ("auto", "password"):
-            raise InvalidOptionError(
-                f"auth_method {method} makes no token. One is only made of username, password and domain_name."
-            )
-        auth = create_auth(self.params, "password", self._task_options)
-        auth.authenticate(create_http_client(self.params, set(self.no_log_values), self.ansible_version))
-        return t.cast(PasswordAuth, auth)
+        return connect(self.params, self.task_options, self.no_log_values, self.ansible_version, connections, throttle)
 
     @contextmanager
     def fail_json_on_error(self, result: dict[str, t.Any]) -> t.Iterator[None]:

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
-from ._auth import AuthMethod, AuthOptions, PasswordAuth, Session, TokenAuth
+from ._auth import AuthMethod, AuthOptions, Session
 from ._drs import DrsClient
 from ._endpoints import service_endpoint
 from ._errors import InvalidOptionError, MissingOptionError
@@ -204,11 +204,15 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
 
 
 def _auth_class(method: str) -> type[AuthMethod]:
+    # Imported only if the method may be used.
     if method == "token":
+        from ._auth_token import TokenAuth
+
         return TokenAuth
     if method == "password":
+        from ._auth_password import PasswordAuth
+
         return PasswordAuth
-    # Imported only if an access key may be used.
     from . import _auth_access_key as keys
 
     return {"aksk": keys.AccessKeyAuth, "profile": keys.ProfileAuth, "agency": keys.AgencyAuth}[method]

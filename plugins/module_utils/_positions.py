@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The API calls that collect and read binlog positions. Functions are named after the calls in the official SDK."""
+"""The API call that collects a binlog position. It is named after the call in the official SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from ._drs import DrsClient
 from ._endpoints import check_job_id
-from ._errors import HuaweiCloudError, InvalidOptionError, InvalidResponseError
+from ._errors import InvalidOptionError, InvalidResponseError
 
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
 # Allowed difference between the clock of the control node and that of the cloud.
@@ -26,14 +26,6 @@ class PositionQuery(t.NamedTuple):
 
     id: str
     status: t.Any
-    request_id: str | None
-
-
-class PositionResult(t.NamedTuple):
-    """The result of a query. The position is set if and only if the status is ``success``."""
-
-    status: str
-    position: str | None
     request_id: str | None
 
 
@@ -79,16 +71,6 @@ def _write_time(moment: datetime) -> str:
     return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
-def check_query_id(value: str) -> str:
-    """Return the query ID if it is well-formed.
-
-    :raises InvalidOptionError: when it is not.
-    """
-    if not re.fullmatch(QUERY_ID, value):
-        raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
-    return value
-
-
 def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, request_id: str | None = None) -> str:
     """Return the status of a query if it is a documented one.
 
@@ -122,47 +104,3 @@ def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str
         what = f"with an unusable id for its result, {shown}" if query_id else "without an id for its result"
         raise drs.invalid_response(response, f"accepted the request {what}", maybe_accepted=True)
     return PositionQuery(query_id, response.body.get("status"), response.request_id)
-
-
-def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
-    """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
-
-    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
-    :raises InvalidResponseError: when the status is not documented, or a success has no position.
-    """
-    url = f"{drs.base}/jobs/{check_job_id(job_id)}/db-position"
-    response = drs.request("GET", url, params={"query_id": query_id}, deadline=deadline)
-    status = check_status(drs, response.body.get("status"), response.status, response.request_id)
-    position = response.body.get("position")
-    if status != SUCCESS:
-        # A position in a pending result, as in the example on the API page, is not final.
-        return PositionResult(status, None, response.request_id)
-    if not isinstance(position, str) or not position or not position.isprintable():
-        raise drs.invalid_response(response, "returned a success without a position")
-    return PositionResult(status, position, response.request_id)
-
-
-def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
-    """Wait for the result of a query, and return it. Its status is ``success`` or ``failed``.
-
-    :param timeout: the maximum time to wait, in seconds.
-    :param sleep: the interval between two requests, in seconds.
-    :raises WaitTimeoutError: on timeout.
-    """
-
-    def read(deadline: float) -> PositionResult | None:
-        result = show_position_result(drs, job_id, query_id, deadline)
-        return result if result.status != PENDING else None
-
-    def timeout_message() -> str:
-        return f"The query {query_id} of job {job_id} had no result within {timeout:g} seconds."
-
-    return drs.wait_for(read, timeout, sleep, timeout_message)
-
-
-def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
-    """Return the error for a query that failed."""
-    return HuaweiCloudError(
-        f"DRS could not find a position of job {job_id} at {reset_position_time}."
-        " Check that the source still keeps the binlog of that time."
-    )

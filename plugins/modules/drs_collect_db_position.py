@@ -206,8 +206,6 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import 
     collect_position_async,
     collect_position_request,
     parse_time,
-    position_not_found,
-    wait_for_position,
 )
 
 
@@ -230,7 +228,7 @@ def main() -> None:
         drs = module.connect()
 
         if module.check_mode:
-            # Imported here, because only check mode reads the job and imports take most of the time of a task.
+            # Imported where it is needed, here and below, because imports take most of the time of a task.
             from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
 
             if not check_collectable(drs, job_id):
@@ -245,6 +243,8 @@ def main() -> None:
             result.update(changed=True, id=query.id, request_id=query.request_id)
             result["status"] = check_status(drs, query.status)
             if module.params["wait"] and query.status != FAILED:
+                from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import wait_for_position
+
                 try:
                     found = wait_for_position(
                         drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
@@ -258,6 +258,8 @@ def main() -> None:
                 if found.position:
                     result["position"] = found.position
             if result["status"] == FAILED:
+                from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import position_not_found
+
                 raise position_not_found(job_id, reset_position_time)
     module.exit_json(**result)
 

@@ -116,7 +116,10 @@ import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import check_query_id, show_position_result
+from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import (
+    check_query_id,
+    show_position_result,
+)
 
 
 def main() -> None:

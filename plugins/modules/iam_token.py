@@ -108,13 +108,25 @@ request_id:
   sample: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
 """
 
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import create_auth, create_http_client
 
 
 def main() -> None:
     module = DrsModule(argument_spec={})
     with module.fail_json_on_error({}):
-        login = module.log_in()
+        method = module.params["auth_method"]
+        if method not in ("auto", "password"):
+            raise InvalidOptionError(
+                f"auth_method {method} makes no token. One is only made of username, password and domain_name."
+            )
+        login = t.cast(PasswordAuth, create_auth(module.params, "password", module.task_options))
+        # The token is not masked in the result, because it is the result.
+        login.authenticate(create_http_client(module.params, set(module.no_log_values), module.ansible_version))
     module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
 
 

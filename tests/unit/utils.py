@@ -25,7 +25,8 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import strategies as st
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProtocolError
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session, TokenAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_token import TokenAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient

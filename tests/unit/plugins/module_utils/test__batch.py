@@ -16,10 +16,9 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthO
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch, check_job_ids
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError, InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
+from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER, position_not_found
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import position_not_found
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     JOB_ID,

@@ -8,27 +8,16 @@ import re
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import is_transient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
-    HuaweiCloudError,
     InvalidResponseError,
-    TransportError,
-    WaitTimeoutError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
-    collect_position_async,
-    wait_for_position,
-)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import collect_position_async
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECT_URL,
     JOB_ID,
-    POSITION,
-    QUERY_ID,
-    RESULT_URL,
     TIME,
     add_collect,
-    add_result,
     client,
 )
 
@@ -60,47 +49,3 @@ class TestInvalidResponse:
         with pytest.raises(InvalidResponseError) as caught:
             collect_position_async(drs, JOB_ID, TIME)
         assert re.findall(r"\(request id.*?\)", str(caught.value)) == expected
-
-
-@pytest.mark.parametrize(
-    "error, before, after",
-    [
-        (ApiError("x", http_status=429), True, True),
-        (ApiError("x", http_status=503), True, True),
-        (ApiError("x", http_status=400, error_code="DRS.M01503"), True, True),
-        (ApiError("x", http_status=400, error_code="DRS.M01504"), False, False),
-        (ApiError("x", http_status=500), False, False),
-        (TransportError("x"), False, True),
-        (InvalidResponseError("x"), False, False),
-        (HuaweiCloudError("x"), False, False),
-    ],
-)
-def test_is_transient(clock, error, before, after):
-    assert is_transient(error, clock.monotonic() + 100) is before
-    assert is_transient(error, clock.monotonic() - 1) is after
-
-
-class TestWaitFor:
-    def test_throttled_requests_are_repeated(self, cloud, drs, clock):
-        for _response in range(2):
-            cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.M01503"})
-        add_result(cloud, "success")
-        assert wait_for_position(drs, JOB_ID, QUERY_ID, 300, 2).position == POSITION
-        assert clock.pauses == [2, 2]
-
-    def test_other_errors_are_raised(self, cloud, drs):
-        add_result(cloud, "pending")
-        cloud.get(RESULT_URL, status=400, json={"error_code": "DRS.10030014", "error_msg": "No such query."})
-        with pytest.raises(ApiError, match="Collect the position again"):
-            wait_for_position(drs, JOB_ID, QUERY_ID, 300, 2)
-
-    def test_retries_end_at_the_deadline(self, cloud, clock):
-        cloud.get(RESULT_URL, status=429, headers={"Retry-After": "60"})
-        with pytest.raises(WaitTimeoutError):
-            wait_for_position(client(max_retries=99), JOB_ID, QUERY_ID, 150, 40)
-        # Where the next pause of a retry would pass the deadline, the pause between two reads is used.
-        assert clock.pauses == [60, 60, 30]
-
-    def test_no_connection_at_the_deadline(self, refusing_url, clock):
-        with pytest.raises(WaitTimeoutError):
-            wait_for_position(client(refusing_url), JOB_ID, QUERY_ID, 0, 2)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, PasswordAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import HINTS
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient

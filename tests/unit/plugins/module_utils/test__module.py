@@ -17,15 +17,11 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     HuaweiCloudError,
     InvalidOptionError,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import VERSION
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
-    PROJECT_ID,
     REGION,
-    TOKEN,
     USER,
-    add_login,
     make_module,
 )
 
@@ -72,20 +68,6 @@ class TestRules:
     def test_observed(self):
         module = make_module({"job_id": "1", "region": ""}, {"mutually_exclusive": [("job_id", "region")]}, job_id={})
         assert (module.params["job_id"], module.params["region"], module.supports_check_mode) == ("1", None, True)
-
-
-class TestLogIn:
-    def test_token_is_not_masked(self, cloud):
-        add_login(cloud, expires_at="2026-11-24T10:11:12.701000Z")
-        module = make_module(LOGIN)
-        login = module.log_in()
-        assert (login.token, login.expires_at, login.project_id) == (TOKEN, "2026-11-24T10:11:12.701000Z", PROJECT_ID)
-        assert PASSWORD in module.no_log_values
-        assert TOKEN not in module.no_log_values
-        assert (
-            cloud.calls[0].request.headers["User-Agent"]
-            == f"huaweicloud.drs/{VERSION} ansible-core/{module.ansible_version}"
-        )
 
 
 class TestFailJsonOnError:

@@ -13,12 +13,14 @@ import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _options
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, PasswordAuth, TokenAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key import (
     AccessKeyAuth,
     AgencyAuth,
     ProfileAuth,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_token import TokenAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError, InvalidOptionError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job_detail

@@ -14,14 +14,14 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
 FLOORS = [
     {"_errors", "_throttle", "_timeout"},
-    {"_endpoints", "_hints", "_redact"},
-    {"_http_errors"},
+    {"_endpoint_url", "_hints", "_redact"},
+    {"_endpoints", "_http_errors"},
     {"_http"},
     {"_auth"},
-    {"_auth_access_key", "_drs"},
-    {"_options", "_positions"},
-    {"_jobs", "_module"},
-    {"_batch"},
+    {"_auth_access_key", "_auth_password", "_drs"},
+    {"_auth_token", "_positions", "_wait"},
+    {"_jobs", "_options", "_position_results"},
+    {"_batch", "_module"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 USES_ANSIBLE = {"_module", "_options"}

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _positions
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import PasswordAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,

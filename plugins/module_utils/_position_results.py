@@ -1,0 +1,70 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API call that reads the result of a query for a position, and waiting for that result."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ._drs import DrsClient
+from ._endpoints import check_job_id
+from ._errors import InvalidOptionError
+from ._positions import PENDING, QUERY_ID, SUCCESS, check_status
+from ._wait import wait_for
+
+
+class PositionResult(t.NamedTuple):
+    """The result of a query. The position is set if and only if the status is ``success``."""
+
+    status: str
+    position: str | None
+    request_id: str | None
+
+
+def check_query_id(value: str) -> str:
+    """Return the query ID if it is well-formed.
+
+    :raises InvalidOptionError: when it is not.
+    """
+    if not re.fullmatch(QUERY_ID, value):
+        raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
+    return value
+
+
+def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
+    """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
+
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
+    :raises InvalidResponseError: when the status is not documented, or a success has no position.
+    """
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/db-position"
+    response = drs.request("GET", url, params={"query_id": query_id}, deadline=deadline)
+    status = check_status(drs, response.body.get("status"), response.status, response.request_id)
+    position = response.body.get("position")
+    if status != SUCCESS:
+        # A position in a pending result, as in the example on the API page, is not final.
+        return PositionResult(status, None, response.request_id)
+    if not isinstance(position, str) or not position or not position.isprintable():
+        raise drs.invalid_response(response, "returned a success without a position")
+    return PositionResult(status, position, response.request_id)
+
+
+def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
+    """Wait for the result of a query, and return it. Its status is ``success`` or ``failed``.
+
+    :param timeout: the maximum time to wait, in seconds.
+    :param sleep: the interval between two requests, in seconds.
+    :raises WaitTimeoutError: on timeout.
+    """
+
+    def read(deadline: float) -> PositionResult | None:
+        result = show_position_result(drs, job_id, query_id, deadline)
+        return result if result.status != PENDING else None
+
+    def timeout_message() -> str:
+        return f"The query {query_id} of job {job_id} had no result within {timeout:g} seconds."
+
+    return wait_for(read, timeout, sleep, timeout_message)

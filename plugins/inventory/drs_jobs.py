@@ -193,7 +193,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests is missing.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
-        drs = connect(self.params, self.task_options, secrets, ansible_version)
+        drs = connect(self.params, self.task_options, secrets, ansible_version, self.display.warning)
         jobs, tags = list_jobs(drs), list_tags(drs)
         if tags is None:
             self.display.warning(

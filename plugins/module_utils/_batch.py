@@ -112,7 +112,7 @@ class PositionBatch:
             try:
                 result = show_position_result(self._drs, position["job_id"], position["id"], deadline)
                 if result.position:
-                    position.update(outcome=SUCCESS, position=result.position)
+                    position.update(outcome=SUCCESS, **result.facts())
                 self._set_status(position, result.status)
             except HuaweiCloudError as error:
                 # A failed connection may recover. The other results are read meanwhile.

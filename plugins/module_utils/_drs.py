@@ -20,16 +20,27 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 class DrsClient:
     """Sends requests to DRS in the project of a session.
 
-    ``base`` is the URL prefix of all API calls, ``sanitize`` the method of :class:`HttpClient`.
+    ``base`` and ``base_v3`` are the URL prefixes of the API calls of v5 and v3, ``sanitize`` is the method of
+    :class:`HttpClient`. ``reads_v3`` is set once v5 has refused to read jobs, see ``_jobs.py``.
 
     :param endpoint: the base URL of DRS.
     :param language: the language of error messages, ``en-us`` or ``zh-cn``. Error codes do not depend on it.
+    :param warn: shows a warning to the user.
     """
 
-    def __init__(self, session: Session, endpoint: str, language: str = "en-us") -> None:
+    def __init__(
+        self,
+        session: Session,
+        endpoint: str,
+        language: str = "en-us",
+        warn: t.Callable[[str], None] = lambda message: None,
+    ) -> None:
         self._session = session
         self.sanitize = session.sanitize
         self.base = f"{endpoint}/v5/{session.project_id}"
+        self.base_v3 = f"{endpoint}/v3/{session.project_id}"
+        self.reads_v3 = False
+        self.warn = warn
         self._headers = {"X-Language": language}
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> Response:
@@ -39,6 +50,7 @@ class DrsClient:
         except HuaweiCloudError as error:
             from ._hints import drs_hint
 
+            error.maybe_accepted = error.maybe_accepted and not kwargs.get("read_only")
             error.add_hint(drs_hint(error))
             raise
 

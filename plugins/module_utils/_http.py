@@ -113,6 +113,7 @@ class HttpClient:
         body: t.Mapping[str, t.Any] | None = None,
         deadline: float | None = None,
         throttle_code: str = "",
+        read_only: bool = False,
     ) -> Response:
         """Send a request, retry it where that is safe (see :class:`_RetryPolicy`), and return the response.
 
@@ -121,6 +122,7 @@ class HttpClient:
         :param deadline: the value of ``time.monotonic()`` after which there are no retries. An attempt may always take
             one second.
         :param throttle_code: an error code that means the same as HTTP 429.
+        :param read_only: whether a request that is not a ``GET`` changes nothing, so that it is retried like one.
         :raises ApiError: when the server responds with an error.
         :raises InvalidResponseError: when the response is not a JSON object, or too large.
         :raises TransportError: when the connection failed, or the response is incomplete.
@@ -131,6 +133,7 @@ class HttpClient:
         all_headers = {**self._headers, "Content-Type": "application/json", **(headers or {})}
         request = requests.Request(method, url + query, headers=all_headers, data=data, auth=auth)
         retries = self._retries
+        retry_method = "GET" if read_only else method
         while True:
             response, content, failure = None, b"", None
             sent = self._throttle.wait(deadline) if self._throttle else 0.0
@@ -139,11 +142,11 @@ class HttpClient:
             except (OSError, HTTPError) as error:  # the exceptions of requests are OSErrors
                 failure = error
             throttled = response is not None and _is_throttled(response.status_code, content, throttle_code)
-            if response is not None and not throttled and not retries.is_retry(method, response.status_code):
+            if response is not None and not throttled and not retries.is_retry(retry_method, response.status_code):
                 break
             try:
                 raw = None if response is None else response.raw
-                retries = retries.increment(method, url, response=raw, error=failure and _cause(failure))
+                retries = retries.increment(retry_method, url, response=raw, error=failure and _cause(failure))
             except HTTPError:  # no attempts left, or not safe to send again
                 break
             pause = retries.pause(response)

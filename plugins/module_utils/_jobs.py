@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The API calls that find, read and change jobs. Functions are named after the calls in the official SDK.
+"""The API calls that find and read jobs. Functions are named after the calls in the official SDK.
+
+Jobs are read by v5 of the API. Some regions do not serve v5 for all engines, so jobs are read by v3 where v5 refuses.
 
 A separate file, because collecting a position does not need it, and every imported line makes a task slower.
 """
@@ -12,11 +14,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._drs import DrsClient, is_unpublished
+from ._drs import TOO_FREQUENT, DrsClient, is_unpublished
 from ._endpoints import check_job_id
-from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError
-from ._positions import FAILED, SUCCESS
-from ._wait import wait_for
+from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
+from ._http import Response
+
+T = t.TypeVar("T")
 
 MYSQL_TO_DWS = "mysql-to-dws"
 # The statuses of a job. ``PAUSING`` means paused.
@@ -32,68 +35,15 @@ JOB_STATUSES = tuple(
     """.split()
 )
 RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})
-# Statuses that a job does not leave by itself.
-FAILED_STATUSES = frozenset(
-    {"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"}
-    | {status for status in JOB_STATUSES if status.endswith("_FAILED")}
-)
+# Statuses of a job that has ended.
+ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"})
+# DRS resumes failed jobs by itself, so a job may leave these statuses again.
+FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
 PAGE_SIZE = 50  # The maximum is not documented, so a page may hold fewer jobs than requested.
-
-
-class Action(t.NamedTuple):
-    """An action that DRS can perform on a job.
-
-    ``api_name`` is its name in requests, ``listed_name`` its name in the list of allowed actions. In ``noop_statuses``,
-    the action is not needed. ``target_statuses`` are the statuses that it leads to.
-    """
-
-    api_name: str
-    listed_name: str
-    noop_statuses: frozenset[str]
-    target_statuses: frozenset[str]
-
-
-_UNDER_WAY = RUNNING | {"STARTJOBING"}
-_PAUSED = frozenset({"PAUSING"})
-# By their names in the console. The action "stop" is a pause. The API call "stop" ends a job, and is not used here.
-ACTIONS = {
-    "start": Action("start", "START", _UNDER_WAY, RUNNING),
-    "pause": Action("stop", "PAUSE", _PAUSED, _PAUSED),
-    "retry": Action("restart", "RETRY", _UNDER_WAY, RUNNING),
-    "reset": Action("reset", "RESET", frozenset(), RUNNING),
-}
-
-
-def check_position(value: str) -> str:
-    """Return the position if it is well-formed, as ``mysql-bin.000277:805`` is.
-
-    API page: Updating the Start Point of an Incremental Task.
-
-    :raises InvalidOptionError: when it is not.
-    """
-    form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
-    if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
-        raise InvalidOptionError(
-            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
-            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
-        )
-    return value
-
-
-def check_gtid_set(value: str) -> str:
-    """Return a GTID set without the line breaks with which MySQL prints it.
-
-    API page: Updating the Start Point of an Incremental Task.
-
-    :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
-    """
-    gtid_set = "".join(value.split())
-    if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
-        raise InvalidOptionError(
-            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line"
-            f" breaks are taken out; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
-        )
-    return gtid_set
+# The error codes for a job that DRS does not know.
+ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
+# Refusals that v3 would repeat: the account or user is restricted.
+RESTRICTED = "DRS.M00105"
 
 
 def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]:
@@ -101,13 +51,33 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
 
     :returns: for each job the keys of :func:`_job`. A job that consists of subtasks is followed by these.
     """
-    jobs: dict[str, dict[str, t.Any]] = {}
-    offset = 0
-    while True:
+
+    def page(number: int, offset: int) -> Response:
         params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
         if name:
             params["name"] = name  # DRS also finds names that contain it.
-        response = drs.request("GET", f"{drs.base}/jobs", params=params)
+        return drs.request("GET", f"{drs.base}/jobs", params=params)
+
+    def page_v3(number: int, offset: int) -> Response:
+        from . import _jobs_v3
+
+        return _jobs_v3.list_jobs(drs, name, number, PAGE_SIZE)
+
+    return _read(drs, lambda: _list_pages(drs, name, page), lambda: _list_pages(drs, name, page_v3))
+
+
+def _list_pages(
+    drs: DrsClient, name: str | None, read_page: t.Callable[[int, int], Response]
+) -> list[dict[str, t.Any]]:
+    """Read all pages of a list of jobs.
+
+    :param read_page: returns a page. Its arguments are the number of the page, and that of the jobs before it.
+    """
+    jobs: dict[str, dict[str, t.Any]] = {}
+    number = offset = 0
+    while True:
+        number += 1
+        response = read_page(number, offset)
         page, total = response.body.get("jobs"), response.body.get("total_count")
         if not isinstance(page, list) and not (page is None and total == 0):
             raise drs.invalid_response(response, "returned no list of jobs")
@@ -139,8 +109,8 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
     while True:
         params = {"limit": "1000", "offset": str(offset)}
         try:
-            # A POST that only reads.
-            response = drs.request("POST", f"{drs.base}/sync/resource-instances/filter", params=params, body={})
+            url = f"{drs.base}/sync/resource-instances/filter"
+            response = drs.request("POST", url, params=params, body={}, read_only=True)
         except ApiError as error:
             if is_unpublished(error):
                 return None
@@ -163,28 +133,69 @@ def show_job_detail(
 ) -> dict[str, t.Any]:
     """Read the details of a job. API page: Querying Task Details.
 
-    :param kind: ``detail`` or ``progress``.
+    :param kind: ``detail``; ``progress``; or ``status``, if only the status of the job is needed.
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
     :returns: the object ``job`` of the response.
     """
     url = f"{drs.base}/jobs/{check_job_id(job_id)}"
-    response = drs.request("GET", url, params={"type": kind}, deadline=deadline)
+    params = {"type": "progress" if kind == "progress" else "detail"}
+
+    def by_v3() -> Response:
+        from . import _jobs_v3
+
+        return _jobs_v3.show_job_detail(drs, job_id, kind, deadline)
+
+    response = _read(drs, lambda: drs.request("GET", url, params=params, deadline=deadline), by_v3)
     job = response.body.get("job")
     if not isinstance(job, dict):
         raise drs.invalid_response(response, "described no job")
     return job
 
 
+def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) -> T:
+    """Read by v5, or by v3 if v5 refuses in a way that v3 may not.
+
+    Once v3 has answered in place of v5, it is used for all that follows. A job that v5 does not know may be of an
+    engine that v5 does not serve, so v3 is asked before the job is reported as absent.
+    """
+    if drs.reads_v3:
+        return by_v3()
+    try:
+        return by_v5()
+    except ApiError as error:
+        absent = error.error_code in ABSENT
+        if not absent and not is_unsupported(error):
+            raise
+        refusal = error
+    try:
+        found = by_v3()
+    except HuaweiCloudError as error:
+        if isinstance(error, ApiError) and error.http_status == 200 and not absent:
+            drs.reads_v3 = True  # It serves the region, but there is no such job.
+            raise
+        if not absent:
+            refusal.add_hint(f"Reading by v3 of the API failed as well: {error}")
+        raise refusal from None
+    drs.reads_v3 = drs.reads_v3 or not absent
+    return found
+
+
+def is_unsupported(error: ApiError) -> bool:
+    """Return whether DRS refused a request for a reason other than the job, the user, or too many requests."""
+    status, code = error.http_status or 0, error.error_code
+    return 400 <= status < 500 and status not in (401, 403, 429) and code not in (*ABSENT, RESTRICTED, TOO_FREQUENT)
+
+
 def check_collectable(drs: DrsClient, job_id: str) -> bool:
     """Read a job, and check that its position can be collected.
 
-    :returns: False if the region does not publish the call that reads jobs, so that nothing is known about the job.
+    :returns: False if DRS does not offer to read the job, neither by v5 nor by v3, so that nothing is known about it.
     :raises HuaweiCloudError: when the job does not exist, or does not synchronize MySQL to GaussDB(DWS).
     """
     try:
         base_info = show_job_detail(drs, job_id).get("base_info")
     except ApiError as error:
-        if is_unpublished(error):
+        if is_unsupported(error):
             return False
         raise
     engine_type = base_info.get("engine_type") if isinstance(base_info, dict) else None
@@ -219,12 +230,29 @@ def show_progress(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
     }
 
 
-def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
+def show_status(drs: DrsClient, job_id: str, deadline: float | None = None) -> str | None:
+    """Read the status of a job.
+
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
+    """
+    return _text(show_job_detail(drs, job_id, "status", deadline).get("status"))
+
+
+def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any] | None:
     """Read the actions that a job allows. API page: Obtaining the Operations Allowed in a Specified Task.
 
-    :returns: ``available_actions``, ``unavailable_actions``, and ``current_action``, which may be None.
+    :returns: ``available_actions``, ``unavailable_actions``, and ``current_action``, which may be None. None, with a
+        warning, if DRS does not offer to read them.
     """
-    response = drs.request("GET", f"{drs.base}/jobs/{check_job_id(job_id)}/actions")
+    url = f"{drs.base}/jobs/{check_job_id(job_id)}/actions"
+    try:
+        response = drs.request("GET", url)
+    except ApiError as error:
+        # A job that v5 does not know has been read by v3 before.
+        if not is_unsupported(error) and error.error_code not in ABSENT:
+            raise
+        drs.warn(f"It is not known which actions job {job_id} allows. {error}")
+        return None
     found = response.body.get("job_action")
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
         raise drs.invalid_response(response, "named no actions that the job allows")
@@ -236,97 +264,32 @@ def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
     return {**texts, "current_action": _text(found.get("current_action"))}
 
 
-def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
-    """Check that a job allows an action, or that the action is already in progress.
+def show_start(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
+    """Read where a job starts, and what is related to it. Only v3 of the API returns this.
 
-    :param action: a key of :data:`ACTIONS`.
-    :returns: whether the action has to be requested.
-    :raises HuaweiCloudError: when the job does not allow the action. The message lists the actions that it allows.
+    API page: Querying Task Details in Batches.
+
+    :returns: ``start_position``, ``start_gtid_set``, ``conflict_policy``, ``failed_reason`` (texts), and
+        ``is_open_fast_clean`` (a boolean). Each is None if DRS does not return it. All are None,
+        with a warning, if DRS does not offer to read them.
     """
-    actions = show_actions(drs, job_id)
-    if ACTIONS[action].listed_name in actions["available_actions"]:
-        return True
-    if ACTIONS[action].listed_name == actions["current_action"]:
-        return False
-    known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
-    current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
-    raise HuaweiCloudError(
-        f"Job {job_id} does not allow {action} now."
-        f" Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
-    )
+    from . import _jobs_v3
 
-
-def job_action_request(drs: DrsClient, job_id: str, action: str) -> dict[str, t.Any]:
-    """Return method, URL and body of the request that :func:`execute_job_action` sends."""
-    url = f"{drs.base}/jobs/{check_job_id(job_id)}/action"
-    return {"method": "POST", "url": url, "body": {"job": {"action_name": ACTIONS[action].api_name}}}
-
-
-def execute_job_action(drs: DrsClient, job_id: str, action: str) -> str | None:
-    """Request an action, which DRS performs asynchronously.
-
-    API page: Performing Operations on a Task with a Specified ID.
-
-    :param action: a key of :data:`ACTIONS`.
-    :returns: the request ID.
-    :raises HuaweiCloudError: also when a response with a 2xx status says that the action failed.
-    """
-    response = drs.request(**job_action_request(drs, job_id, action))
-    status = response.body.get("status")
-    if status == FAILED:
-        said = drs.sanitize(response.body.get("error_msg"))
-        reason = f"the message {said!r}" if said else "no reason"
-        raise drs.invalid_response(
-            response, f"answered {response.status}, with the status failed and {reason}, to {action} job {job_id}"
-        )
-    if status != SUCCESS and not response.body.get("query_id"):
-        raise drs.invalid_response(
-            response, f"did not say whether it accepted to {action} job {job_id}", maybe_accepted=True
-        )
-    return response.request_id
-
-
-def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None, timeout: float, sleep: float) -> str:
-    """Wait until a job has one of the target statuses of an action, and return that status.
-
-    :param before: the status before the action. The job may keep it for some time.
-    :param timeout: the maximum time to wait, in seconds.
-    :param sleep: the interval between two requests, in seconds.
-    :raises HuaweiCloudError: when the job fails or ends instead.
-    :raises WaitTimeoutError: on timeout.
-    """
-    seen = [before]
-
-    def read(deadline: float) -> str | None:
-        status = _text(show_job_detail(drs, job_id, deadline=deadline).get("status"))
-        seen.append(status)
-        if status in FAILED_STATUSES and any(other != status for other in seen):
-            raise HuaweiCloudError(
-                f"After {action}, job {job_id} is in status {status}."
-                " The console of DRS, and the task's logs in it, say why."
-            )
-        return status if status in ACTIONS[action].target_statuses else None
-
-    def timeout_message() -> str:
-        return f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
-
-    return wait_for(read, timeout, sleep, timeout_message)
-
-
-def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:
-    """Return method, URL and body of the request that :func:`update_start_position` sends."""
-    body = {"file_and_position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
-    return {"method": "PUT", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/start-position", "body": body}
-
-
-def update_start_position(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
-    """Set the start position of an incremental job. API page: Updating the Start Point of an Incremental Task.
-
-    :param position: as returned by :func:`check_position`.
-    :param gtid_set: as returned by :func:`check_gtid_set`.
-    :returns: the request ID.
-    """
-    return drs.request(**start_position_request(drs, job_id, position, gtid_set)).request_id
+    try:
+        found = _jobs_v3.show_job_detail(drs, check_job_id(job_id)).body["job"]
+    except ApiError as error:
+        if not is_unsupported(error) and error.http_status != 200:
+            raise
+        drs.warn(f"It is not known where job {job_id} starts. {error}")
+        found = {}
+    cleaned = found.get("is_open_fast_clean")
+    return {
+        "start_position": _text(found.get("incre_start_position")),
+        "start_gtid_set": _text(found.get("gtid")),
+        "conflict_policy": _text(found.get("conflict_policy")),
+        "failed_reason": drs.sanitize(found.get("failed_reason")) or None,
+        "is_open_fast_clean": cleaned if isinstance(cleaned, bool) else None,
+    }
 
 
 def _job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.Any) -> dict[str, t.Any]:

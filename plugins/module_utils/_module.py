@@ -57,7 +57,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
     def connect(self, connections: int = 1, throttle: Throttle | None = None) -> DrsClient:
         """See :func:`connect`. The secrets are those that Ansible masks in the result of a module."""
-        return connect(self.params, self.task_options, self.no_log_values, self.ansible_version, connections, throttle)
+        return connect(
+            self.params, self.task_options, self.no_log_values, self.ansible_version, self.warn, connections, throttle
+        )
 
     @contextmanager
     def fail_json_on_error(self, result: dict[str, t.Any]) -> t.Iterator[None]:

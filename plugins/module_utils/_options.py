@@ -139,6 +139,7 @@ def connect(
     task_options: t.Collection[str],
     secrets: set[str],
     ansible_version: str,
+    warn: t.Callable[[str], None],
     connections: int = 1,
     throttle: Throttle | None = None,
 ) -> DrsClient:
@@ -146,6 +147,7 @@ def connect(
 
     :param task_options: the names of the options that are set in the task.
     :param secrets: strings to mask. Secrets obtained later are added.
+    :param warn: shows a warning to the user.
     :param connections: the maximum number of concurrent threads.
     :param throttle: paces these threads.
     :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
@@ -154,7 +156,7 @@ def connect(
     auth = create_auth(params, params["auth_method"], task_options)
     http = create_http_client(params, secrets, ansible_version, connections, throttle)
     auth.authenticate(http)
-    return DrsClient(Session(http, auth), endpoint, params["language"])
+    return DrsClient(Session(http, auth), endpoint, params["language"], warn)
 
 
 def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t.Collection[str] = ()) -> AuthMethod:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ._binlog import split_position
 from ._drs import DrsClient
 from ._endpoints import check_job_id
 from ._errors import InvalidOptionError
@@ -17,11 +18,19 @@ from ._wait import wait_for
 
 
 class PositionResult(t.NamedTuple):
-    """The result of a query. The position is set if and only if the status is ``success``."""
+    """The result of a query. The position is set if and only if the status is ``success``.
+
+    The GTID set is set if DRS returned one with the position.
+    """
 
     status: str
     position: str | None
     request_id: str | None
+    gtid_set: str | None = None
+
+    def facts(self) -> dict[str, str]:
+        """Return those of ``position`` and ``gtid_set`` that are known."""
+        return {name: value for name, value in (("position", self.position), ("gtid_set", self.gtid_set)) if value}
 
 
 def check_query_id(value: str) -> str:
@@ -49,7 +58,8 @@ def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: f
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position or not position.isprintable():
         raise drs.invalid_response(response, "returned a success without a position")
-    return PositionResult(status, position, response.request_id)
+    position, gtid_set = split_position(position)
+    return PositionResult(status, position, response.request_id, gtid_set)
 
 
 def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:

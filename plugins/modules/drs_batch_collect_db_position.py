@@ -151,6 +151,10 @@ positions:
       description: The position, consisting of binlog file name and offset.
       type: str
       returned: if the outcome is V(success)
+    gtid_set:
+      description: The GTID set at the position.
+      type: str
+      returned: if DRS returns one with the position
     request_id:
       description: ID of the request that started the query, or of the one that failed.
       type: str
@@ -177,6 +181,7 @@ positions:
       id: 0eacda0b-9422-4535-8b62-537d1833638b
       status: success
       position: "mysql-bin.000277:805"
+      gtid_set: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
       request_id: 4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2
     - job_id: 177738d1-4eee-4fcb-a4e1-09aea79jb20i
       outcome: refused

@@ -157,6 +157,11 @@ position:
   type: str
   returned: success with O(wait=true), not in check mode
   sample: "mysql-bin.000277:805"
+gtid_set:
+  description: The GTID set at the position.
+  type: str
+  returned: if DRS returns one with the position
+  sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
 reset_position_time:
   description: The time sent to DRS.
   type: str
@@ -233,7 +238,7 @@ def main() -> None:
 
             if not check_collectable(drs, job_id):
                 module.warn(
-                    f"This region does not offer to read job {job_id},"
+                    f"DRS does not offer to read job {job_id},"
                     " so it is not known whether its position can be collected."
                 )
             request = collect_position_request(drs, job_id, reset_position_time)
@@ -254,9 +259,7 @@ def main() -> None:
 
                     error.add_hint(READ_LATER)
                     raise
-                result["status"] = found.status
-                if found.position:
-                    result["position"] = found.position
+                result.update(status=found.status, **found.facts())
             if result["status"] == FAILED:
                 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import position_not_found
 

@@ -90,6 +90,11 @@ position:
   type: str
   returned: when RV(status=success)
   sample: "mysql-bin.000277:805"
+gtid_set:
+  description: The GTID set at the position.
+  type: str
+  returned: if DRS returns one with the position
+  sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
 request_id:
   description: ID that the server assigned to the request. Quote it when you contact Huawei Cloud support.
   type: str
@@ -130,9 +135,7 @@ def main() -> None:
         query_id = check_query_id(module.params["query_id"])
         result.update(changed=False, job_id=job_id, query_id=query_id)
         found = show_position_result(module.connect(), job_id, query_id)
-        result.update(status=found.status, request_id=found.request_id)
-        if found.position:
-            result["position"] = found.position
+        result.update(status=found.status, request_id=found.request_id, **found.facts())
     module.exit_json(**result)
 
 

@@ -14,8 +14,10 @@ description:
     in the state that the action leads to, or if the action is in progress.
   - If the job does not allow the action, the task fails without performing it and lists the actions that the job
     allows.
-  - DRS performs actions asynchronously. With O(wait=true), the task waits until the action is complete, and fails if
-    the job fails instead.
+  - DRS performs actions asynchronously. With O(wait=true), the task waits until the action is complete. It fails if
+    the job ends, or if the job has failed and stays so for a minute, because DRS resumes failed jobs by itself.
+  - If DRS does not offer to list the actions of the job, the module issues a warning and sends the request, and DRS
+    decides whether to accept it.
   - The module calls C(POST /v5/{project_id}/jobs/{job_id}/action), described on the API page "Performing Operations
     on a Task with a Specified ID". It never calls C(POST /v5/{project_id}/jobs/{job_id}/stop), which ends a job.
 author:
@@ -46,10 +48,12 @@ options:
     description:
       - The action to perform on the job.
       - V(start) - Start a job that is waiting to be started.
-      - V(pause) - Suspend replication. A pause must not last longer than 24 hours. The API calls this action C(stop).
+      - V(pause) - Suspend the job, see O(pause_mode). The API calls this action C(stop). A failed job may allow it as
+        well, which prevents DRS from resuming the job by itself.
       - V(retry) - Resume a job that is paused or has failed. The API calls this action C(restart).
-      - V(reset) - Restart a failed job from the beginning, including full synchronization. The pre-check of the job
-        must have passed at 100 percent.
+      - V(reset) - Restart a job that is paused or has failed. An incremental job continues with incremental
+        synchronization. Other jobs begin with the full synchronization again, and DRS does not clear the target. The
+        pre-check of the job must have passed at 100 percent.
     type: str
     required: true
     choices:
@@ -57,6 +61,17 @@ options:
       - pause
       - retry
       - reset
+  pause_mode:
+    description:
+      - What O(action=pause) suspends. If not set, DRS uses V(target).
+      - V(target) - Stop replaying changes in the target. DRS continues to capture the log of the source.
+      - V(all) - Stop capturing and replaying. Huawei Cloud recommends not to pause the capture for more than 24 hours,
+        because the source may delete binlog files that the job still needs.
+      - If the job is already paused, the module does nothing, whatever the mode of that pause is.
+    type: str
+    choices:
+      - target
+      - all
   wait:
     description:
       - Whether to wait until the job is running or paused.
@@ -67,7 +82,7 @@ options:
       - Maximum time in seconds to wait with O(wait=true). When it is exceeded, the task fails. The action continues
         in DRS.
     type: int
-    default: 300
+    default: 1800
   wait_sleep:
     description:
       - Interval in seconds between requests for the status of the job with O(wait=true).
@@ -81,10 +96,11 @@ seealso:
 EXAMPLES = r"""
 # These examples take the region and the credentials from the environment variables HW_REGION_NAME,
 # HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
-- name: Pause a job and wait until it is paused
+- name: Pause capture and replay of a job, and wait until the job is paused
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: pause
+    pause_mode: all
     wait: true
 
 - name: Resume the job
@@ -135,6 +151,8 @@ request:
     body:
       job:
         action_name: stop
+        action_params:
+          pause_mode: all
 http_status:
   description: HTTP status of the error response.
   type: int
@@ -156,14 +174,16 @@ import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+from ansible_collections.huaweicloud.drs.plugins.module_utils._job_actions import (
     ACTIONS,
+    PAUSE_MODES,
     check_allowed,
+    check_pause_mode,
     execute_job_action,
     job_action_request,
-    show_job,
     wait_for_action,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
@@ -172,15 +192,18 @@ def main() -> None:
         argument_spec={
             "job_id": {"required": True},
             "action": {"required": True, "choices": list(ACTIONS)},
+            "pause_mode": {"choices": list(PAUSE_MODES)},
             "wait": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 300},
+            "wait_timeout": {"type": "int", "default": 1800},
             "wait_sleep": {"type": "int", "default": 2},
         }
     )
-    action, wait = module.params["action"], module.params["wait"] and not module.check_mode
+    action, pause_mode = module.params["action"], module.params["pause_mode"]
+    wait = module.params["wait"] and not module.check_mode
     result: dict[str, t.Any] = {"changed": False}
     with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
+        check_pause_mode(action, pause_mode)
         module.check_wait()
         result.update(job_id=job_id, action=action)
         drs = module.connect()
@@ -189,9 +212,9 @@ def main() -> None:
 
         if before not in ACTIONS[action].noop_statuses and check_allowed(drs, job_id, action):
             if module.check_mode:
-                result["request"] = job_action_request(drs, job_id, action)
+                result["request"] = job_action_request(drs, job_id, action, pause_mode)
             else:
-                result["request_id"] = execute_job_action(drs, job_id, action)
+                result["request_id"] = execute_job_action(drs, job_id, action, pause_mode)
             result["changed"] = True
         if wait:
             try:

@@ -18,6 +18,8 @@ description:
     pages "Querying the Task List" and "Querying Task Details". With O(include=actions), it also calls
     C(GET /v5/{project_id}/jobs/{job_id}/actions), described on the API page "Obtaining the Operations Allowed in a
     Specified Task".
+  - If DRS refuses to read jobs with these calls, or does not find a job, the module uses the equivalent calls of v3 of
+    the API, C(POST /v3/{project_id}/jobs), C(/jobs/batch-detail) and C(/jobs/batch-progress).
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -85,11 +87,13 @@ options:
     description:
       - Additional information to retrieve for each returned job. Each item takes one more request per job.
       - V(actions) - The actions that the job currently allows.
+      - V(position) - Where the job starts, how it resolves conflicts, and why it failed.
       - V(progress) - The transfer status and the delay of incremental synchronization.
     type: list
     elements: str
     choices:
       - actions
+      - position
       - progress
 seealso:
   - module: huaweicloud.drs.drs_job_action
@@ -155,9 +159,20 @@ jobs:
       type: str
       returned: always
     actions:
-      description: The actions that the job currently allows and does not allow, and the action in progress.
+      description: The actions that the job currently allows and does not allow, and the action in progress. V(null),
+        with a warning, if DRS does not offer to list them.
       type: dict
       returned: if O(include) contains V(actions)
+    position:
+      description:
+        - C(start_position) and C(start_gtid_set) - Where the job starts. DRS does not document when it updates them.
+        - C(conflict_policy) - What the job does if a row already exists in the target, V(stop) (the job fails),
+          V(ignore) (keeps the row in the target) or V(overwrite).
+        - C(failed_reason) - Why the job failed.
+        - C(is_open_fast_clean) - Whether the source deletes its binlog early (fast binlog cleaning of RDS).
+        - Values that DRS does not return are V(null). All are, with a warning, if DRS does not offer to read them.
+      type: dict
+      returned: if O(include) contains V(position)
     progress:
       description:
         - The transfer status, and the delay of incremental synchronization in seconds. The delay is V(null) outside
@@ -175,6 +190,12 @@ jobs:
         available_actions: [PAUSE]
         unavailable_actions: [START, RETRY, RESET]
         current_action: null
+      position:
+        start_position: mysql-bin.000277:805
+        start_gtid_set: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
+        conflict_policy: overwrite
+        failed_reason: null
+        is_open_fast_clean: false
       progress:
         transfer_status: INCRE_TRANSFER_STARTED
         incr_trans_delay: 2
@@ -209,6 +230,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     show_actions,
     show_job,
     show_progress,
+    show_start,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
@@ -220,7 +242,7 @@ def main() -> None:
             "name": {},
             "engine_type": {"type": "list", "elements": "str"},
             "status": {"type": "list", "elements": "str", "choices": list(JOB_STATUSES)},
-            "include": {"type": "list", "elements": "str", "choices": ["actions", "progress"]},
+            "include": {"type": "list", "elements": "str", "choices": ["actions", "position", "progress"]},
         },
         mutually_exclusive=[("job_id", "name")],
     )
@@ -233,9 +255,9 @@ def main() -> None:
             module.warn(f"{len(jobs)} jobs have the name {params['name']}.")
         for key in ("engine_type", "status"):
             jobs = [job for job in jobs if not params[key] or job[key] in params[key]]
+        parts = {"actions": show_actions, "position": show_start, "progress": show_progress}
         for job in jobs:
-            for part in params["include"] or ():
-                job[part] = {"actions": show_actions, "progress": show_progress}[part](drs, job["id"])
+            job.update({part: parts[part](drs, job["id"]) for part in params["include"] or ()})
     module.exit_json(jobs=jobs, **result)
 
 

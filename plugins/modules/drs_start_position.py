@@ -30,15 +30,19 @@ attributes:
     details:
       - Validates the position, logs in, and reads the job and the actions that it allows. The task does not fail if
         the job is running, because a preceding task may be the one that pauses it.
+      - If DRS does not offer to list the actions of the job, RV(job.actions) is V(null), and the module issues a
+        warning.
   diff_mode:
     support: full
     details:
-      - Shows the new position only. DRS does not return the previous one.
+      - With C(--diff), the module also reads the current position. It is V(null) if DRS does not return it. When DRS
+        updates what it returns is not documented, so the value is informational.
   idempotent:
     support: none
     details:
-      - DRS does not return the current start position, so each run sets it again and reports a change. Setting the
-        same position twice has the same effect as setting it once.
+      - The current position that DRS returns may be outdated, so each run sets the position and reports a change.
+        Setting the same position twice has the same effect as setting it once, unless the job has been resumed in
+        between.
 options:
   job_id:
     description:
@@ -51,12 +55,15 @@ options:
         RV(huaweicloud.drs.drs_db_position_info#module:position).
       - The format is V(mysql-bin.000277:805), where the name before the dot has 1 to 60 characters, the number 3 to
         20 digits, and the offset 1 to 20 digits. The maximum length is 100 characters.
+      - A GTID set may follow after a semicolon, as in
+        V(mysql-bin.000277:805;4350aee0-56b5-11ee-8c99-0242ac120002:1-77). It is sent like O(gtid_set).
     type: str
     required: true
   gtid_set:
     description:
-      - The C(Executed_Gtid_Set) at the position, for a source with C(gtid_mode) enabled. DRS does not collect it.
-        Line breaks and spaces are removed.
+      - The C(Executed_Gtid_Set) at the position, for a source with C(gtid_mode) enabled, as C(SHOW BINARY LOG STATUS)
+        prints it (C(SHOW MASTER STATUS) before MySQL 8.2). Line breaks and spaces are removed.
+      - If O(position) contains a GTID set as well, both must be equal.
     type: str
 seealso:
   - module: huaweicloud.drs.drs_collect_db_position
@@ -70,6 +77,7 @@ EXAMPLES = r"""
   huaweicloud.drs.drs_job_action:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
     action: pause
+    pause_mode: all
     wait: true
 
 - name: Set the start position
@@ -98,7 +106,7 @@ position:
 gtid_set:
   description: The GTID set sent to DRS, on one line.
   type: str
-  returned: if O(gtid_set) is set and the options are valid
+  returned: if O(gtid_set) is set or O(position) contains a GTID set, and the options are valid
   sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
 request_id:
   description:
@@ -150,25 +158,24 @@ error_msg:
 
 import typing as t
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import parse_position
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
-    check_gtid_set,
-    check_position,
-    show_actions,
-    show_job,
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_actions, show_job, show_start
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._start_position import (
     start_position_request,
     update_start_position,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 
 def main() -> None:
     module = DrsModule(argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}})
     result: dict[str, t.Any] = {}
+    before: dict[str, t.Any] = {}
     with module.fail_json_on_error(result):
         job_id = check_job_id(module.params["job_id"])
-        position = check_position(module.params["position"])
-        gtid_set = check_gtid_set(module.params["gtid_set"]) if module.params["gtid_set"] else None
+        position, gtid_set = parse_position(module.params["position"], module.params["gtid_set"])
         target = {"position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
         result.update(job_id=job_id, **target)
         drs = module.connect()
@@ -180,9 +187,16 @@ def main() -> None:
                     " DRS offers to set the position of INCR_TRANS jobs only."
                 )
             result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))
-        else:
+        if module._diff:
+            try:
+                start = show_start(drs, job_id)
+                before = {"position": start["start_position"], "gtid_set": start["start_gtid_set"]}
+            except HuaweiCloudError as error:
+                # It is only shown. The request below must not depend on it.
+                module.warn(f"The current position of job {job_id} is not known. {error}")
+        if not module.check_mode:
             result["request_id"] = update_start_position(drs, job_id, position, gtid_set)
-    module.exit_json(changed=True, diff={"before": {}, "after": target}, **result)
+    module.exit_json(changed=True, diff={"before": before, "after": target}, **result)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ JOB_ID = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 QUERY_ID = "0eacda0b-9422-4535-8b62-537d1833638b"
 TIME = "2023-09-19T07:00:00Z"
 POSITION = "mysql-bin.000277:805"
+GTID_SET = "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"
 REQUEST_ID = "4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2"
 PASSWORD = 'pa"ss<wörd> %/&'
 TOKEN = "MIIa" + "0123456789abcdefGHIJ+/-_" * 380
@@ -81,6 +82,10 @@ JOBS_URL = f"{DRS}/v5/{PROJECT_ID}/jobs"
 ACTIONS_URL = f"{JOB_URL}/actions"
 ACTION_URL = f"{JOB_URL}/action"
 START_URL = f"{JOB_URL}/start-position"
+JOBS_V3_URL = f"{DRS}/v3/{PROJECT_ID}/jobs"
+DETAILS_V3_URL = f"{JOBS_V3_URL}/batch-detail"
+PROGRESS_V3_URL = f"{JOBS_V3_URL}/batch-progress"
+STATUS_V3_URL = f"{JOBS_V3_URL}/batch-status"
 
 
 def add_login(cloud, token=TOKEN, **more):
@@ -132,6 +137,13 @@ def add_status(cloud, *statuses, **base_info):
     base_info = {"name": "orders-to-dws", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS", **base_info}
     for status in statuses:
         cloud.get(JOB_URL, json={"job": {"id": JOB_ID, "status": status, "base_info": base_info}})
+
+
+def add_details_v3(cloud, **facts):
+    """The details of the job in v3 of the API."""
+    job = {"id": JOB_ID, "name": "orders-to-dws", "status": "PAUSING", "task_type": "INCR_TRANS"}
+    job = {**job, "inst_info": {"engine_type": "mysql-to-dws"}, **facts}
+    cloud.post(DETAILS_V3_URL, json={"count": 1, "results": [job]}, headers={"X-Request-Id": "v3"})
 
 
 def add_actions(cloud, *available, **more):

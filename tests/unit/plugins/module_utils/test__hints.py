@@ -11,8 +11,16 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password imp
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError, HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import HINTS
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job_detail
-from ansible_collections.huaweicloud.drs.tests.unit.utils import JOB_ID, JOB_URL, LOGIN_URL, REGION, USER, client
+from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import show_position_result
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    JOB_ID,
+    LOGIN_URL,
+    QUERY_ID,
+    REGION,
+    RESULT_URL,
+    USER,
+    client,
+)
 
 KNOWN_CODES = """
     DRS.10000010 DRS.10030014 DRS.M00289 DRS.M05004 DRS.M05003 DRS.M00304 DRS.M01503 DRS.M01504
@@ -22,9 +30,9 @@ KNOWN_CODES = """
 
 
 def error_with(cloud, code, status=400):
-    cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "It went wrong."})
+    cloud.get(RESULT_URL, status=status, json={"error_code": code, "error_msg": "It went wrong."})
     with pytest.raises(ApiError) as caught:
-        show_job_detail(client(), JOB_ID)
+        show_position_result(client(), JOB_ID, QUERY_ID)
     return caught.value
 
 

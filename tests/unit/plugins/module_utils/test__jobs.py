@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import pytest
 
@@ -15,47 +14,41 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     HuaweiCloudError,
     InvalidOptionError,
     InvalidResponseError,
-    WaitTimeoutError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
-    ACTIONS,
+    ENDED_STATUSES,
     FAILED_STATUSES,
     JOB_STATUSES,
     PAGE_SIZE,
     RUNNING,
-    check_allowed,
     check_collectable,
-    check_gtid_set,
-    check_position,
-    execute_job_action,
-    job_action_request,
     list_jobs,
     list_tags,
     show_actions,
     show_job,
     show_job_detail,
     show_progress,
-    start_position_request,
-    update_start_position,
-    wait_for_action,
+    show_start,
+    show_status,
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
-    ACTION_URL,
     ACTIONS_URL,
+    DETAILS_V3_URL,
     DRS,
+    GTID_SET,
     JOB_ID,
     JOB_URL,
     JOBS_URL,
+    JOBS_V3_URL,
+    LOST,
     POSITION,
+    PROGRESS_V3_URL,
     PROJECT_ID,
-    REQUEST_ID,
-    START_URL,
     TOKEN,
-    add_action,
     add_actions,
+    add_details_v3,
     add_job,
     add_jobs,
-    add_start,
     add_status,
     bodies,
     check_nothing_shown,
@@ -66,8 +59,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
-UUID = "4350aee0-56b5-11ee-8c99-0242ac120002"
-
 
 @pytest.fixture
 def drs():
@@ -75,93 +66,10 @@ def drs():
 
 
 def test_nothing_is_sent_with_an_invalid_job_id(drs, cloud):
-    for call in (
-        partial(show_job_detail, drs),
-        partial(show_job, drs),
-        partial(show_progress, drs),
-        partial(show_actions, drs),
-        lambda job_id: check_allowed(drs, job_id, "pause"),
-        lambda job_id: execute_job_action(drs, job_id, "pause"),
-        lambda job_id: wait_for_action(drs, job_id, "pause", None, 10, 1),
-        lambda job_id: update_start_position(drs, job_id, POSITION),
-    ):
+    for call in (show_job_detail, show_job, show_progress, show_status, show_actions, show_start):
         with pytest.raises(InvalidOptionError, match="job_id"):
-            call(f"{JOB_ID[:-3]}/..")
+            call(drs, f"{JOB_ID[:-3]}/..")
     assert len(cloud.calls) == 0
-
-
-class TestCheckPosition:
-    @pytest.mark.parametrize(
-        "value",
-        [POSITION, "x.000:0", "a.b.c.00000000000000000000:00000000000000000000"]
-        + [f"{'x' * 60}.{'1' * 20}:{'2' * 18}", f"{'x' * 60}.123:{'2' * 20}", "\u00f6!$%()*+,-;=?@[]^_`{|}~#.123:4"],
-    )
-    def test_accepted(self, value):
-        assert check_position(value) == value
-
-    @pytest.mark.parametrize(
-        "value",
-        [
-            "",
-            "mysql-bin.000277",
-            "mysql-bin:805",
-            ".000277:805",
-            "mysql-bin.000277:",
-            "mysql-bin.:805",
-            "mysql-bin000277:805",
-            "000277:805",
-        ]
-        + [
-            "mysql-bin.77:805",
-            f"mysql-bin.{'7' * 21}:805",
-            f"mysql-bin.000277:{'8' * 21}",
-            f"{'x' * 61}.000277:805",
-            f"{'x' * 60}.{'1' * 20}:{'2' * 19}",
-        ]
-        + [f"mysql{char}bin.000277:805" for char in "<>&:\"\\'/ \n\t\x00\x1b\x7f\u00a0\u2028\u3000\ud800"]
-        + [
-            f"{POSITION}\n",
-            f" {POSITION}",
-            f"{POSITION} ",
-            f"{POSITION},",
-            "mysql-bin.000277:-805",
-            "mysql-bin.000277:8e5",
-            "mysql-bin.000277:805.0",
-        ]
-        + ["mysql-bin.00027\N{ARABIC-INDIC DIGIT TWO}:805", "mysql-bin.000277:80\N{FULLWIDTH DIGIT FIVE}", "x" * 9999],
-    )
-    def test_rejected(self, value):
-        with pytest.raises(InvalidOptionError, match="^position .*mysql-bin.000277:805") as caught:
-            check_position(value)
-        assert str(caught.value).isprintable()
-        # Each character that is shown may be escaped.
-        assert len(str(caught.value)) < 200 + 128 * 6
-
-
-class TestCheckGtidSet:
-    @pytest.mark.parametrize(
-        "value, sent",
-        [
-            (f"{UUID}:1-77,\n{UUID}:1-3:7\r\n", f"{UUID}:1-77,{UUID}:1-3:7"),
-            (f"\t{UUID} : 1 -\u00a077\n", f"{UUID}:1-77"),
-            ("x" * 2048, "x" * 2048),
-            (" \n".join("x" * 2048), "x" * 2048),
-        ],
-    )
-    def test_accepted(self, value, sent):
-        assert check_gtid_set(value) == sent
-
-    @pytest.mark.parametrize(
-        "value",
-        ["", " ", "\n", "x" * 2049, "x" * 99999]
-        + [f"{UUID}:1{char}" for char in "<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"],
-    )
-    def test_rejected(self, value):
-        with pytest.raises(InvalidOptionError, match="^gtid_set .*2048") as caught:
-            check_gtid_set(value)
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 300
-        assert f"has {len(value.strip())} " in str(caught.value)
 
 
 class TestConstants:
@@ -170,35 +78,19 @@ class TestConstants:
     def test_statuses(self):
         assert len(JOB_STATUSES) == len(set(JOB_STATUSES)) == 29
         assert RUNNING == {"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"}
-        assert RUNNING | FAILED_STATUSES < set(JOB_STATUSES)
+        assert RUNNING | FAILED_STATUSES | ENDED_STATUSES < set(JOB_STATUSES)
+        assert ENDED_STATUSES == {"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"}
         assert FAILED_STATUSES == {
             "CREATE_FAILED",
             "START_JOB_FAILED",
             "FULL_TRANSFER_FAILED",
             "INCRE_TRANSFER_FAILED",
-            "RELEASE_RESOURCE_STARTED",
             "RELEASE_RESOURCE_FAILED",
-            "RELEASE_RESOURCE_COMPLETE",
             "REBUILD_NODE_FAILED",
             "CHANGE_JOB_FAILED",
             "CHILD_TRANSFER_FAILED",
             "NODE_UPGRADE_FAILED",
-            "DELETED",
         }
-
-    def test_actions(self):
-        assert {name: (action.api_name, action.listed_name) for name, action in ACTIONS.items()} == {
-            "start": ("start", "START"),
-            "pause": ("stop", "PAUSE"),
-            "retry": ("restart", "RETRY"),
-            "reset": ("reset", "RESET"),
-        }
-
-    def test_statuses_of_actions(self):
-        for name, action in ACTIONS.items():
-            assert action.target_statuses == ({"PAUSING"} if name == "pause" else RUNNING)
-            assert action.noop_statuses == {"pause": {"PAUSING"}, "reset": set()}.get(name, RUNNING | {"STARTJOBING"})
-            assert not action.target_statuses & FAILED_STATUSES
 
 
 class TestListJobs:
@@ -476,15 +368,40 @@ class TestCheckCollectable:
         with pytest.raises(InvalidResponseError, match=f"{JOB_ID} without its engine type"):
             check_collectable(drs, JOB_ID)
 
-    @pytest.mark.parametrize("code", ["APIGW.0101", "APIG.0101"])
-    def test_region_without_the_call(self, cloud, drs, code):
-        cloud.get(JOB_URL, status=404, json={"error_code": code, "error_msg": "The API does not exist."})
+    @pytest.mark.parametrize(
+        "status, code", [(404, "APIGW.0101"), (404, "APIG.0101"), (400, "DRS.M99999"), (404, None)]
+    )
+    @pytest.mark.parametrize("by_v3", [{"status": 404}, {"status": 403}, {"body": LOST}, {"json": {"results": 5}}])
+    def test_job_can_be_read_neither_by_v5_nor_by_v3(self, cloud, drs, status, code, by_v3):
+        cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "The API does not exist."})
+        cloud.post(DETAILS_V3_URL, **by_v3)
         assert check_collectable(drs, JOB_ID) is False
 
-    @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (404, None), (403, "APIGW.0101")])
+    def test_engine_type_by_v3(self, cloud, drs):
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999"})
+        add_details_v3(cloud)
+        add_details_v3(cloud, inst_info={"engine_type": "oracle-to-dws"})
+        assert check_collectable(drs, JOB_ID) is True
+        with pytest.raises(HuaweiCloudError, match="is of engine type 'oracle-to-dws'"):
+            check_collectable(drs, JOB_ID)
+        assert sent(cloud) == [("GET", JOB_URL), *[("POST", DETAILS_V3_URL)] * 2]
+
+    @pytest.mark.parametrize("results", [[], [{"id": JOB_ID, "error_code": "DRS.M00289", "error_message": "absent"}]])
+    def test_v3_does_not_know_the_job(self, cloud, drs, results):
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999"})
+        cloud.post(DETAILS_V3_URL, json={"count": len(results), "results": results})
+        with pytest.raises(ApiError, match=f"DRS does not know job {JOB_ID}.*Check job_id, region and project"):
+            check_collectable(drs, JOB_ID)
+        with pytest.raises(ApiError, match=f"DRS does not know job {JOB_ID}"):
+            check_collectable(drs, JOB_ID)
+        assert len(cloud.calls) == 3
+
+    @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (403, "APIGW.0101"), (400, "DRS.M00105")])
     def test_other_errors_are_raised(self, cloud, drs, status, code):
         cloud.get(JOB_URL, status=status, json={"error_code": code})
-        with pytest.raises(ApiError):
+        if code == "DRS.M00289":
+            cloud.post(DETAILS_V3_URL, json={"results": []})
+        with pytest.raises(ApiError, match=code):
             check_collectable(drs, JOB_ID)
 
     def test_secret_in_a_response_is_not_shown(self, cloud, drs):
@@ -571,6 +488,149 @@ class TestShowProgress:
         assert show_progress(drs, JOB_ID) == {"transfer_status": None, "incr_trans_delay": None}
 
 
+class TestReadByV3:
+    """Where v5 refuses to read a job for a reason other than the job, the user, or too many requests."""
+
+    JOB = {
+        "id": JOB_ID,
+        "name": "orders-to-dws",
+        "status": "PAUSING",
+        "engine_type": "mysql-to-dws",
+        "task_type": "INCR_TRANS",
+        "parent_id": None,
+    }
+
+    def test_v3_is_used_from_then_on(self, cloud, drs):
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999"})
+        add_details_v3(cloud)
+        progress = {"job_id": JOB_ID, "incre_trans_delay": "2", "transfer_status": "INCRE_TRANSFER_STARTED"}
+        cloud.post(PROGRESS_V3_URL, json={"results": [progress]})
+        cloud.post(JOBS_V3_URL, json={"total_record": 1, "jobs": [listed()]})
+        assert show_job(drs, JOB_ID) == self.JOB
+        assert show_job(drs, JOB_ID) == self.JOB
+        assert show_progress(drs, JOB_ID) == {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": 2}
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(0)]
+        assert sent(cloud) == [
+            ("GET", JOB_URL),
+            ("POST", DETAILS_V3_URL),
+            ("POST", DETAILS_V3_URL),
+            ("POST", PROGRESS_V3_URL),
+            ("POST", JOBS_V3_URL),
+        ]
+
+    @pytest.mark.parametrize("code", ["DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004"])
+    def test_job_that_only_v3_knows(self, cloud, drs, code):
+        """Other jobs are still read by v5."""
+        cloud.get(JOB_URL, status=400, json={"error_code": code})
+        add_details_v3(cloud, parent_id=job_id(1))
+        add_status(cloud, "PAUSING")
+        assert show_job(drs, JOB_ID) == {**self.JOB, "parent_id": job_id(1)}
+        assert show_job(drs, JOB_ID) == self.JOB
+        assert sent(cloud) == [("GET", JOB_URL), ("POST", DETAILS_V3_URL), ("GET", JOB_URL)]
+
+    @pytest.mark.parametrize("by_v3", [{"json": {"results": []}}, {"status": 404}, {"body": LOST}])
+    def test_job_that_neither_knows(self, cloud, drs, by_v3):
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.10000010", "error_msg": "Job does not exist."})
+        cloud.post(DETAILS_V3_URL, **by_v3)
+        with pytest.raises(ApiError, match="Job does not exist.*region and project") as caught:
+            show_job(drs, JOB_ID)
+        assert "v3" not in str(caught.value)
+
+    def test_both_refuse(self, cloud, drs):
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999", "error_msg": "Not by v5."})
+        cloud.post(DETAILS_V3_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not by v3."})
+        for _number in range(2):
+            with pytest.raises(ApiError, match="Not by v5.*Reading by v3 of the API failed as well: .*Not by v3"):
+                show_job(drs, JOB_ID)
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize(
+        "status, code",
+        [(401, "APIGW.0301"), (403, None), (403, "DRS.M00102"), (429, "APIGW.0308"), (400, "DRS.M01503")]
+        + [(400, "DRS.M00105"), (500, None), (503, None), (202, "DRS.M01504")],
+    )
+    def test_other_refusals(self, cloud, drs, status, code):
+        cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "x"})
+        with pytest.raises(ApiError):
+            show_job(drs, JOB_ID)
+        assert sent(cloud) == [("GET", JOB_URL)]
+
+    def test_list_begins_again(self, cloud, drs):
+        """Pages of v5 and v3 need not match."""
+        cloud.get(JOBS_URL, json={"total_count": 3, "jobs": [listed(1)]})
+        cloud.get(JOBS_URL, status=400, json={"error_code": "DRS.M99999"})
+        for numbers in ((1, 2), (3,)):
+            cloud.post(JOBS_V3_URL, json={"total_record": 3, "jobs": [listed(number) for number in numbers]})
+        assert [job["id"] for job in list_jobs(drs, "job-3")] == [job_id(3)]
+        assert bodies(cloud) == [
+            {"cur_page": page, "per_page": PAGE_SIZE, "db_use_type": "sync", "name": "job-3"} for page in (1, 2)
+        ]
+
+    @pytest.mark.parametrize("inst_info", [None, [], {"engine_type": 5}])
+    def test_malformed_facts(self, cloud, drs, inst_info):
+        drs.reads_v3 = True
+        add_details_v3(cloud, inst_info=inst_info, name=5, task_type=None)
+        assert show_job(drs, JOB_ID) == {**self.JOB, "engine_type": None, "name": None, "task_type": None}
+
+    @pytest.mark.parametrize("body", [{}, {"results": {}}, {"results": None}])
+    def test_response_without_a_list(self, cloud, drs, body):
+        drs.reads_v3 = True
+        cloud.post(DETAILS_V3_URL, json=body)
+        with pytest.raises(InvalidResponseError, match="returned no list of jobs"):
+            show_job(drs, JOB_ID)
+
+    def test_lost_response(self, cloud, clock):
+        """Nothing was changed, so the request is sent again, and nothing may have been accepted."""
+        drs = client(max_retries=1)
+        drs.reads_v3 = True
+        cloud.post(DETAILS_V3_URL, body=LOST)
+        cloud.post(DETAILS_V3_URL, status=502)
+        with pytest.raises(ApiError) as caught:
+            show_job(drs, JOB_ID)
+        assert (caught.value.maybe_accepted, len(cloud.calls)) == (False, 2)
+        assert "may have accepted" not in str(caught.value)
+
+
+class TestShowStart:
+    def test_request(self, cloud, drs):
+        add_details_v3(
+            cloud,
+            incre_start_position=POSITION,
+            gtid=GTID_SET,
+            conflict_policy="stop",
+            failed_reason=f"It failed.\n{TOKEN}",
+            is_open_fast_clean=True,
+        )
+        assert show_start(drs, JOB_ID) == {
+            "start_position": POSITION,
+            "start_gtid_set": GTID_SET,
+            "conflict_policy": "stop",
+            "failed_reason": "It failed. ********",
+            "is_open_fast_clean": True,
+        }
+        assert bodies(cloud) == [{"jobs": [JOB_ID], "page_req": {"cur_page": 1, "per_page": 1}}]
+
+    @pytest.mark.parametrize("value", [None, "", 5, []])
+    def test_unknown(self, cloud, drs, value):
+        names = ("incre_start_position", "gtid", "conflict_policy", "is_open_fast_clean")
+        add_details_v3(cloud, **dict.fromkeys(names, value))
+        assert not any(show_start(drs, JOB_ID).values())
+
+    @pytest.mark.parametrize(
+        "response", [{"status": 404, "json": {"error_code": "APIGW.0101"}}, {"json": {"results": []}}]
+    )
+    def test_not_offered(self, cloud, response):
+        warnings = []
+        drs = client()
+        drs.warn = warnings.append
+        cloud.post(DETAILS_V3_URL, **response)
+        assert show_start(drs, JOB_ID) == dict.fromkeys(
+            ["start_position", "start_gtid_set", "conflict_policy", "failed_reason", "is_open_fast_clean"]
+        )
+        assert len(warnings) == 1
+        assert f"not known where job {JOB_ID} starts" in warnings[0]
+
+
 class TestShowActions:
     def test_request(self, cloud, drs):
         add_actions(cloud, "PAUSE", current_action="START")
@@ -593,236 +653,20 @@ class TestShowActions:
     )
     def test_response_without_a_list(self, cloud, drs, found):
         cloud.get(ACTIONS_URL, json={"job_action": found})
-        for read in (partial(show_actions, drs), lambda job_id: check_allowed(drs, job_id, "pause")):
-            with pytest.raises(InvalidResponseError, match="named no actions that the job allows"):
-                read(JOB_ID)
+        with pytest.raises(InvalidResponseError, match="named no actions that the job allows"):
+            show_actions(drs, JOB_ID)
 
+    @pytest.mark.parametrize("status, code", [(404, "APIGW.0101"), (400, "DRS.M99999"), (400, "DRS.10000010")])
+    def test_not_offered(self, cloud, drs, status, code):
+        warnings = []
+        drs.warn = warnings.append
+        cloud.get(ACTIONS_URL, status=status, json={"error_code": code, "error_msg": "No."})
+        assert show_actions(drs, JOB_ID) is None
+        assert len(warnings) == 1
+        assert code in warnings[0]
 
-class TestCheckAllowed:
-    @pytest.mark.parametrize("action", list(ACTIONS))
-    @pytest.mark.parametrize("allowed, current", [(True, False), (True, True), (False, True)])
-    def test_current_action_need_not_be_sent(self, cloud, drs, action, allowed, current):
-        """Unless DRS allows it all the same."""
-        name = ACTIONS[action].listed_name
-        add_actions(cloud, "DELETE", *([name] if allowed else []), current_action=name if current else None)
-        assert check_allowed(drs, JOB_ID, action) is allowed
-        assert sent(cloud) == [("GET", ACTIONS_URL)]
-
-    @pytest.mark.parametrize("current", ["START", "RESTART", "retry", None, ["RETRY"]])
-    def test_other_current_action(self, cloud, drs, current):
-        add_actions(cloud, "PAUSE", current_action=current)
-        with pytest.raises(HuaweiCloudError, match="does not allow retry now.*it allows pause"):
-            check_allowed(drs, JOB_ID, "retry")
-
-    @pytest.mark.parametrize(
-        "available, named",
-        [
-            ([], "none"),
-            (["DELETE", "FREE_RESOURCE"], "none"),
-            (["START"], "start"),
-            (["RETRY", "RESET", "DELETE"], "retry and reset"),
-            (["RESET", "START", "RETRY"], "start and retry and reset"),
-            (["pause", "STOP", "PAUSED", None, 5], "none"),
-        ],
-    )
-    def test_error_names_the_allowed_actions(self, cloud, drs, available, named):
-        cloud.get(ACTIONS_URL, json={"job_action": {"available_actions": available, "unavailable_actions": ["PAUSE"]}})
-        with pytest.raises(HuaweiCloudError) as caught:
-            check_allowed(drs, JOB_ID, "pause")
-        assert (
-            str(caught.value)
-            == f"Job {JOB_ID} does not allow pause now. Of start, pause, retry and reset it allows {named}."
-        )
-
-    def test_error_names_the_current_action(self, cloud, drs):
-        add_actions(cloud, current_action=f"\x1b]0;owned\x07RESTART {TOKEN}")
-        with pytest.raises(
-            HuaweiCloudError, match=r"it allows none. Its current action is ]0;owned RESTART "
-        ) as caught:
-            check_allowed(drs, JOB_ID, "pause")
-        assert str(caught.value).isprintable()
-        assert TOKEN[:20] not in str(caught.value)
-
-
-class TestExecuteJobAction:
-    @pytest.mark.parametrize(
-        "action, name", [("start", "start"), ("pause", "stop"), ("retry", "restart"), ("reset", "reset")]
-    )
-    def test_request(self, cloud, drs, action, name):
-        add_action(cloud)
-        assert execute_job_action(drs, JOB_ID, action) == REQUEST_ID
-        assert sent(cloud) == [("POST", ACTION_URL)]
-        assert bodies(cloud) == [{"job": {"action_name": name}}]
-        assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
-        assert job_action_request(drs, JOB_ID, action) == {
-            "method": "POST",
-            "url": ACTION_URL,
-            "body": {"job": {"action_name": name}},
-        }
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            {"query_id": 5, "status": None},
-            {"query_id": "q", "status": "pending"},
-            {"status": "success", "error_code": "", "error_msg": None},
-            # The job ID of the response is not compared.
-            {"id": job_id(1), "status": "success"},
-        ],
-    )
-    def test_accepted(self, cloud, drs, body):
-        cloud.post(ACTION_URL, status=202, json=body)
-        assert execute_job_action(drs, JOB_ID, "pause") is None
-
-    @pytest.mark.parametrize("status, more", [(200, {}), (202, {"query_id": "q", "error_code": "", "error_msg": ""})])
-    def test_failed_without_a_reason(self, cloud, status, more):
-        cloud.post(ACTION_URL, status=status, json={"status": "failed", **more}, headers={"X-Request-Id": "r1"})
-        with pytest.raises(InvalidResponseError) as caught:
-            execute_job_action(client(max_retries=4), JOB_ID, "retry")
-        error = caught.value
-        assert (
-            str(error)
-            == f"DRS answered {status}, with the status failed and no reason, to retry job {JOB_ID} (request id r1)."
-        )
-        assert (error.http_status, error.request_id, error.maybe_accepted) == (status, "r1", False)
-        assert len(cloud.calls) == 1
-
-    @pytest.mark.parametrize(
-        "message, shown",
-        [
-            ("The pre-check has not passed.", "The pre-check has not passed."),
-            (f"\x1b]0;owned\x07 {TOKEN}", r"]0;owned \*\*\*\*\*\*\*\*"),
-            (["x"], r"\['x'\]"),
-            ("x" * 9999, "x{512}"),
-        ],
-    )
-    def test_failed_with_a_message_only(self, cloud, drs, message, shown):
-        cloud.post(ACTION_URL, json={"status": "failed", "error_msg": message})
-        with pytest.raises(
-            InvalidResponseError, match=f"""failed and the message ['"]{shown}['"], to reset job"""
-        ) as caught:
-            execute_job_action(drs, JOB_ID, "reset")
-        assert str(caught.value).isprintable()
-        assert caught.value.maybe_accepted is False
-
-    @pytest.mark.parametrize(
-        "body",
-        [{}, {"id": JOB_ID, "query_id": ""}, {"status": "SUCCESS"}, {"status": "pending"}, {"status": ["success"]}],
-    )
-    def test_neither_accepted_nor_refused(self, cloud, body):
-        cloud.post(ACTION_URL, json=body, headers={"X-Request-Id": "r1"})
-        with pytest.raises(
-            InvalidResponseError, match="did not say whether it accepted to pause job.*DRS may have accepted"
-        ) as caught:
-            execute_job_action(client(max_retries=4), JOB_ID, "pause")
-        assert (caught.value.maybe_accepted, caught.value.http_status, caught.value.request_id) == (True, 200, "r1")
-        assert len(cloud.calls) == 1
-
-
-class TestWaitForAction:
-    @pytest.mark.parametrize(
-        "action, status",
-        [("start", "FULL_TRANSFER_STARTED"), ("retry", "INCRE_TRANSFER_STARTED"), ("reset", "FULL_TRANSFER_COMPLETE")],
-    )
-    def test_until_it_runs(self, cloud, drs, clock, action, status):
-        add_status(cloud, "PAUSING", "STARTJOBING", status)
-        assert wait_for_action(drs, JOB_ID, action, "PAUSING", 300, 2) == status
-        assert clock.pauses == [2, 2]
-        assert {call.request.url for call in cloud.calls} == {f"{JOB_URL}?type=detail"}
-
-    def test_until_it_is_paused(self, cloud, drs, clock):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "unknown", None, "PAUSING")
-        assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 7) == "PAUSING"
-        assert clock.pauses == [7, 7, 7, 7]
-
-    @pytest.mark.parametrize("action, status", [("pause", "PAUSING"), ("start", "INCRE_TRANSFER_STARTED")])
-    def test_target_status_at_once(self, cloud, drs, clock, action, status):
-        add_status(cloud, status)
-        assert wait_for_action(drs, JOB_ID, action, status, 300, 2) == status
-        assert clock.pauses == []
-
-    def test_other_statuses_are_waited_out(self, cloud, drs, clock):
-        statuses = sorted(set(JOB_STATUSES) - FAILED_STATUSES - RUNNING)
-        add_status(cloud, *statuses, "FULL_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", None, 300, 2) == "FULL_TRANSFER_STARTED"
-        assert len(clock.pauses) == len(statuses)
-
-    @pytest.mark.parametrize("status", sorted(FAILED_STATUSES))
-    def test_job_fails(self, cloud, drs, clock, status):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", status)
-        with pytest.raises(HuaweiCloudError) as caught:
-            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2)
-        for part in ("After pause", JOB_ID, f"is in status {status}"):
-            assert part in str(caught.value)
-        assert not isinstance(caught.value, WaitTimeoutError)
-        assert clock.pauses == [2]
-
-    def test_job_failed_before(self, cloud, drs):
-        """The old status may last some time."""
-        old = "INCRE_TRANSFER_FAILED"
-        add_status(cloud, old, old, "STARTJOBING", "INCRE_TRANSFER_STARTED")
-        assert wait_for_action(drs, JOB_ID, "retry", old, 300, 2) == "INCRE_TRANSFER_STARTED"
-        assert len(cloud.calls) == 4
-
-    @pytest.mark.parametrize("between", ["STARTJOBING", "unknown", None])
-    def test_job_fails_again(self, cloud, drs, between):
-        add_status(cloud, "INCRE_TRANSFER_FAILED", between, "INCRE_TRANSFER_FAILED")
-        with pytest.raises(HuaweiCloudError, match="is in status INCRE_TRANSFER_FAILED"):
-            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 300, 2)
-
-    def test_job_fails_with_another_status(self, cloud, drs, clock):
-        add_status(cloud, "START_JOB_FAILED")
-        with pytest.raises(HuaweiCloudError, match="is in status START_JOB_FAILED"):
-            wait_for_action(drs, JOB_ID, "reset", "INCRE_TRANSFER_FAILED", 300, 2)
-        assert clock.pauses == []
-
-    def test_failed_status_does_not_change(self, cloud, drs):
-        add_status(cloud, "INCRE_TRANSFER_FAILED")
-        with pytest.raises(WaitTimeoutError, match="still in status INCRE_TRANSFER_FAILED after 10 seconds"):
-            wait_for_action(drs, JOB_ID, "retry", "INCRE_TRANSFER_FAILED", 10, 4)
-
-    def test_timeout(self, cloud, drs, clock):
-        add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")
-        with pytest.raises(WaitTimeoutError) as caught:
-            wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
-        assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
-        assert clock.pauses == [4, 4, 2]
-        assert len(cloud.calls) == 4
-
-    @pytest.mark.parametrize(
-        "status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")]
-    )
-    def test_timeout_in_an_unknown_status(self, cloud, drs, status, readable):
-        add_status(cloud, status)
-        with pytest.raises(WaitTimeoutError, match=rf"in status {readable} after 1 ") as caught:
-            wait_for_action(drs, JOB_ID, "pause", None, 1, 1)
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 700
-
-    @pytest.mark.parametrize("before", ["INCRE_TRANSFER_STARTED", None])
-    def test_retries_end_at_the_deadline(self, cloud, clock, before):
-        """No status was read, so the message names the previous one."""
-        cloud.get(JOB_URL, status=429, headers={"Retry-After": "60"})
-        with pytest.raises(WaitTimeoutError, match=f"still in status {before or ''} after 150 seconds"):
-            wait_for_action(client(max_retries=99), JOB_ID, "pause", before, 150, 40)
-        assert clock.pauses == [60, 60, 30]
-
-
-class TestUpdateStartPosition:
-    @pytest.mark.parametrize("gtid_set", [None, "", "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"])
-    def test_request(self, cloud, drs, gtid_set):
-        add_start(cloud)
-        assert update_start_position(drs, JOB_ID, POSITION, gtid_set) == REQUEST_ID
-        body = {"file_and_position": POSITION, **({"gtid_set": gtid_set} if gtid_set else {})}
-        assert sent(cloud) == [("PUT", START_URL)]
-        assert bodies(cloud, "PUT") == [body]
-        assert cloud.calls[0].request.headers["Content-Type"] == "application/json"
-        assert start_position_request(drs, JOB_ID, POSITION, gtid_set) == {
-            "method": "PUT",
-            "url": START_URL,
-            "body": body,
-        }
-
-    def test_empty_response(self, cloud, drs):
-        cloud.put(START_URL)
-        assert update_start_position(drs, JOB_ID, POSITION) is None
+    @pytest.mark.parametrize("status, code", [(403, "DRS.M00102"), (401, None), (429, None), (500, None)])
+    def test_other_errors_are_raised(self, cloud, drs, status, code):
+        cloud.get(ACTIONS_URL, status=status, json={"error_code": code})
+        with pytest.raises(ApiError):
+            show_actions(drs, JOB_ID)

@@ -22,6 +22,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results 
     wait_for_position,
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    GTID_SET,
     JOB_ID,
     POSITION,
     QUERY_ID,
@@ -85,6 +86,11 @@ class TestResult:
         assert show_position_result(drs, JOB_ID, "id/with&?") == PositionResult("success", POSITION, "result-success")
         assert cloud.calls[0].request.url == f"{RESULT_URL}?query_id=id%2Fwith%26%3F"
         assert cloud.calls[0].request.headers["X-Auth-Token"] == TOKEN
+
+    def test_position_with_a_gtid_set(self, cloud, drs):
+        add_result(cloud, "success", f"{POSITION};{GTID_SET}")
+        result = show_position_result(drs, JOB_ID, QUERY_ID)
+        assert result.facts() == {"position": POSITION, "gtid_set": GTID_SET}
 
     @pytest.mark.parametrize("status", ["pending", "failed"])
     def test_position_only_with_success(self, cloud, drs, status):

@@ -15,7 +15,9 @@ import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    GTID_SET,
     LOST,
+    POSITION,
     REQUEST_ID,
     TIME,
     WITH_TOKEN,
@@ -57,7 +59,7 @@ def test_options(module):
 
 def test_keys_of_a_position_are_documented(cloud, module):
     add_collect_of(cloud, 0)
-    add_result_of(cloud, 0)
+    cloud.get(position_url(0, "/db-position"), json={"status": "success", "position": f"{POSITION};{GTID_SET}"})
     cloud.post(
         position_url(1),
         status=400,

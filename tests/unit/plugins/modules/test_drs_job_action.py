@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import ACTIONS
+from ansible_collections.huaweicloud.drs.plugins.module_utils._job_actions import ACTIONS, PAUSE_MODES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
     ACTIONS_URL,
@@ -43,7 +43,8 @@ def diff(was, then):
 def test_documentation(module):
     module.check_documentation()
     module.check_options()
-    assert list(module.own_options["action"]["choices"]) == list(ACTIONS)
+    assert module.own_options["action"]["choices"] == list(ACTIONS)
+    assert module.own_options["pause_mode"]["choices"] == list(PAUSE_MODES)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,8 @@ def test_documentation(module):
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
         # The API's name of a pause, which would be misread here.
         ({"action": "stop"}, "action"),
+        ({"pause_mode": "source"}, "pause_mode"),
+        ({"action": "retry", "pause_mode": "all"}, "pause_mode is for action pause only"),
         ({"wait": "perhaps"}, "wait"),
         ({"wait_timeout": 0}, "wait_timeout"),
         ({"wait_sleep": 3601}, "wait_sleep"),
@@ -81,6 +84,35 @@ class TestAction:
         assert sent(cloud) == (READ_ACTIONS if check_mode else SENT)
         assert bodies(cloud) == ([] if check_mode else [request["body"]])
         assert clock.pauses == []
+
+    @pytest.mark.parametrize("pause_mode", PAUSE_MODES)
+    def test_pause_mode(self, cloud, module, check_mode, pause_mode):
+        add_status(cloud, RUNS)
+        add_actions(cloud, "PAUSE")
+        body = {"job": {"action_name": "stop", "action_params": {"pause_mode": pause_mode}}}
+        if not check_mode:
+            add_action(cloud)
+        result = module.run({**ARGS, "pause_mode": pause_mode}, check_mode)
+        assert (result["request"]["body"] if check_mode else bodies(cloud)[0]) == body
+
+    def test_failed_job_may_be_paused(self, cloud, module):
+        """Otherwise DRS might resume it."""
+        add_status(cloud, "INCRE_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED", "PAUSING")
+        add_actions(cloud, "PAUSE", "RETRY")
+        add_action(cloud)
+        assert module.run({**ARGS, "wait": True})["status"] == "PAUSING"
+
+    def test_drs_decides_if_it_does_not_list_the_actions(self, cloud, module, check_mode):
+        add_status(cloud, RUNS)
+        cloud.get(ACTIONS_URL, status=400, json={"error_code": "DRS.M99999", "error_msg": "Not supported."})
+        if not check_mode:
+            add_action(cloud)
+        result = module.run(ARGS, check_mode)
+        assert result["changed"] is True
+        (warning,) = result["warnings"]
+        for part in ("not known which actions", JOB_ID, "Not supported."):
+            assert part in str(warning)
+        assert sent(cloud) == (READ_ACTIONS if check_mode else SENT)
 
     def test_target_status_needs_no_action(self, cloud, module, check_mode):
         add_status(cloud, "PAUSING")

@@ -9,12 +9,14 @@ import pytest
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTIONS_URL,
+    DETAILS_V3_URL,
     JOB_ID,
     JOB_URL,
     JOBS_URL,
     WITH_PASSWORD,
     WITH_TOKEN,
     add_actions,
+    add_details_v3,
     add_jobs,
     add_status,
     job_id,
@@ -29,6 +31,13 @@ JOB = {
     "engine_type": "mysql-to-dws",
     "task_type": "INCR_TRANS",
     "parent_id": None,
+}
+START = {
+    "start_position": "mysql-bin.000277:805",
+    "start_gtid_set": None,
+    "conflict_policy": "overwrite",
+    "failed_reason": None,
+    "is_open_fast_clean": False,
 }
 PROGRESS = {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": 2}
 # They differ in all that can be filtered by.
@@ -86,14 +95,28 @@ class TestErrors:
         assert result == self.FACTS
         assert "region and project" in message
 
-    @pytest.mark.parametrize("include", ["actions", "progress"])
-    def test_include(self, cloud, module, include):
+    @pytest.mark.parametrize(
+        "include, method, url",
+        [("actions", "GET", ACTIONS_URL), ("progress", "GET", JOB_URL), ("position", "POST", DETAILS_V3_URL)],
+    )
+    def test_include(self, cloud, module, include, method, url):
         """A job without the part would look as if DRS had returned nothing about it."""
         add_status(cloud, "PAUSING")
-        cloud.get(
-            ACTIONS_URL if include == "actions" else JOB_URL, status=400, json=self.BODY, headers={"X-Request-Id": "r1"}
-        )
-        assert module.fail({**WITH_TOKEN, "job_id": JOB_ID, "include": include})[1] == self.FACTS
+        body = {"error_code": "DRS.M00102", "error_msg": "No permission."}
+        cloud.add(method, url, status=403, json=body, headers={"X-Request-Id": "r1"})
+        result = module.fail({**WITH_TOKEN, "job_id": JOB_ID, "include": include})[1]
+        assert result == {**self.FACTS, "http_status": 403, **body}
+
+    @pytest.mark.parametrize(
+        "include, method, url, value",
+        [("actions", "GET", ACTIONS_URL, None), ("position", "POST", DETAILS_V3_URL, dict.fromkeys(START))],
+    )
+    def test_include_what_drs_does_not_offer(self, cloud, module, check_mode, include, method, url, value):
+        add_status(cloud, "PAUSING")
+        cloud.add(method, url, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not published."})
+        result = module.run({**WITH_TOKEN, "job_id": JOB_ID, "include": include}, check_mode)
+        assert result["jobs"] == [{**JOB, include: value}]
+        assert "Not published" in str(result["warnings"])
 
 
 class TestJobId:
@@ -144,19 +167,27 @@ class TestList:
 
 
 class TestInclude:
-    @pytest.mark.parametrize("include", ["progress,actions", ["actions", "progress", "actions"]])
-    def test_both(self, cloud, module, check_mode, include):
+    @pytest.mark.parametrize("include", ["progress,actions,position", ["actions", "progress", "position", "actions"]])
+    def test_all(self, cloud, module, check_mode, include):
         add_status(cloud, "PAUSING")
         cloud.get(JOB_URL, json={"job": {"progress_info": {**PROGRESS, "incr_trans_delay": "2"}}})
         add_actions(cloud, "RETRY")
+        add_details_v3(
+            cloud,
+            incre_start_position=START["start_position"],
+            gtid="",
+            conflict_policy="overwrite",
+            failed_reason="",
+            is_open_fast_clean=False,
+        )
         (job,) = module.run({**WITH_TOKEN, "job_id": JOB_ID, "include": include}, check_mode)["jobs"]
         actions = {
             "available_actions": ["RETRY"],
             "unavailable_actions": ["START", "PAUSE", "RESET"],
             "current_action": None,
         }
-        assert job == {**JOB, "actions": actions, "progress": PROGRESS}
-        assert {method for method, _url in sent(cloud)} == {"GET"}
+        assert job == {**JOB, "actions": actions, "position": START, "progress": PROGRESS}
+        assert {url for method, url in sent(cloud) if method != "GET"} == {DETAILS_V3_URL}
 
     def test_read_for_returned_jobs_only(self, cloud, module, check_mode):
         add_jobs(cloud, *SOME)

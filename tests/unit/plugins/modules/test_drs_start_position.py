@@ -8,13 +8,17 @@ import pytest
 
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTIONS_URL,
+    DETAILS_V3_URL,
+    GTID_SET,
     JOB_ID,
     JOB_URL,
+    LOST,
     POSITION,
     REQUEST_ID,
     START_URL,
     WITH_TOKEN,
     add_actions,
+    add_details_v3,
     add_start,
     add_status,
     bodies,
@@ -23,7 +27,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 
 TARGET = {"job_id": JOB_ID, "position": POSITION}
 ARGS = {**WITH_TOKEN, **TARGET}
-GTID_SET = "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"
 # As MySQL prints it, and as it is sent.
 PRINTED_SET = f"{GTID_SET},\n{GTID_SET}\n"
 SENT_SET = f"{GTID_SET},{GTID_SET}"
@@ -41,6 +44,7 @@ def test_documentation(module):
         ({"job_id": f"{JOB_ID[:-3]}/.."}, "job_id"),
         ({"position": "mysql-bin.000277"}, "position must be"),
         ({"gtid_set": f"{GTID_SET}'"}, "gtid_set"),
+        ({"position": f"{POSITION};{GTID_SET}", "gtid_set": GTID_SET.replace("77", "78")}, "gtid_set"),
         ({"endpoint": "http://drs.example.com"}, "endpoint"),
         ({"wait": True}, "wait"),
     ],
@@ -50,7 +54,13 @@ def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, na
 
 
 # Further options, and what is returned and sent.
-GTID_SETS = [({}, {}), ({"gtid_set": ""}, {}), ({"gtid_set": PRINTED_SET}, {"gtid_set": SENT_SET})]
+GTID_SETS = [
+    ({}, {}),
+    ({"gtid_set": ""}, {}),
+    ({"gtid_set": PRINTED_SET}, {"gtid_set": SENT_SET}),
+    ({"position": f"{POSITION};{GTID_SET}"}, {"gtid_set": GTID_SET}),
+    ({"position": f"{POSITION};{GTID_SET}", "gtid_set": f"{GTID_SET.upper()} "}, {"gtid_set": GTID_SET.upper()}),
+]
 
 
 @pytest.mark.parametrize("options, target", GTID_SETS)
@@ -74,6 +84,51 @@ class TestSet:
         message, result = module.fail({**ARGS, **options})
         assert "Look at the actions that it allows" in message
         assert result == {**TARGET, **target, "http_status": 400, "request_id": REQUEST_ID, **body}
+
+
+class TestDiff:
+    ARGS = {**ARGS, "_ansible_diff": True}
+
+    @pytest.mark.parametrize(
+        "facts, before",
+        [
+            (
+                {"incre_start_position": "mysql-bin.000001:4", "gtid": GTID_SET},
+                {"position": "mysql-bin.000001:4", "gtid_set": GTID_SET},
+            ),
+            ({"incre_start_position": POSITION, "gtid": ""}, {"position": POSITION, "gtid_set": None}),
+            ({}, {"position": None, "gtid_set": None}),
+        ],
+    )
+    def test_old_position_is_shown_but_decides_nothing(self, cloud, module, check_mode, facts, before):
+        add_details_v3(cloud, **facts)
+        if check_mode:
+            add_status(cloud, "PAUSING")
+            add_actions(cloud, "RETRY")
+        else:
+            add_start(cloud)
+        result = module.run(self.ARGS, check_mode)
+        assert (result["changed"], result["diff"]) == (True, {"before": before, "after": {"position": POSITION}})
+        assert (("PUT", START_URL) in sent(cloud)) is not check_mode
+
+    @pytest.mark.parametrize(
+        "response",
+        [
+            {"status": 400, "json": {"error_code": "DRS.M99999"}},
+            {"status": 403, "json": {"error_code": "DRS.M00102"}},
+            {"body": LOST},
+            {"json": {"results": []}},
+            {"json": []},
+        ],
+    )
+    def test_position_is_set_although_the_old_one_is_not_known(self, cloud, module, response):
+        cloud.post(DETAILS_V3_URL, **response)
+        add_start(cloud)
+        result = module.run(self.ARGS)
+        assert result["diff"]["after"] == {"position": POSITION}
+        assert not any(result["diff"]["before"].values())
+        assert "not known" in str(result["warnings"])
+        assert sent(cloud)[-1] == ("PUT", START_URL)
 
 
 class TestCheckMode:
@@ -133,5 +188,13 @@ class TestCheckMode:
     def test_unknown_job(self, cloud, module):
         body = {"error_code": "DRS.M00289", "error_msg": "The job does not exist."}
         cloud.get(JOB_URL, status=404, json=body)
+        add_details_v3(cloud, id="another")
         assert module.fail(ARGS, check_mode=True)[1] == {**TARGET, "http_status": 404, **body}
-        assert sent(cloud) == READ[:1]
+        assert sent(cloud) == [*READ[:1], ("POST", DETAILS_V3_URL)]
+
+    def test_no_list_of_actions(self, cloud, module):
+        add_status(cloud, "PAUSING")
+        cloud.get(ACTIONS_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not published."})
+        result = module.run(ARGS, check_mode=True)
+        assert result["job"]["actions"] is None
+        assert "not known which actions" in str(result["warnings"])

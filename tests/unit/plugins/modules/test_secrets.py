@@ -178,7 +178,11 @@ class TestModules:
         add_projects(cloud, REGION)
         add_reads(cloud, url)
         cloud.add_callback(method, url, callback=echo(part, form, status))
-        assert run(login, name)["http_status"] == status
+        result = run(login, name)
+        if url == ACTIONS_URL and status == 400:
+            assert "which actions" in str(result["warnings"])
+        else:
+            assert result["http_status"] == status
         # A renewed login has sent two secrets.
         renewed = status == 401 and login in ("password", "token-with-password")
         assert len([call for call in cloud.calls if call.request.url.partition("?")[0] == url]) == 1 + renewed

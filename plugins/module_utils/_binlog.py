@@ -1,0 +1,78 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Positions in the binlog of MySQL, and GTID sets."""
+
+from __future__ import annotations
+
+import re
+
+from ._errors import InvalidOptionError
+
+
+def check_position(value: str) -> str:
+    """Return the position if it is well-formed, as ``mysql-bin.000277:805`` is.
+
+    API page: Updating the Start Point of an Incremental Task.
+
+    :raises InvalidOptionError: when it is not.
+    """
+    form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
+    if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
+        raise InvalidOptionError(
+            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
+            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
+        )
+    return value
+
+
+def check_gtid_set(value: str) -> str:
+    """Return a GTID set without the line breaks with which MySQL prints it.
+
+    API page: Updating the Start Point of an Incremental Task.
+
+    :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
+    """
+    gtid_set = "".join(value.split())
+    if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
+        raise InvalidOptionError(
+            "gtid_set must be Executed_Gtid_Set as SHOW BINARY LOG STATUS prints it"
+            " (SHOW MASTER STATUS before MySQL 8.2),"
+            f" at most 2048 characters without line breaks; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
+        )
+    return gtid_set
+
+
+def split_position(value: str) -> tuple[str, str | None]:
+    """Split a position that contains a GTID set, as in ``mysql-bin.000277:805;4350aee0-56b5-11ee-8c99-0242ac120002:1``.
+
+    :returns: the position and the GTID set. A value that does not have this form is returned as it is, with None.
+    """
+    position, separator, gtid_set = value.partition(";")
+    try:
+        return (check_position(position), check_gtid_set(gtid_set)) if separator else (value, None)
+    except InvalidOptionError:
+        return value, None
+
+
+def parse_position(value: str, gtid_set: str | None = None) -> tuple[str, str | None]:
+    """Return a position and a GTID set if they are well-formed.
+
+    :param value: a position, or a position and a GTID set as in :func:`split_position`.
+    :param gtid_set: the GTID set, if the position contains none or the same.
+    :raises InvalidOptionError: when one is malformed, or there are two different GTID sets.
+    """
+    position, contained = split_position(value)
+    position = check_position(position)
+    given = check_gtid_set(gtid_set) if gtid_set else None
+    if given and contained and _intervals(given) != _intervals(contained):
+        raise InvalidOptionError(
+            f"position contains the GTID set {contained[:128]!r}, but gtid_set is {given[:128]!r}."
+            " Leave out gtid_set, or the GTID set in position."
+        )
+    return position, given or contained
+
+
+def _intervals(gtid_set: str) -> set[str]:
+    return set(gtid_set.lower().split(","))

@@ -1,0 +1,70 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API calls of v3 that read jobs, for ``_jobs.py``. All responses are returned in the shape of v5."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._drs import DrsClient
+from ._errors import ApiError
+from ._http import Response
+
+# By what is read. API pages: Querying Task Details in Batches, Querying Task Progress in Batches, and Querying Task
+# Statuses in Batches.
+PATHS = {"detail": "batch-detail", "progress": "batch-progress", "status": "batch-status"}
+
+
+def list_jobs(drs: DrsClient, name: str | None, number: int, size: int) -> Response:
+    """Read a page of the synchronization jobs. API page: Querying the Task List (v3).
+
+    :param name: a text that the names of the jobs contain.
+    :param number: the number of the page, from 1.
+    :param size: the maximum number of jobs on the page.
+    """
+    body = {"cur_page": number, "per_page": size, "db_use_type": "sync", **({"name": name} if name else {})}
+    response = drs.request("POST", f"{drs.base_v3}/jobs", body=body, read_only=True)
+    return response._replace(body={"jobs": response.body.get("jobs"), "total_count": response.body.get("total_record")})
+
+
+def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline: float | None = None) -> Response:
+    """Read the details, the progress or the status of a job.
+
+    :param kind: a key of :data:`PATHS`.
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
+    :raises ApiError: with HTTP status 200, when there is no such job.
+    """
+    body: dict[str, t.Any] = {"jobs": [job_id]}
+    if kind == "detail":
+        body["page_req"] = {"cur_page": 1, "per_page": 1}
+    url = f"{drs.base_v3}/jobs/{PATHS[kind]}"
+    response = drs.request("POST", url, body=body, deadline=deadline, read_only=True)
+    results = response.body.get("results")
+    if not isinstance(results, list):
+        raise drs.invalid_response(response, "returned no list of jobs")
+    key = "job_id" if kind == "progress" else "id"
+    entry = next((entry for entry in results if isinstance(entry, dict) and entry.get(key) == job_id), {})
+    if not entry or (kind != "progress" and not entry.get("status")):
+        from ._hints import HINTS
+
+        reason = drs.sanitize(entry.get("error_message") or entry.get("error_msg"))
+        absent = ApiError(
+            f"DRS does not know job {job_id}{f': {reason}' if reason else ''}.",
+            http_status=response.status,
+            error_code=drs.sanitize(entry.get("error_code")) or None,
+            error_msg=reason or None,
+            request_id=response.request_id,
+        )
+        absent.add_hint(HINTS["DRS.10000010"])
+        raise absent
+    inst_info = entry.get("inst_info")
+    engine_type = inst_info.get("engine_type") if isinstance(inst_info, dict) else None
+    job = {
+        **entry,
+        "master_job_id": entry.get("parent_id"),
+        "base_info": {**entry, "engine_type": engine_type},
+        "progress_info": {**entry, "incr_trans_delay": entry.get("incre_trans_delay")},
+    }
+    return response._replace(body={"job": job})

@@ -1,0 +1,28 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The start position of incremental jobs. Functions are named after the calls in the official SDK."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._drs import DrsClient
+from ._endpoints import check_job_id
+
+
+def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:
+    """Return method, URL and body of the request that :func:`update_start_position` sends."""
+    body = {"file_and_position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
+    return {"method": "PUT", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/start-position", "body": body}
+
+
+def update_start_position(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
+    """Set the start position of an incremental job. API page: Updating the Start Point of an Incremental Task.
+
+    :param position: as returned by :func:`check_position`.
+    :param gtid_set: as returned by :func:`check_gtid_set`.
+    :returns: the request ID.
+    """
+    return drs.request(**start_position_request(drs, job_id, position, gtid_set)).request_id

@@ -1,0 +1,56 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    InvalidOptionError,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._start_position import (
+    start_position_request,
+    update_start_position,
+)
+from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    JOB_ID,
+    POSITION,
+    REQUEST_ID,
+    START_URL,
+    add_start,
+    bodies,
+    client,
+    sent,
+)
+
+
+@pytest.fixture
+def drs():
+    return client()
+
+
+def test_nothing_is_sent_with_an_invalid_job_id(drs, cloud):
+    with pytest.raises(InvalidOptionError, match="job_id"):
+        update_start_position(drs, f"{JOB_ID[:-3]}/..", POSITION)
+    assert len(cloud.calls) == 0
+
+
+class TestUpdateStartPosition:
+    @pytest.mark.parametrize("gtid_set", [None, "", "4350aee0-56b5-11ee-8c99-0242ac120002:1-77"])
+    def test_request(self, cloud, drs, gtid_set):
+        add_start(cloud)
+        assert update_start_position(drs, JOB_ID, POSITION, gtid_set) == REQUEST_ID
+        body = {"file_and_position": POSITION, **({"gtid_set": gtid_set} if gtid_set else {})}
+        assert sent(cloud) == [("PUT", START_URL)]
+        assert bodies(cloud, "PUT") == [body]
+        assert cloud.calls[0].request.headers["Content-Type"] == "application/json"
+        assert start_position_request(drs, JOB_ID, POSITION, gtid_set) == {
+            "method": "PUT",
+            "url": START_URL,
+            "body": body,
+        }
+
+    def test_empty_response(self, cloud, drs):
+        cloud.put(START_URL)
+        assert update_start_position(drs, JOB_ID, POSITION) is None

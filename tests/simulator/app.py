@@ -33,6 +33,7 @@ from starlette.exceptions import HTTPException
 from .cloud import Cloud
 from .control import Control
 from .drs import Drs
+from .drs_v3 import DrsV3
 from .errors import CloudError
 from .faults import JSON_TYPE, Front, Route
 from .gateway import Gateway, Operation
@@ -104,12 +105,18 @@ def _routes(service: str) -> list[Route]:
 def build(cloud: Cloud | None = None) -> Front:
     """Return the simulator as an ASGI application."""
     cloud = cloud or Cloud()
-    published = ("iam", "drs", "metadata")
+    published = ("iam", "drs", "drs_v3", "metadata")
     operations = {name: operation for service in published for name, operation in _operations(service).items()}
     front = Front(cloud.now, [route for service in published for route in _routes(service)])
     job_states = set(read_contract("drs")["components"]["schemas"]["JobStatus"]["enum"])
     control = Control(cloud, front, set(operations), job_states)
-    services = {"iam": Iam(cloud), "control": control, "drs": Drs(cloud), "metadata": Metadata(cloud)}
+    services = {
+        "iam": Iam(cloud),
+        "control": control,
+        "drs": Drs(cloud),
+        "drs_v3": DrsV3(cloud),
+        "metadata": Metadata(cloud),
+    }
     operations.update(_operations("control"))
     app = connexion.AsyncApp(
         "simulator",

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from huaweicloudsdkdrs import v3 as drs_v3
 from huaweicloudsdkdrs import v5
 from huaweicloudsdkiam import v3
 from jsonschema import ValidationError
@@ -17,9 +20,13 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate as validate_contract
 from simulator.app import METHODS, read_contract
 
-SDKS = {"drs": (v5, v5.DrsClient, "/v5"), "iam": (v3, v3.IamClient, "/v3")}
+SDKS = {
+    "drs": (v5, v5.DrsClient, "/v5"),
+    "drs_v3": (drs_v3, drs_v3.DrsClient, "/v3"),
+    "iam": (v3, v3.IamClient, "/v3"),
+}
 # Transcribed from the API pages drs_03_0222 (collecting), drs_03_0221 (its result), drs_03_0208 (start positions),
-# iam_06_0003 (projects) and iam_04_0002 (temporary keys).
+# drs_api_0150 (statuses), iam_06_0003 (projects) and iam_04_0002 (temporary keys).
 EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     ("drs", "QueryDbPositionReq", {"reset_position_time": "2023-09-19T07:00:00Z"}),
     (
@@ -39,6 +46,17 @@ EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("drs", "Error", {"error_code": "DRS.10030014", "error_msg": "Firstly, please the query object info."}),
     ("drs", "ModifyStartPositionReq", {"file_and_position": "mysql-bin.000277:805"}),
+    (
+        "drs_v3",
+        "BatchListJobStatusResponse",
+        {
+            "results": [
+                {"id": "9a470239-2308-4bb5-a6bc-1040402fjb21", "status": "INCRE_TRANSFER_STARTED"},
+                {"id": "dc67695a-ee3e-49b8-a022-a099bd81jb21", "status": "INCRE_TRANSFER_FAILED"},
+            ],
+            "count": 2,
+        },
+    ),
     (
         "iam",
         "AuthProjectsResponse",
@@ -74,6 +92,10 @@ EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
 # Responses that the API pages document and the SDK's operation lacks.
 OTHER_RESPONSES = {("execute_job_action", "200"): "ActionBaseResp"}
 TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number"}
+# Types in which the examples of the API pages contradict the SDK.
+OTHER_TYPES = {"JobBaseInfo.expired_days": "integer"}
+# Properties that the SDK requires and the API pages do not.
+OPTIONAL = {"PwdAuth.scope"}
 
 
 def resolved(node: Any, contract: dict[str, Any]) -> Any:
@@ -96,7 +118,7 @@ def read_resolved(service: str) -> dict[str, Any]:
     return whole
 
 
-CONTRACTS = {service: read_resolved(service) for service in ("drs", "iam", "metadata")}
+CONTRACTS = {service: read_resolved(service) for service in (*SDKS, "metadata")}
 OPERATIONS = {
     operation["operationId"]: (
         service,
@@ -112,7 +134,7 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", ["iam", "drs", "metadata", "control"])
+@pytest.mark.parametrize("name", [*SDKS, "metadata", "control"])
 def test_the_contract_is_openapi(name: str) -> None:
     contract = read_contract(name)
     validate_contract(contract)
@@ -136,10 +158,22 @@ def differences(schema: dict[str, Any], sdk: Any, model_name: str, where: str) -
     model = getattr(sdk, model_name)
     theirs = {model.attribute_map[attribute]: kind for attribute, kind in model.openapi_types.items()}
     ours = schema["properties"]
-    missing = [] if schema.get("x-partial") else sorted(set(theirs) - set(ours))
-    yield from (f"{where}.{name} is missing in the contract" for name in missing)
+    required = required_by(model)
+    missing = (required if schema.get("x-partial") else set(theirs)) - set(ours)
+    yield from (f"{where}.{name} is missing in the contract" for name in sorted(missing))
+    optional = (required & set(ours)) - set(schema.get("required", []))
+    yield from (
+        f"{where}.{name} is required in the SDK" for name in sorted(optional) if f"{model_name}.{name}" not in OPTIONAL
+    )
     for name, part in ours.items():
-        yield from _property_differences(part, sdk, theirs.get(name), f"{where}.{name}")
+        if OTHER_TYPES.get(f"{model_name}.{name}") != part.get("type", "object"):
+            yield from _property_differences(part, sdk, theirs.get(name), f"{where}.{name}")
+
+
+def required_by(model: Any) -> set[str]:
+    """Return the properties that a model of the SDK sets even to None, which are those that its API page requires."""
+    names = re.findall(r"^ {8}self\.(\w+) = \1$", inspect.getsource(model.__init__), re.MULTILINE)
+    return {model.attribute_map[name] for name in names}
 
 
 def _property_differences(schema: dict[str, Any], sdk: Any, kind: str | None, where: str) -> Iterator[str]:
@@ -150,6 +184,11 @@ def _property_differences(schema: dict[str, Any], sdk: Any, kind: str | None, wh
             yield f"{where} is a list in the SDK"
         else:
             yield from _property_differences(schema["items"], sdk, kind[5:-1], f"{where}[]")
+    elif kind.startswith("dict(str, "):
+        if schema["type"] != "object":
+            yield f"{where} is an object in the SDK"
+        else:
+            yield from _property_differences(schema["additionalProperties"], sdk, kind[10:-1], f"{where}{{}}")
     elif kind in TYPES:
         if schema["type"] != TYPES[kind]:
             yield f"{where} is {schema['type']} in the contract, {kind} in the SDK"
@@ -217,9 +256,27 @@ def test_a_disagreement_with_the_sdk_is_found() -> None:
         "request.reset_position_time is missing in the contract",
         "request.reset_time is not in the SDK",
     ]
-    schema = {"properties": {"reset_position_time": {"type": "integer"}}}
+    schema = {"properties": {"reset_position_time": {"type": "integer"}}, "required": ["reset_position_time"]}
     assert list(differences(schema, v5, "QueryDbPositionReq", "request")) == [
         "request.reset_position_time is integer in the contract, str in the SDK",
+    ]
+    schema = {"x-partial": True, "properties": {"available_actions": {"type": "array", "items": {"type": "string"}}}}
+    assert list(differences(schema, v5, "JobActions", "response")) == [
+        "response.current_action is missing in the contract",
+        "response.unavailable_actions is missing in the contract",
+        "response.available_actions is required in the SDK",
+    ]
+    schema = {
+        "properties": {"tags": {"type": "object", "additionalProperties": {"type": "integer"}}},
+        "x-partial": True,
+    }
+    assert list(differences(schema, drs_v3, "QueryJobsReq", "request")) == [
+        "request.db_use_type is missing in the contract",
+        "request.tags{} is integer in the contract, str in the SDK",
+    ]
+    schema = {"x-partial": True, "properties": {"expired_days": {"type": "boolean"}}}
+    assert list(differences(schema, v5, "JobBaseInfo", "response")) == [
+        "response.expired_days is boolean in the contract, str in the SDK"
     ]
     assert list(response_differences({}, v5, "ShowActionsResponse")) == [
         "response has a body in the SDK: {'job_action': 'JobActions'}"

@@ -17,8 +17,10 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
-from huaweicloudsdkdrs import v5
+from huaweicloudsdkdrs import v3, v5
 from simulator.client import Simulator
+
+pytestmark = pytest.mark.filterwarnings("ignore:Method '.*' of DrsClient is deprecated:DeprecationWarning")
 
 PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 FINANCE = "0b7e6c1f94a24f5d8f0c2f3a9d1e4b76"
@@ -37,12 +39,14 @@ TEMPORARY_KEY = "SIMULATEDKEYTEMPORAR"
 POWERLESS_KEY = "SIMULATEDKEYNOTHINGS"
 
 
-def client(sim: Simulator, access_key: str = KEY, project_id: str = PROJECT, **changes: str | None) -> Any:
+def client(
+    sim: Simulator, access_key: str = KEY, project_id: str = PROJECT, version: Any = v5, **changes: str | None
+) -> Any:
     given = {**sim.key(access_key), **changes}
     credentials = BasicCredentials(given["access_key"], given["secret_key"], project_id)
     if given["security_token"]:
         credentials.with_security_token(given["security_token"])
-    return v5.DrsClient.new_builder().with_credentials(credentials).with_endpoints([sim.url]).build()
+    return version.DrsClient.new_builder().with_credentials(credentials).with_endpoints([sim.url]).build()
 
 
 def collect(drs: Any, job_id: str = JOB, moment: str = MOMENT) -> Any:
@@ -77,7 +81,8 @@ def test_a_collection_that_fails_has_no_position(sim: Simulator) -> None:
 
 
 def test_reads_a_job(sim: Simulator) -> None:
-    job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="detail")).job
+    response = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="detail"))
+    job = response.job
     assert (job.id, job.status) == (JOB, "INCRE_TRANSFER_STARTED")
     assert (job.base_info.engine_type, job.base_info.job_type, job.base_info.task_type) == (
         "mysql-to-dws",
@@ -85,7 +90,8 @@ def test_reads_a_job(sim: Simulator) -> None:
         "INCR_TRANS",
     )
     assert {tag.key: tag.value for tag in job.base_info.tags} == {"env": "prod", "team": "sales"}
-    assert job.progress_info is None
+    assert (job.create_time, job.progress_info) == ("2023-09-11T02:40:00Z", None)
+    assert json.loads(response.raw_content)["job"]["base_info"]["expired_days"] == 14  # text in the SDK's model
 
 
 def test_reads_the_progress_of_a_job(sim: Simulator) -> None:
@@ -96,6 +102,10 @@ def test_reads_the_progress_of_a_job(sim: Simulator) -> None:
     assert (progress.incr_trans_delay, progress.incr_trans_delay_millis, progress.progress) == ("90", "90000", "100")
     assert (progress.transfer_status, progress.task_mode) == ("INCRE_TRANSFER_STARTED", "INCR_TRANS")
     assert (progress.process_time, progress.remaining_time) == ("0", "0")
+    for state in ("PAUSING", "INCRE_TRANSFER_FAILED", "FULL_TRANSFER_STARTED"):
+        sim.job(JOB, status=state)
+        job = client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=JOB, type="progress")).job
+        assert (job.progress_info.incr_trans_delay, job.progress_info.incr_trans_delay_millis) == (None, None)
 
 
 # Lists
@@ -136,6 +146,7 @@ def test_lists_jobs(sim: Simulator) -> None:
     )
     assert (oldest.net_type, oldest.charging_mode, oldest.job_direction) == ("vpc", "on_demand", "up")
     assert (oldest.billing_tag, oldest.enterprise_project_id, oldest.children) == (True, "0", [])
+    assert (oldest.is_multi_az, oldest.node_role, oldest.node_new_framework) == (False, None, False)
     assert oldest.job_action.available_actions == ["PAUSE", "FREE_RESOURCE"]
     assert len(jobs(sim).jobs) == 10
 
@@ -279,7 +290,9 @@ def test_refuses_to_list_by_tags(sim: Simulator, query: Any, code: str) -> None:
 # Actions
 
 
-def act(sim: Simulator, name: str, job: str = JOB, **more: Any) -> Any:
+def act(sim: Simulator, name: str, job: str = JOB, pause_mode: str | None = None, **more: Any) -> Any:
+    if pause_mode:
+        more["action_params"] = v5.ActionParams(pause_mode=pause_mode)
     body = v5.JobActionReq(v5.ActionReq(action_name=name, **more))
     return client(sim).execute_job_action(v5.ExecuteJobActionRequest(job_id=job, body=body))
 
@@ -312,6 +325,8 @@ TRANSITIONS = [
     ("reset", "RESET", "INCRE_TRANSFER_FAILED", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
     ("reset", "RESET", "INCRE_TRANSFER_FAILED", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
     ("reset", "RESET", "FULL_TRANSFER_FAILED", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
+    ("reset", "RESET", "PAUSING", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
+    ("reset", "RESET", "PAUSING", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
     ("start", "START", "WAITING_FOR_START", INCREMENTAL, "STARTJOBING", "INCRE_TRANSFER_STARTED"),
     ("start", "START", "WAITING_FOR_START", WHOLE, "STARTJOBING", "FULL_TRANSFER_STARTED"),
 ]
@@ -372,7 +387,8 @@ def test_one_action_at_a_time(sim: Simulator) -> None:
 
 def test_an_action_may_return_its_result(sim: Simulator) -> None:
     sim.settings(action_status=200, action_seconds=0.05)
-    assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success"})
+    no_error = {"error_code": None, "error_msg": None}
+    assert outcome(act(sim, "stop")) == (200, {"id": JOB, "name": "orders-to-dws", "status": "success", **no_error})
     assert settled(sim) == "PAUSING"
 
 
@@ -385,7 +401,7 @@ def test_an_action_may_fail_with_200(sim: Simulator) -> None:
     error = {"error_code": "DRS.M00304", "error_msg": "This operation cannot be performed on the task."}
     assert outcome(act(sim, "stop", REFUSING_JOB)) == (200, {**name, **error})
     sim.job(REFUSING_JOB, action="failed_silently")
-    assert outcome(act(sim, "stop", REFUSING_JOB)) == (200, name)
+    assert outcome(act(sim, "stop", REFUSING_JOB)) == (200, {**name, "error_code": None, "error_msg": None})
     assert (status(sim, REFUSING_JOB), actions(sim, REFUSING_JOB).current_action) == ("INCRE_TRANSFER_STARTED", None)
 
 
@@ -398,6 +414,48 @@ def test_an_action_may_get_stuck_or_fail_later(sim: Simulator) -> None:
         sim.job(JOB, action="fails_later")
         assert act(sim, name).query_id
         assert settled(sim) == "INCRE_TRANSFER_FAILED"
+
+
+def test_a_pause_has_a_mode(sim: Simulator) -> None:
+    sim.settings(action_seconds=0)
+    for given, remembered in ((None, "target"), ("target", "target"), ("all", "all")):
+        assert act(sim, "stop", pause_mode=given).query_id
+        assert (settled(sim), sim.job(JOB)["pause_mode"]) == ("PAUSING", remembered)
+        assert act(sim, "restart", pause_mode="all").query_id
+        assert (settled(sim), sim.job(JOB)["pause_mode"]) == ("INCRE_TRANSFER_STARTED", None)
+    assert refusal(lambda: act(sim, "stop", pause_mode="source")) == (400, "DRS.M00202")
+    assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
+
+
+@pytest.mark.parametrize("phase", ["FULL", "INCRE"])
+def test_a_failed_job_may_be_paused(sim: Simulator, phase: str) -> None:
+    sim.settings(action_seconds=0)
+    sim.job(JOB, status=f"{phase}_TRANSFER_FAILED")
+    assert "PAUSE" not in actions(sim).available_actions
+    assert refusal(act, sim, "stop") == (400, "DRS.M00304")
+    sim.job(JOB, pausable_when_failed=True)
+    assert {"PAUSE", "RETRY", "RESET"} <= set(actions(sim).available_actions)
+    assert act(sim, "stop", pause_mode="all").query_id
+    assert (settled(sim), sim.job(JOB)["pause_mode"]) == ("PAUSING", "all")
+    assert "PAUSE" not in actions(sim).available_actions
+
+
+@pytest.mark.parametrize("phase", ["FULL", "INCRE"])
+def test_a_failed_job_may_resume_by_itself(sim: Simulator, phase: str) -> None:
+    failed, resumed = f"{phase}_TRANSFER_FAILED", f"{phase}_TRANSFER_STARTED"
+    sim.job(JOB, status=failed, resumes_after=2)
+    actions(sim)
+    jobs(sim)
+    assert [status(sim) for _look in range(4)] == [failed, failed, resumed, resumed]
+    sim.job(JOB, status=failed)
+    assert [status(sim) for _look in range(4)] == [failed] * 4
+
+
+def test_a_job_may_fail_and_resume_after_an_action(sim: Simulator) -> None:
+    sim.settings(action_seconds=0)
+    sim.job(JOB, status="PAUSING", action="fails_later", resumes_after=1)
+    assert act(sim, "restart").query_id
+    assert [status(sim), status(sim)] == ["INCRE_TRANSFER_FAILED", "INCRE_TRANSFER_STARTED"]
 
 
 @pytest.mark.parametrize("stop", ["terminate", "stop_job_action"])
@@ -430,7 +488,7 @@ def test_a_job_is_ended_permanently(sim: Simulator, stop: str) -> None:
 )
 def test_invalid_actions_are_refused(sim: Simulator, name: Any, more: Any, code: str) -> None:
     assert refusal(lambda: act(sim, name, **more)) == (400, code)
-    assert act(sim, "stop", job_id=JOB, action_params=v5.ActionParams(pause_mode="all")).query_id
+    assert act(sim, "stop", job_id=JOB).query_id
 
 
 # Start positions
@@ -498,6 +556,256 @@ def test_what_has_a_start_position(sim: Simulator) -> None:
     assert refusal(lambda: apply(sim, job_id=BILLING_JOB)) == (400, "DRS.M00304")
     sim.job(BILLING_JOB, engine_type="mysql-to-taurus")
     assert apply(sim, job_id=BILLING_JOB).status_code == 200
+
+
+# Version 3
+
+
+UNKNOWN_JOB = "00000000-0000-0000-0000-0000000jb20r"
+UNKNOWN = ("DRS.M00289", "The task does not exist.")
+
+
+def details(sim: Simulator, *job_ids: str, pages: Any = None) -> Any:
+    body = v3.BatchQueryJobReqPage(list(job_ids), pages)
+    return client(sim, version=v3).batch_list_job_details(v3.BatchListJobDetailsRequest(body=body))
+
+
+def statuses(sim: Simulator, *job_ids: str, pages: Any = None) -> Any:
+    body = v3.BatchQueryJobReqPage(list(job_ids), pages)
+    return client(sim, version=v3).batch_list_job_status(v3.BatchListJobStatusRequest(body=body))
+
+
+def progresses(sim: Simulator, *job_ids: str) -> Any:
+    body = v3.BatchQueryProgressReq(list(job_ids))
+    return client(sim, version=v3).batch_list_progresses(v3.BatchListProgressesRequest(body=body))
+
+
+def jobs_v3(sim: Simulator, db_use_type: str = "sync", **more: Any) -> Any:
+    body = v3.QueryJobsReq(db_use_type=db_use_type, **more)
+    return client(sim, version=v3).show_job_list(v3.ShowJobListRequest(body=body))
+
+
+def test_v3_reads_jobs(sim: Simulator) -> None:
+    response = details(sim, JOB, MYSQL_JOB)
+    first, second = response.results
+    assert (response.count, first.id, second.id) == (2, JOB, MYSQL_JOB)
+    assert (first.name, first.status, first.task_type, first.db_use_type) == (
+        "orders-to-dws",
+        "INCRE_TRANSFER_STARTED",
+        "INCR_TRANS",
+        "sync",
+    )
+    assert (first.create_time, first.net_type, first.job_direction) == ("1694400000000", "vpc", "up")
+    assert (first.inst_info.engine_type, first.inst_info.status) == ("mysql-to-dws", "active")
+    assert second.inst_info.engine_type == "mysql-to-mysql"
+    assert {tag.key: tag.value for tag in first.tags} == {"env": "prod", "team": "sales"}
+    assert (first.parent_id, first.error_code, first.error_message, first.failed_reason) == (None,) * 4
+    child = next(job["id"] for job in sim.cloud["jobs"] if job["parent"] == PARENT_JOB)
+    assert details(sim, child).results[0].parent_id == PARENT_JOB
+
+
+def test_v3_tells_where_a_job_starts_from(sim: Simulator) -> None:
+    (job,) = details(sim, PAUSED_JOB).results
+    assert (job.incre_start_position, job.gtid, job.conflict_policy, job.is_open_fast_clean) == (
+        None,
+        None,
+        "overwrite",
+        False,
+    )
+    apply(sim, "mysql-bin.000277:805", "3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5")
+    sim.job(PAUSED_JOB, conflict_policy="stop", is_open_fast_clean=True)
+    (job,) = details(sim, PAUSED_JOB).results
+    assert (job.incre_start_position, job.gtid, job.conflict_policy, job.is_open_fast_clean) == (
+        "mysql-bin.000277:805",
+        "3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5",
+        "stop",
+        True,
+    )
+    sim.job(PAUSED_JOB, start_position="mysql-bin.000001:4", gtid_set=None, conflict_policy=None)
+    (job,) = details(sim, PAUSED_JOB).results
+    assert (job.incre_start_position, job.gtid, job.conflict_policy) == ("mysql-bin.000001:4", None, None)
+
+
+def test_v3_tells_why_a_job_failed(sim: Simulator) -> None:
+    sim.job(JOB, failed_reason="The binlog is gone.")
+    assert details(sim, JOB).results[0].failed_reason is None
+    sim.job(JOB, status="INCRE_TRANSFER_FAILED")
+    assert details(sim, JOB).results[0].failed_reason == "The binlog is gone."
+
+
+def test_v3_reads_statuses_and_progress(sim: Simulator) -> None:
+    sim.job(JOB, delay=90)
+    response = statuses(sim, JOB, PAUSED_JOB)
+    assert (response.count, [(job.id, job.status) for job in response.results]) == (
+        2,
+        [(JOB, "INCRE_TRANSFER_STARTED"), (PAUSED_JOB, "PAUSING")],
+    )
+    response = progresses(sim, JOB, PAUSED_JOB)
+    running, paused = response.results
+    assert (response.count, running.job_id, running.transfer_status, running.progress, running.task_mode) == (
+        2,
+        JOB,
+        "INCRE_TRANSFER_STARTED",
+        "100",
+        "INCR_TRANS",
+    )
+    assert (running.incre_trans_delay, running.incre_trans_delay_millis) == ("90", "90000")
+    assert (paused.transfer_status, paused.incre_trans_delay, paused.incre_trans_delay_millis) == (
+        "PAUSING",
+        None,
+        None,
+    )
+
+
+def test_each_look_of_v3_counts(sim: Simulator) -> None:
+    sim.job(JOB, status="INCRE_TRANSFER_FAILED", resumes_after=2)
+    seen = [details(sim, JOB).results[0].status, progresses(sim, JOB).results[0].transfer_status]
+    assert [*seen, statuses(sim, JOB).results[0].status] == [
+        "INCRE_TRANSFER_FAILED",
+        "INCRE_TRANSFER_FAILED",
+        "INCRE_TRANSFER_STARTED",
+    ]
+
+
+@pytest.mark.parametrize("read", [details, statuses, progresses])
+def test_v3_does_not_know_a_job(sim: Simulator, read: Any) -> None:
+    def errors(response: Any) -> list[tuple[Any, ...]]:
+        return [
+            (
+                getattr(job, "job_id", None) or job.id,
+                job.error_code,
+                job.error_msg if read is progresses else job.error_message,
+            )
+            for job in response.results
+        ]
+
+    with pytest.raises(ClientRequestException) as caught:
+        read(sim, UNKNOWN_JOB)
+    assert caught.value.status_code == 400
+    assert errors(read(sim, JOB, UNKNOWN_JOB)) == [(JOB, None, None), (UNKNOWN_JOB, *UNKNOWN)]
+    sim.settings(unknown_jobs_v3="entry")
+    assert errors(read(sim, UNKNOWN_JOB)) == [(UNKNOWN_JOB, *UNKNOWN)]
+    sim.settings(unknown_jobs_v3="absent")
+    assert errors(read(sim, UNKNOWN_JOB)) == []
+    assert errors(read(sim, JOB, UNKNOWN_JOB)) == [(JOB, None, None)]
+
+
+@pytest.mark.parametrize("read", [details, statuses])
+def test_pages_of_v3(sim: Simulator, read: Any) -> None:
+    job_ids = [job["id"] for job in sim.cloud["jobs"] if job["project_id"] == PROJECT][:10]
+
+    def page(number: Any, size: Any) -> list[str]:
+        response = read(sim, *job_ids, pages=v3.PageReq(number, size))
+        assert response.count == len(response.results)
+        return [job.id for job in response.results]
+
+    assert [job.id for job in read(sim, *job_ids).results] == job_ids[:5]
+    assert (page(2, None), page(None, 10), page(1, 0), page(0, 3)) == (job_ids[5:], job_ids, job_ids, job_ids)
+    assert page(4, 3) == job_ids[9:]
+    for number, size in ((5, 3), (2, 0), (-1, 1), (1, 101)):
+        assert refusal(page, number, size) == (400, "DRS.M00202")
+    assert refusal(read, sim, *job_ids, JOB) == (400, "DRS.M00202")
+    assert refusal(read, sim) == (400, "DRS.M00200")
+
+
+def test_v3_lists_jobs(sim: Simulator) -> None:
+    response = jobs_v3(sim, per_page=100)
+    same = jobs(sim, limit=100)
+    assert response.total_record == same.total_count
+    assert [job.id for job in response.jobs] == [job.id for job in same.jobs]
+    oldest = response.jobs[-1]
+    assert (oldest.name, oldest.status, oldest.engine_type, oldest.task_type, oldest.db_use_type) == (
+        "orders-to-dws",
+        "INCRE_TRANSFER_STARTED",
+        "mysql-to-dws",
+        "INCR_TRANS",
+        "sync",
+    )
+    assert (oldest.create_time, oldest.net_type, oldest.job_direction) == ("1694400000000", "vpc", "up")
+    assert (oldest.billing_tag, oldest.node_new_framework, oldest.children) == (True, False, [])
+    (parent,) = jobs_v3(sim, name="shops-to-dws").jobs
+    assert {job.name for job in parent.children} == {"shops-to-dws-north", "shops-to-dws-south"}
+    assert [len(jobs_v3(sim, **pages).jobs) for pages in ({}, {"cur_page": 2, "per_page": 3}, {"per_page": 0})] == [
+        10,
+        3,
+        same.total_count,
+    ]
+    sim.settings(v3_default_engine="mysql-to-mysql")
+    assert [job.name for job in jobs_v3(sim).jobs] == ["crm-to-mysql"]
+    assert [job.name for job in jobs_v3(sim, engine_type="oracle-to-dws").jobs] == ["erp-to-dws"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"name": "orders-to-dws"}, ["orders-to-dws-archive", "orders-to-dws"]),
+        ({"name": f"{JOB},{MYSQL_JOB}"}, ["crm-to-mysql", "orders-to-dws"]),
+        ({"name": ",".join([JOB] * 100)}, ["orders-to-dws"]),
+        ({"status": "WAITING_FOR_START"}, ["inventory-to-dws"]),
+        ({"engine_type": "oracle-to-dws"}, ["erp-to-dws"]),
+        ({"net_type": "eip"}, []),
+        ({"name": "crm", "enterprise_project_id": "0"}, ["crm-to-mysql"]),
+        ({"enterprise_project_id": "1"}, []),
+        ({"tags": {"team": "sales", "env": "prod"}}, ["orders-to-dws"]),
+        ({"db_use_type": "migration"}, ["legacy-to-cloud"]),
+        ({"name": "shops-to-dws-north"}, []),
+    ],
+)
+def test_v3_filters_jobs(sim: Simulator, query: Any, names: list[str]) -> None:
+    assert [job.name for job in jobs_v3(sim, **query).jobs] == names
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"db_use_type": None}, "DRS.M00200"),
+        ({"db_use_type": "nonsense"}, "DRS.M00202"),
+        ({"enterprise_project_id": ""}, "DRS.M00202"),
+        ({"name": ",".join([JOB] * 101)}, "DRS.M00202"),
+        ({"per_page": 101}, "DRS.M00202"),
+        ({"per_page": 0, "cur_page": 2}, "DRS.M00202"),
+        ({"instance_ip": "192.0.2.1"}, "DRS.M00202"),
+        ({"instance_ids": ["x"]}, "DRS.M00202"),
+    ],
+)
+def test_v3_refuses_to_list_jobs(sim: Simulator, query: Any, code: str) -> None:
+    assert refusal(lambda: jobs_v3(sim, **query)) == (400, code)
+
+
+def reads_of_v5(sim: Simulator, job_id: str) -> list[Any]:
+    return [
+        lambda: client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="detail")),
+        lambda: client(sim).show_job_detail(v5.ShowJobDetailRequest(job_id=job_id, type="progress")),
+        lambda: actions(sim, job_id),
+    ]
+
+
+def other_calls_work(sim: Simulator) -> bool:
+    """Return whether everything but reading jobs works for the paused job."""
+    sim.settings(collect_seconds=0)
+    drs = client(sim)
+    found = result(drs, collect(drs, PAUSED_JOB).id, PAUSED_JOB).position
+    return bool(found and apply(sim).status_code == 200 and act(sim, "restart", PAUSED_JOB).query_id)
+
+
+def test_v5_may_refuse_to_read_jobs(sim: Simulator) -> None:
+    sim.settings(refuse_v5_reads=True)
+    for read in (*reads_of_v5(sim, PAUSED_JOB), lambda: jobs(sim)):
+        assert refusal(read) == (400, "DRS.M99999")
+    assert jobs_v3(sim).total_record > 10
+    assert details(sim, PAUSED_JOB).results[0].status == "PAUSING"
+    assert other_calls_work(sim)
+
+
+def test_v5_may_not_know_a_job_that_v3_knows(sim: Simulator) -> None:
+    sim.job(PAUSED_JOB, known_to_v5=False)
+    for read in reads_of_v5(sim, PAUSED_JOB):
+        assert refusal(read) == (400, "DRS.10000010")
+    assert jobs(sim, name=PAUSED_JOB).total_count == 0
+    assert [job.id for job in jobs_v3(sim, name=PAUSED_JOB).jobs] == [PAUSED_JOB]
+    assert details(sim, PAUSED_JOB).results[0].status == "PAUSING"
+    assert other_calls_work(sim)
+    assert status(sim, JOB) == "INCRE_TRANSFER_STARTED"
 
 
 # Refusals

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+from simulator.app import METHODS, read_contract
 from simulator.client import Simulator, simulator
 
 PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
@@ -28,6 +29,10 @@ PAUSED_JOB = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
 MOMENT = "2023-09-19T07:00:00Z"
 # Every operation of DRS: its request and the status of its response.
 CALLS: dict[str, tuple[str, str, Any, int]] = {
+    "show_job_list": ("POST", "jobs", {"db_use_type": "sync"}, 200),
+    "batch_list_job_details": ("POST", "jobs/batch-detail", {"jobs": [JOB]}, 200),
+    "batch_list_job_status": ("POST", "jobs/batch-status", {"jobs": [JOB]}, 200),
+    "batch_list_progresses": ("POST", "jobs/batch-progress", {"jobs": [JOB]}, 200),
     "list_jobs": ("GET", "jobs?job_type=sync", None, 200),
     "show_job_detail": ("GET", f"jobs/{JOB}?type=detail", None, 200),
     "show_actions": ("GET", f"jobs/{JOB}/actions", None, 200),
@@ -42,6 +47,13 @@ CALLS: dict[str, tuple[str, str, Any, int]] = {
         200,
     ),
     "list_instance_by_tags": ("POST", "sync/resource-instances/filter", {}, 200),
+}
+VERSIONS = {
+    item["operationId"]: version
+    for service, version in (("drs", "v5"), ("drs_v3", "v3"))
+    for path in read_contract(service)["paths"].values()
+    for method, item in path.items()
+    if method in METHODS
 }
 GONE = "mysql-bin.000001:4"
 TIMEOUT = 10
@@ -79,7 +91,8 @@ def get(sim: Simulator, token: str, path: str, **options: Any) -> requests.Respo
 def call(sim: Simulator, operation: str, token: str | None, project: str = PROJECT) -> requests.Response:
     method, path, body, _status = CALLS[operation]
     headers = {"X-Auth-Token": token} if token else {}
-    return sim.session.request(method, f"{sim.url}/v5/{project}/{path}", json=body, headers=headers, timeout=TIMEOUT)
+    url = f"{sim.url}/{VERSIONS[operation]}/{project}/{path}"
+    return sim.session.request(method, url, json=body, headers=headers, timeout=TIMEOUT)
 
 
 def position(sim: Simulator, token: str, query_id: str, *, project: str = PROJECT, job: str = JOB) -> requests.Response:
@@ -408,6 +421,8 @@ def test_unknown_routes(sim: Simulator) -> None:
         "/v5",
         "/v4/x",
         "/v3/nothing",
+        f"/v3/{PROJECT}/jobs",
+        f"/v3/{PROJECT}/jobs/batch-detail/",
         f"/v5/{PROJECT}/jobs/{JOB}/",
         f"/v5/{PROJECT}/jobs/{JOB}/collect-position",
     ):
@@ -417,10 +432,7 @@ def test_unknown_routes(sim: Simulator) -> None:
 
 
 def test_every_call_is_known() -> None:
-    from simulator.app import METHODS, read_contract
-
-    paths = read_contract("drs")["paths"].values()
-    assert set(CALLS) == {item["operationId"] for path in paths for method, item in path.items() if method in METHODS}
+    assert set(CALLS) == set(VERSIONS)
 
 
 @pytest.mark.parametrize("operation", CALLS)
@@ -743,10 +755,12 @@ def test_invalid_controls_are_refused(sim: Simulator) -> None:
             sim.faults(faults)
     invalid: list[dict[str, Any]] = [{"colect_seconds": 1}, {"collect_seconds": "1"}, {"clock_offset": "1"}]
     invalid += [{"unpublished": ["nonsense"]}, {"duplicate_projects": ["nonsense"]}, {"agency": "nonsense"}]
+    invalid += [{"unknown_jobs_v3": "nonsense"}]
     for settings in invalid:
         with pytest.raises(ValueError, match="400"):
             sim.settings(**settings)
     invalid = [{"action": "nonsense"}, {"status": "nonsense"}, {"precheck": 101}, {"id": "x"}, {"collect": "pending"}]
+    invalid += [{"resumes_after": -1}, {"conflict_policy": "nonsense"}, {"pause_mode": "all"}]
     for changes in invalid:
         with pytest.raises(ValueError, match="400"):
             sim.job(JOB, **changes)

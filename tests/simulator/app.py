@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from starlette.exceptions import HTTPException
 from .cloud import Cloud
 from .control import Control
 from .drs import Drs
+from .drs_v3 import DrsV3
 from .errors import CloudError
 from .faults import JSON_TYPE, Front, Route
 from .gateway import Gateway, Operation
@@ -71,6 +72,7 @@ class CachingValidator(JSONResponseBodyValidator):  # type: ignore[misc]
         self.valid[key] = self._schema
 
 
+@cache
 def read_contract(service: str) -> dict[str, Any]:
     contract: dict[str, Any] = yaml.safe_load((CONTRACTS / f"{service}.yaml").read_text(encoding="utf-8"))
     return contract
@@ -90,7 +92,7 @@ def _operations(service: str) -> dict[str, Operation]:
     }
 
 
-def _routes(service: str) -> list[Route]:
+def routes(service: str) -> list[Route]:
     contract = read_contract(service)
     base = urlsplit(contract["servers"][0]["url"]).path
     return [
@@ -104,12 +106,18 @@ def _routes(service: str) -> list[Route]:
 def build(cloud: Cloud | None = None) -> Front:
     """Return the simulator as an ASGI application."""
     cloud = cloud or Cloud()
-    published = ("iam", "drs", "metadata")
+    published = ("iam", "drs", "drs_v3", "metadata")
     operations = {name: operation for service in published for name, operation in _operations(service).items()}
-    front = Front(cloud.now, [route for service in published for route in _routes(service)])
+    front = Front(cloud.now, [route for service in published for route in routes(service)])
     job_states = set(read_contract("drs")["components"]["schemas"]["JobStatus"]["enum"])
     control = Control(cloud, front, set(operations), job_states)
-    services = {"iam": Iam(cloud), "control": control, "drs": Drs(cloud), "metadata": Metadata(cloud)}
+    services = {
+        "iam": Iam(cloud),
+        "control": control,
+        "drs": Drs(cloud),
+        "drs_v3": DrsV3(cloud),
+        "metadata": Metadata(cloud),
+    }
     operations.update(_operations("control"))
     app = connexion.AsyncApp(
         "simulator",

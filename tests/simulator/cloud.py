@@ -46,14 +46,17 @@ class Action:
     states: frozenset[str]
 
 
-# The states are those from which the Terraform provider allows the action. That failed jobs can be retried is inferred
-# from the API pages.
+# The states are those from which the Terraform provider allows the action. That failed jobs can be retried and paused
+# jobs can be reset is inferred from the API pages and the user guide.
 ACTIONS = {
     "start": Action("START", frozenset({"WAITING_FOR_START"})),
     "stop": Action("PAUSE", frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_TRANSFER_STARTED"})),
     "restart": Action("RETRY", frozenset({"PAUSING", "FULL_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED"})),
-    "reset": Action("RESET", frozenset({"FULL_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED"})),
+    "reset": Action("RESET", frozenset({"PAUSING", "FULL_TRANSFER_FAILED", "INCRE_TRANSFER_FAILED"})),
 }
+# The state to which a failed job returns when DRS resumes it by itself.
+RESUMED = {"FULL_TRANSFER_FAILED": "FULL_TRANSFER_STARTED", "INCRE_TRANSFER_FAILED": "INCRE_TRANSFER_STARTED"}
+REPLICATING = "INCRE_TRANSFER_STARTED"
 
 
 @dataclass
@@ -70,6 +73,9 @@ class Settings:
     agency: str | None = AGENCY
     action_seconds: float = 0.3
     action_status: int = 202
+    refuse_v5_reads: bool = False
+    unknown_jobs_v3: str = "refused"
+    v3_default_engine: str | None = None
 
 
 @dataclass
@@ -151,12 +157,28 @@ class Job:
     create_time: int = FIRST_CREATED
     start_position: str | None = None
     gtid_set: str | None = None
+    pause_mode: str | None = None  # of the last pause, until the job continues
+    resumes_after: int | None = None
+    pausable_when_failed: bool = False
+    known_to_v5: bool = True
+    conflict_policy: str | None = "overwrite"
+    failed_reason: str | None = None
+    is_open_fast_clean: bool = False
     transition: Transition | None = None
 
     def settle(self) -> None:
         """End an action whose time is over. Called whenever the job is read."""
         if self.transition and time.time() >= self.transition.until:
             self.status, self.transition = self.transition.status, None
+
+    def look(self) -> None:
+        """Count a look at the status of a failed job, or resume the job when it was seen often enough."""
+        if self.resumes_after is None or self.status not in RESUMED:
+            return
+        if self.resumes_after:
+            self.resumes_after -= 1
+        else:
+            self.status, self.resumes_after = RESUMED[self.status], None
 
     @property
     def available_actions(self) -> list[str]:
@@ -165,12 +187,16 @@ class Job:
             return []
         if self.status in OVER:
             return ["DELETE"]
-        return [*(action.shown for action in ACTIONS.values() if self.status in action.states), "FREE_RESOURCE"]
+        return [*(action.shown for name, action in ACTIONS.items() if self._has_state_for(name)), "FREE_RESOURCE"]
 
     def allows(self, name: str) -> bool:
         if name == "terminate":
             return self.status not in OVER
-        return name in ACTIONS and self.status in ACTIONS[name].states and (name != "reset" or self.precheck == 100)
+        return name in ACTIONS and self._has_state_for(name) and (name != "reset" or self.precheck == 100)
+
+    def _has_state_for(self, name: str) -> bool:
+        failed = name == "stop" and self.pausable_when_failed and self.status in RESUMED
+        return failed or self.status in ACTIONS[name].states
 
     def outcome(self, name: str) -> str:
         """Return the state in which an action ends."""
@@ -304,11 +330,12 @@ class Cloud:
             job.settle()
         return found
 
-    def act(self, job: Job, name: str) -> None:
+    def act(self, job: Job, name: str, pause_mode: str | None = None) -> None:
         """Start an action that the job allows."""
         if name == "terminate":
             job.status, job.transition = ENDED, None
             return
+        job.pause_mode = pause_mode
         job.transition = Transition(ACTIONS[name].shown, time.time() + self.settings.action_seconds, job.outcome(name))
         if name != "stop" and job.action != "stuck":
             job.status = "STARTJOBING"

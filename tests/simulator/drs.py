@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operations of drs.yaml. Callers are authorized before, in gateway.py."""
+"""The operations of drs.yaml, version 5 of the API. Callers are authorized before, in gateway.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from connexion import NoContent
 
-from .cloud import ACTIONS, ENGINE, OVER, STALE_POSITION, Cloud, Job, parse_time
+from .cloud import ACTIONS, ENGINE, OVER, REPLICATING, STALE_POSITION, TIME_FORMAT, Cloud, Job, parse_time
 from .errors import MESSAGES, CloudError
 
 MAX_NAMES = 10  # in one call
@@ -70,12 +70,14 @@ class Drs:
         return result
 
     async def show_job_detail(self, project_id: str, job_id: str, type: str) -> dict[str, Any]:
-        job = self._job(project_id, job_id)
+        job = self._readable_job(project_id, job_id)
         parts = {"detail": ("base_info", _base_info), "progress": ("progress_info", _progress_info)}
         if type not in parts:
             raise CloudError("DRS.M00202", "type")
         name, describe = parts[type]
-        return {"job": {"id": job.id, "status": job.status, "create_time": str(job.create_time), name: describe(job)}}
+        job.look()
+        created = datetime.fromtimestamp(job.create_time / 1000, timezone.utc).strftime(TIME_FORMAT)
+        return {"job": {"id": job.id, "status": job.status, "create_time": created, name: describe(job)}}
 
     async def list_jobs(
         self,
@@ -88,6 +90,7 @@ class Drs:
         sort_dir: str = "desc",
         **wanted: Any,
     ) -> dict[str, Any]:
+        self._check_reads()
         _check_page(offset, limit)
         for unknown in {"instance_ids", "instance_ip"} & set(wanted):
             raise CloudError("DRS.M00202", unknown)
@@ -97,18 +100,20 @@ class Drs:
         children: dict[str, list[Job]] = {}
         jobs = []
         for job in self.cloud.find_jobs(project_id, job_type):
+            if not job.known_to_v5:
+                continue
             if job.parent:
                 children.setdefault(job.parent, []).append(job)
             elif (job.id in names or name in job.name) and all(
-                _value(job, key) == value for key, value in wanted.items() if value
+                value_of(job, key) == value for key, value in wanted.items() if value
             ):
                 jobs.append(job)
-        jobs.sort(key=lambda job: _value(job, sort_key), reverse=sort_dir == "desc")
+        jobs.sort(key=lambda job: value_of(job, sort_key), reverse=sort_dir == "desc")
         page = jobs[offset : offset + min(limit, PAGE_SIZE)]
         return {"total_count": len(jobs), "jobs": [_list_item(job, children.get(job.id, [])) for job in page]}
 
     async def show_actions(self, project_id: str, job_id: str) -> dict[str, Any]:
-        return {"job_action": _actions(self._job(project_id, job_id))}
+        return {"job_action": _actions(self._readable_job(project_id, job_id))}
 
     async def execute_job_action(
         self, project_id: str, job_id: str, body: dict[str, Any]
@@ -122,13 +127,11 @@ class Drs:
         if not job.allows(name):
             raise CloudError("DRS.M00304")
         if job.action in ("failed", "failed_silently"):
-            error = (
-                {"error_code": "DRS.M00304", "error_msg": MESSAGES["DRS.M00304"][1]} if job.action == "failed" else {}
-            )
-            return {"id": job.id, "name": job.name, "status": "failed", **error}, 200
-        self.cloud.act(job, name)
+            return _result(job, "failed", "DRS.M00304" if job.action == "failed" else None), 200
+        params = body["job"].get("action_params", {})
+        self.cloud.act(job, name, params.get("pause_mode", "target") if name == "stop" else None)
         if self.cloud.settings.action_status == 200:
-            return {"id": job.id, "name": job.name, "status": "success"}, 200
+            return _result(job, "success"), 200
         return {"query_id": str(uuid.uuid4())}, 202
 
     async def stop_job_action(self, project_id: str, job_id: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +139,7 @@ class Drs:
         if not job.allows("terminate"):
             raise CloudError("DRS.M00304")
         self.cloud.act(job, "terminate")
-        return {"id": job.id, "name": job.name, "status": "success"}
+        return _result(job, "success")
 
     async def update_start_position(self, project_id: str, job_id: str, body: dict[str, Any]) -> tuple[Any, int]:
         job = self._job(project_id, job_id)
@@ -157,7 +160,7 @@ class Drs:
             raise CloudError("DRS.M00202", "matches")
         jobs = [job for job in self.cloud.find_jobs(project_id, resource_type) if _is_tagged(job, body)]
         resources = [
-            {"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": _tags(job)}
+            {"resource_id": job.id, "resource_detail": "", "resource_name": job.name, "tags": tag_list(job)}
             for job in jobs[offset : offset + limit]
         ]
         return {"total_count": len(jobs), "resources": resources}
@@ -168,6 +171,23 @@ class Drs:
             raise CloudError("DRS.10000010")
         return job
 
+    def _readable_job(self, project_id: str, job_id: str) -> Job:
+        """Return a job that this version of the API also describes."""
+        self._check_reads()
+        job = self._job(project_id, job_id)
+        if not job.known_to_v5:
+            raise CloudError("DRS.10000010")
+        return job
+
+    def _check_reads(self) -> None:
+        if self.cloud.settings.refuse_v5_reads:
+            raise CloudError("DRS.M99999")
+
+
+def _result(job: Job, status: str, code: str | None = None) -> dict[str, Any]:
+    message = MESSAGES[code][1] if code else None
+    return {"error_code": code, "error_msg": message, "id": job.id, "name": job.name, "status": status}
+
 
 def _check_page(offset: int, limit: int, max_limit: int | None = None) -> None:
     if offset < 0:
@@ -176,12 +196,12 @@ def _check_page(offset: int, limit: int, max_limit: int | None = None) -> None:
         raise CloudError("DRS.M00202", "limit")
 
 
-def _value(job: Job, key: str) -> Any:
+def value_of(job: Job, key: str) -> Any:
     """Return a value by which a list of tasks is filtered or sorted."""
     return SETTING.get("charging_mode" if key == "pay_mode" else key) or getattr(job, key)
 
 
-def _tags(job: Job) -> list[dict[str, str]]:
+def tag_list(job: Job) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in job.tags.items()]
 
 
@@ -198,11 +218,10 @@ def _is_tagged(job: Job, wanted: dict[str, Any]) -> bool:
 
 def _actions(job: Job) -> dict[str, Any]:
     available = job.available_actions
-    current = {"current_action": job.transition.action} if job.transition else {}
     return {
         "available_actions": available,
         "unavailable_actions": [name for name in SHOWN_ACTIONS if name not in available],
-        **current,
+        "current_action": job.transition.action if job.transition else None,
     }
 
 
@@ -214,16 +233,22 @@ def _base_info(job: Job) -> dict[str, Any]:
         "task_type": job.task_type,
         **SETTING,
         "description": job.description,
-        "expired_days": "14",
-        "tags": _tags(job),
+        "expired_days": 14,
+        "tags": tag_list(job),
     }
 
 
-def _progress_info(job: Job) -> dict[str, str]:
+def delays(job: Job) -> tuple[str | None, str | None]:
+    """Return the delay of a task in seconds and milliseconds, while it replicates."""
+    return (str(job.delay), str(1000 * job.delay)) if job.status == REPLICATING else (None, None)
+
+
+def _progress_info(job: Job) -> dict[str, str | None]:
+    seconds, milliseconds = delays(job)
     return {
         "progress": "100",
-        "incr_trans_delay": str(job.delay),
-        "incr_trans_delay_millis": str(1000 * job.delay),
+        "incr_trans_delay": seconds,
+        "incr_trans_delay_millis": milliseconds,
         "task_mode": job.task_type,
         "transfer_status": job.status,
         "process_time": "0",
@@ -232,16 +257,14 @@ def _progress_info(job: Job) -> dict[str, str]:
 
 
 def _list_item(job: Job, children: list[Job]) -> dict[str, Any]:
-    item = _list_facts(job, "multi_to_single" if children else "single")
-    if children:
-        item["job_mode_role"] = "parent"
+    mode, role = ("multi_to_single", "parent") if children else ("single", None)
     return {
-        **item,
-        "children": [{**_list_facts(child, "multi_to_single"), "job_mode_role": "child"} for child in children],
+        **_list_facts(job, mode, role),
+        "children": [_list_facts(child, "multi_to_single", "child") for child in children],
     }
 
 
-def _list_facts(job: Job, job_mode: str) -> dict[str, Any]:
+def _list_facts(job: Job, mode: str, role: str | None) -> dict[str, Any]:
     return {
         "id": job.id,
         "name": job.name,
@@ -252,7 +275,11 @@ def _list_facts(job: Job, job_mode: str) -> dict[str, Any]:
         "billing_tag": job.status not in OVER,
         "job_type": job.job_type,
         "task_type": job.task_type,
-        "job_mode": job_mode,
+        "job_mode": mode,
+        "job_mode_role": role,
+        "is_multi_az": False,
+        "node_role": None,
+        "node_new_framework": False,
         **SETTING,
         "job_action": _actions(job),
     }

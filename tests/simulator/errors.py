@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import Any
 
 # Sources of the texts: "Error Code" of the DRS API reference (drs_05_0004), the examples of its pages, and public
-# responses of the API gateway. Inferred: the texts of DRS.M00304 and DRS.M01504, and the Chinese texts where the pages
-# have only English ones.
+# responses of the API gateway. Inferred: the texts of DRS.M00289, DRS.M00304 and DRS.M01504, and the Chinese texts
+# where the pages have only English ones. DRS.M99999 is invented: it stands for all codes that nobody knows.
 MESSAGES: dict[str, tuple[int, str, str]] = {
     "APIGW.0101": (
         404,
@@ -28,6 +28,7 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "DRS.M00200": (400, "Parameter error. {0}", "参数错误。{0}"),
     "DRS.M00202": (400, "The value of parameter {0} is invalid.", "{0}取值不合法。"),
     "DRS.M00261": (403, "Invalid project ID.", "无效的项目ID。"),
+    "DRS.M00289": (400, "The task does not exist.", "任务不存在。"),
     "DRS.M00304": (400, "This operation cannot be performed on the task.", "该任务不支持此操作。"),
     # Documented with 202, like a success.
     "DRS.M01504": (
@@ -35,6 +36,7 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
         "Another operation is being performed on the task, or the task is abnormal.",
         "任务正在执行其他操作，或任务异常。",
     ),
+    "DRS.M99999": (400, "The task is not supported by this API.", "该接口不支持此任务。"),
 }
 MESSAGE_LENGTH = 512
 # Messages of IAM. Both are Keystone's. The second has exactly the length of a real response of IAM with 403.

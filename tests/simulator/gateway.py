@@ -173,7 +173,7 @@ def _signature_holds(key: AccessKey, scope: Scope, headers: Headers, signed: lis
 
 
 def _malformed(service: str, detail: str, cause: BaseException | None = None) -> Refusal:
-    if service == "drs":
+    if service in ("drs", "drs_v3"):
         # Inferred: a body in the right format with an invalid value has a separate error code.
         if isinstance(cause, ValidationError) and cause.validator in VALUE_RULES and cause.absolute_path:
             return CloudError("DRS.M00202", str(cause.absolute_path[-1]))

@@ -37,7 +37,7 @@ QUICK = 10
 
 def response(status: int, body: Any, *headers: str) -> bytes:
     """Return a response that keeps the connection open."""
-    whole: bytes = loopback.answer(
+    whole: bytes = loopback.response(
         json.dumps(body).encode(), status, headers=["X-Request-Id: of-the-response", *headers]
     )
     return whole.replace(b"Connection: close", b"Connection: keep-alive")

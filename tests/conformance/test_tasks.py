@@ -20,7 +20,7 @@ import pytest
 from simulator.client import Simulator
 
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
-from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, drip, head, once
+from ansible_collections.huaweicloud.drs.tests.unit.loopback import drip, head, once, response
 from ansible_collections.huaweicloud.drs.tests.unit.utils import patch_args
 
 MODULES = "ansible_collections.huaweicloud.drs.plugins.modules"
@@ -58,7 +58,7 @@ THROTTLED = {"error_code": "APIGW.0308", "error_msg": "The throttling threshold 
 DOWN = {"error_code": "APIGW.0613", "error_msg": "Down for the time being"}
 BROKEN = {"error_code": "DRS.M00001", "error_msg": "Broken"}
 BUSY = {"error_code": "DRS.M01504", "error_msg": "Another operation is being performed"}
-ACCEPTED = answer(json.dumps({"id": QUERY, "status": "pending"}).encode(), 202)
+ACCEPTED = response(json.dumps({"id": QUERY, "status": "pending"}).encode(), 202)
 
 CUT = ("no complete answer",)
 TIMED_OUT = ("no complete answer in time",)

@@ -92,7 +92,7 @@ PARTS = ["Authorization", "X-Auth-Token", "X-Security-Token", "body", "all"]
 def _sources(cloud, serve, metadata, profile, monkeypatch):
     """Set up a profile, a metadata service and a proxy with a password."""
     profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\n")
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(agency_key()))
+    server = serve(loopback.response(b"metadata-token"), loopback.response(agency_key()))
     metadata(server.url)
     cloud.add_passthru(server.url)
     cloud.assert_all_requests_are_fired = False

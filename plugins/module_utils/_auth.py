@@ -97,9 +97,7 @@ class AuthMethod:
             return "id", self.options.project_id
         name = self.options.project_name or self.options.region
         if not name:
-            raise InvalidOptionError(
-                "One of project_id, project_name and region must be set, to say which project is meant."
-            )
+            raise InvalidOptionError("Set project_id, project_name or region to identify the project.")
         return "name", name
 
 
@@ -134,7 +132,7 @@ class PasswordAuth(AuthMethod):
             token = response.headers.get("X-Subject-Token") or ""
             if not re.fullmatch(r"[\x21-\x7e]+", token):
                 raise InvalidResponseError(
-                    f"The answer of {endpoint} holds no usable X-Subject-Token.", request_id=response.request_id
+                    f"The response from {endpoint} contains no usable X-Subject-Token.", request_id=response.request_id
                 )
             http.secrets.add(token)
             try:
@@ -143,14 +141,14 @@ class PasswordAuth(AuthMethod):
                 self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
             except (KeyError, TypeError, InvalidOptionError):
                 raise InvalidResponseError(
-                    f"The token of {endpoint} names no project.", request_id=response.request_id
+                    f"The token from {endpoint} has no valid project ID.", request_id=response.request_id
                 ) from None
         except HuaweiCloudError as error:
             from ._hints import login_hint
 
             error.add_hint(
-                f"This was the login of user {options.username} of account (domain) {options.domain_name}"
-                f" to the project with {key} {value} at {endpoint}."
+                f"The login request was for user {options.username} of account (domain) {options.domain_name}"
+                f" and the project with {key} {value} at {endpoint}."
             )
             error.add_hint(login_hint(error))
             raise
@@ -181,7 +179,7 @@ class TokenAuth(AuthMethod):
         # Otherwise, http.client would reject a line break in the token with an error that shows the token.
         if not re.fullmatch(r"[\x21-\x7e]+", self.token):
             raise InvalidOptionError(
-                "auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again."
+                "auth_token contains invalid characters (white space, line breaks or non-ASCII). Copy it again."
             )
 
     def authenticate(self, http: HttpClient) -> None:
@@ -223,7 +221,7 @@ class Session:
         renewals = self._renewals
         if self._refused:
             unsent = TransportError(
-                f"{method} {url} was not sent, because the credentials have been refused. {self._refused}"
+                f"{method} {url} was not sent because the credentials were rejected. {self._refused}"
             )
             unsent.credentials_refused = True
             raise unsent

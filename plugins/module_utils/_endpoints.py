@@ -35,14 +35,14 @@ def check_endpoint(option: str, value: str) -> str:
     match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
     if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
         # The part before an @ may be a password.
-        shown = repr(value) if "@" not in value else "a value with an @ in it"
+        shown = repr(value) if "@" not in value else "a value that contains an @"
         raise InvalidOptionError(
-            f"{option} must look like https://host or https://host:port, with nothing after it; it is {shown}."
+            f"{option} must have the form https://host or https://host:port, without a path; it is {shown}."
         )
     if match[1] == "http" and not _is_loopback(match[2]):
         raise InvalidOptionError(
-            f"{option} is {value!r}: credentials are sent over https only."
-            " Plain http is accepted for loopback addresses."
+            f"{option} must use https, because requests contain credentials; it is {value!r}."
+            " Plain http is accepted only for loopback addresses."
         )
     return value.rstrip("/")
 
@@ -57,9 +57,9 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
     if value:
         return check_endpoint(option, value)
     if not region:
-        raise InvalidOptionError(f"Neither region nor {option} is set, so there is no address to send a request to.")
+        raise InvalidOptionError(f"Set region or {option} to determine the URL of the service.")
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
-        raise InvalidOptionError(f"region must look like eu-west-101; it is {region!r}.")
+        raise InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
     domain = REGION_DOMAINS.get(region, "myhuaweicloud.com")
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
         return f"https://iam.{domain}"
@@ -78,7 +78,7 @@ def check_project_id(value: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
         raise InvalidOptionError(
-            f"project_id must be letters and digits, as in 054ba152d480d55b2f5dc0069e7ddef0; it is {value!r}."
+            f"project_id must consist of letters and digits, such as 054ba152d480d55b2f5dc0069e7ddef0; it is {value!r}."
         )
     return value
 
@@ -90,7 +90,7 @@ def check_job_id(value: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9-]{36}", value):
         raise InvalidOptionError(
-            "job_id must be 36 letters, digits and hyphens, as in c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
+            "job_id must consist of 36 letters, digits and hyphens, such as c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
             f" it is {value!r}."
         )
     return value

@@ -36,7 +36,7 @@ FAILED_STATUSES = frozenset(
     {"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"}
     | {status for status in JOB_STATUSES if status.endswith("_FAILED")}
 )
-PAGE_SIZE = 50  # The maximum is not documented, so a page may hold fewer jobs than requested.
+PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
 
 
 class Action(t.NamedTuple):
@@ -73,8 +73,8 @@ def check_position(value: str) -> str:
     form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
     if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
         raise InvalidOptionError(
-            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
-            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
+            "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
+            f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {value[:128]!r}."
         )
     return value
 
@@ -89,8 +89,8 @@ def check_gtid_set(value: str) -> str:
     gtid_set = "".join(value.split())
     if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
         raise InvalidOptionError(
-            "gtid_set must be Executed_Gtid_Set as SHOW MASTER STATUS prints it, at most 2048 characters after its line"
-            f" breaks are taken out; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
+            "gtid_set must be Executed_Gtid_Set from SHOW MASTER STATUS, at most 2048 characters without line breaks;"
+            f" it has {len(gtid_set)} characters and starts with {gtid_set[:64]!r}."
         )
     return gtid_set
 
@@ -114,10 +114,10 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
         for parent in page or []:
             children = (parent.get("children") if isinstance(parent, dict) else None) or []
             if not isinstance(children, list):
-                raise drs.invalid_response(response, "listed a job whose parts are no list")
+                raise drs.invalid_response(response, "listed a job whose subtasks are not a list")
             for entry in (parent, *children):
                 if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-                    raise drs.invalid_response(response, "listed a job without an id")
+                    raise drs.invalid_response(response, "listed a job without an ID")
                 jobs.setdefault(
                     entry["id"],
                     _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]),
@@ -170,7 +170,7 @@ def show_job_detail(
     response = drs.request("GET", url, params={"type": kind}, deadline=deadline)
     job = response.body.get("job")
     if not isinstance(job, dict):
-        raise drs.invalid_response(response, "described no job")
+        raise drs.invalid_response(response, "returned no job details")
     return job
 
 
@@ -188,11 +188,11 @@ def check_collectable(drs: DrsClient, job_id: str) -> bool:
         raise
     engine_type = base_info.get("engine_type") if isinstance(base_info, dict) else None
     if not engine_type:
-        raise InvalidResponseError(f"DRS described job {job_id} without its engine type.")
+        raise InvalidResponseError(f"DRS did not return the engine type of job {job_id}.")
     if engine_type != MYSQL_TO_DWS:
         shown = repr(drs.sanitize(engine_type)[:50])
         raise HuaweiCloudError(
-            f"Job {job_id} is of engine type {shown}. Positions can be collected for {MYSQL_TO_DWS} jobs only."
+            f"Job {job_id} has the engine type {shown}. Positions can be collected only for {MYSQL_TO_DWS} jobs."
         )
     return True
 
@@ -226,7 +226,7 @@ def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
     response = drs.request("GET", f"{drs.base}/jobs/{check_job_id(job_id)}/actions")
     found = response.body.get("job_action")
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
-        raise drs.invalid_response(response, "named no actions that the job allows")
+        raise drs.invalid_response(response, "returned no list of allowed actions")
     lists = {name: found.get(name) for name in ("available_actions", "unavailable_actions")}
     texts = {
         name: [str(action) for action in actions] if isinstance(actions, list) else []
@@ -250,8 +250,8 @@ def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
     known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
     current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
     raise HuaweiCloudError(
-        f"Job {job_id} does not allow {action} now."
-        f" Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
+        f"Job {job_id} does not currently allow {action}."
+        f" Of start, pause, retry and reset, it allows {' and '.join(known) or 'none'}.{current}"
     )
 
 
@@ -274,14 +274,13 @@ def execute_job_action(drs: DrsClient, job_id: str, action: str) -> str | None:
     status = response.body.get("status")
     if status == FAILED:
         said = drs.sanitize(response.body.get("error_msg"))
-        reason = f"the message {said!r}" if said else "no reason"
+        reason = f"the message {said!r}" if said else "no error message"
         raise drs.invalid_response(
-            response, f"answered {response.status}, with the status failed and {reason}, to {action} job {job_id}"
+            response,
+            f"returned HTTP {response.status} with the status failed and {reason} for the {action} of job {job_id}",
         )
     if status != SUCCESS and not response.body.get("query_id"):
-        raise drs.invalid_response(
-            response, f"did not say whether it accepted to {action} job {job_id}", maybe_accepted=True
-        )
+        raise drs.invalid_response(response, f"did not confirm the {action} of job {job_id}", maybe_accepted=True)
     return response.request_id
 
 
@@ -302,12 +301,15 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
         if status in FAILED_STATUSES and any(other != status for other in seen):
             raise HuaweiCloudError(
                 f"After {action}, job {job_id} is in status {status}."
-                " The console of DRS, and the task's logs in it, say why."
+                " For the cause, see the logs of the job in the DRS console."
             )
         return status if status in ACTIONS[action].target_statuses else None
 
     def timeout_message() -> str:
-        return f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
+        return (
+            f"Job {job_id} is still in status {drs.sanitize(seen[-1])}"
+            f" after {timeout:g} seconds of waiting for {action}."
+        )
 
     return drs.wait_for(read, timeout, sleep, timeout_message)
 

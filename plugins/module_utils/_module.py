@@ -68,7 +68,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         method = self.params["auth_method"]
         if method not in ("auto", "password"):
             raise InvalidOptionError(
-                f"auth_method {method} makes no token. One is only made of username, password and domain_name."
+                f"auth_method {method} does not provide a token. A token requires username, password and domain_name."
             )
         auth = create_auth(self.params, "password", self._task_options)
         auth.authenticate(create_http_client(self.params, set(self.no_log_values), self.ansible_version))
@@ -97,7 +97,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             finally:
                 ignore_signals()
         except KeyboardInterrupt:
-            self.fail_json(msg="The task was interrupted. What was asked of DRS until then goes on.", **result)
+            self.fail_json(msg="The task was interrupted. Operations already requested continue in DRS.", **result)
         except HuaweiCloudError as error:
             self.fail_json(msg=str(error), **{**result, **error.facts()})
         except Exception as error:  # pylint: disable=broad-exception-caught

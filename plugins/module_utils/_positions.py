@@ -57,20 +57,20 @@ def parse_time(value: str, now: datetime | None = None) -> str:
     if not zulu and not sign:
         stem = "{}-{}-{}T{}:{}:{}".format(*(field or "00" for field in fields))
         raise InvalidOptionError(
-            f"reset_position_time {value!r} does not say which time zone it is in."
-            f" Write {stem}Z if it is UTC, or add the offset, as in {stem}+08:00."
+            f"reset_position_time {value!r} does not specify a time zone."
+            f" Use {stem}Z for UTC, or append the offset, as in {stem}+08:00."
         )
     try:
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
         year, month, day, hour, minute, second = (int(field or 0) for field in fields)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise InvalidOptionError(f"reset_position_time {value!r} is no time that exists: {error}.") from error
+        raise InvalidOptionError(f"reset_position_time {value!r} is not a valid time: {error}.") from error
     now = now or datetime.now(timezone.utc)
     if moment - now > CLOCK_TOLERANCE:
         raise InvalidOptionError(
-            f"reset_position_time {value!r} is in the future: it is now {_write_time(now)}."
-            " Write a time that is past, and check its offset."
+            f"reset_position_time {value!r} is in the future; the current time is {_write_time(now)}."
+            " Use a time in the past, and check its offset."
         )
     return _write_time(moment)
 
@@ -85,7 +85,7 @@ def check_query_id(value: str) -> str:
     :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(QUERY_ID, value):
-        raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
+        raise InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
     return value
 
 
@@ -98,7 +98,7 @@ def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, r
     """
     if value not in (PENDING, SUCCESS, FAILED):
         shown = repr(drs.sanitize(value)[:50]) if value else repr(value)
-        message = f"DRS returned a status that its API does not have, {shown}."
+        message = f"DRS returned an undocumented status, {shown}."
         raise InvalidResponseError(message, http_status=http_status, request_id=request_id)
     return str(value)
 
@@ -119,7 +119,7 @@ def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str
     query_id = response.body.get("id")
     if not isinstance(query_id, str) or not re.fullmatch(QUERY_ID, query_id):
         shown = repr(drs.sanitize(query_id)[:50])
-        what = f"with an unusable id for its result, {shown}" if query_id else "without an id for its result"
+        what = f"but returned an invalid query ID, {shown}" if query_id else "but returned no query ID"
         raise drs.invalid_response(response, f"accepted the request {what}", maybe_accepted=True)
     return PositionQuery(query_id, response.body.get("status"), response.request_id)
 
@@ -138,7 +138,7 @@ def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: f
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position or not position.isprintable():
-        raise drs.invalid_response(response, "returned a success without a position")
+        raise drs.invalid_response(response, "reported success without a position")
     return PositionResult(status, position, response.request_id)
 
 
@@ -155,7 +155,7 @@ def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float
         return result if result.status != PENDING else None
 
     def timeout_message() -> str:
-        return f"The query {query_id} of job {job_id} had no result within {timeout:g} seconds."
+        return f"Query {query_id} of job {job_id} returned no result within {timeout:g} seconds."
 
     return drs.wait_for(read, timeout, sleep, timeout_message)
 
@@ -163,6 +163,6 @@ def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float
 def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
     """Return the error for a query that failed."""
     return HuaweiCloudError(
-        f"DRS could not find a position of job {job_id} at {reset_position_time}."
-        " Check that the source still keeps the binlog of that time."
+        f"DRS could not find a position for job {job_id} at {reset_position_time}."
+        " Check that the source still has the binlog of that time."
     )

@@ -235,8 +235,8 @@ def main() -> None:
 
             if not check_collectable(drs, job_id):
                 module.warn(
-                    f"This region does not offer to read job {job_id},"
-                    " so it is not known whether its position can be collected."
+                    f"This region does not support reading job {job_id},"
+                    " so it is unknown whether its position can be collected."
                 )
             request = collect_position_request(drs, job_id, reset_position_time)
             result.update(changed=True, id=None, status=None, request_id=None, request=request)

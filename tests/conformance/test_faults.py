@@ -38,8 +38,8 @@ BARE = b"HTTP/1.1 200 Text\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 THROTTLED = response(b'{"error_code": "APIGW.0308"}', 429, headers=["Retry-After: 1"])
 
-CUT = ("no complete answer",)
-TIMED_OUT = ("no complete answer in time",)
+CUT = ("no complete response",)
+TIMED_OUT = ("no complete response before the timeout",)
 TOO_LARGE = ("more than 8388608 bytes",)
 NOT_JSON = ("not JSON",)
 
@@ -101,7 +101,7 @@ FAULTS = [
         response(b'{"error_code": "DRS', 400, length=90, headers=[TRACE]), 1, 2, CUT, traced=True),
 
     # Slow. The timeout covers the whole attempt, even if single bytes keep arriving.
-    row("connection times out", (), 2, 2, ("no connection", "timed out"), timeout=SHORT),
+    row("connection times out", (), 2, 2, ("connection failed", "timed out"), timeout=SHORT),
     row("headers stop", once(BARE, b"X-A: ", end=hold), 1, 2, TIMED_OUT),
     row("100 for ever", once(end=drip(CONTINUE, 0.05)), 1, None, TIMED_OUT, **SLOW),
     row("byte by byte through TLS", once(head(200, TRACE), end=drip(b" ", 0.05)), 1, None, TIMED_OUT, tls=True,
@@ -145,7 +145,7 @@ FAULTS = [
     row("HTTP/1.0", once(b"HTTP/1.0 200 OK\r\n\r\n" + TEXT), 1, 1),
     row("lines without carriage returns", once(b"HTTP/1.1 200 OK\n\n" + TEXT), 1, 1),
     row("100 before the response", once(CONTINUE + GOOD), 1, 1),
-    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1, ("answered 103",),
+    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1, ("returned HTTP 103",),
         status=103),
     row("redirect without end", once(head(302, "Location: /x"), end=drip(b" " * 65536, 0)), 1, 1, TOO_LARGE,
         status=302),

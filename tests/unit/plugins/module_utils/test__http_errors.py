@@ -112,7 +112,7 @@ class TestResponseError:
     def test_request_id(self, headers, body, request_id):
         error = error_from(json.dumps(body), headers=headers)
         assert error.request_id == request_id
-        assert (request_id or "request id") in str(error) or not request_id
+        assert (request_id or "request ID") in str(error) or not request_id
 
     def test_status_repeated_as_code_is_shown_once(self):
         assert str(error_from('{"error": {"code": 401, "message": "no"}}', status=401)).count("401") == 1

@@ -209,7 +209,7 @@ class TestModules:
         add_projects(cloud, REGION)
         add_reads(cloud, url)
         cloud.add_callback(method, url, callback=lost)
-        assert "no complete answer" in run(login, name)["msg"]
+        assert "no complete response" in run(login, name)["msg"]
 
     @EACH_LOGIN
     def test_echo_in_the_name_of_a_job(self, cloud, run, login):

@@ -143,7 +143,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
                 cached = False
                 self.display.warning(
-                    f"{self.NAME}: The cache is not used, because a profile or an agency does not tell the account."
+                    f"{self.NAME}: The cache is not used because a profile or an agency does not identify the account."
                     " Set project_id."
                 )
             jobs = self._cache.get(key) if cached and cache else None
@@ -191,13 +191,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def _read_jobs(self) -> list[dict[str, t.Any]]:
         """Return all jobs with their tags. Filters apply later, so that the cache serves all of them."""
         if REQUESTS_IMPORT_ERROR:
-            raise AnsibleParserError("The Python library requests is missing.")
+            raise AnsibleParserError("The Python library requests cannot be imported.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
         drs = connect(self.params, self.task_options, secrets, ansible_version, self.display.warning)
         jobs, tags = list_jobs(drs), list_tags(drs)
         if tags is None:
             self.display.warning(
-                f"{self.NAME}: This region does not publish the call that reads tags, so drs_tags is empty."
+                f"{self.NAME}: The API call that reads tags is not available in this region, so drs_tags is empty."
             )
         return [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]
 
@@ -234,7 +234,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def _sanitize_group_name(name: t.Any) -> t.Any:
         """Sanitize a group name whatever the configuration says.
 
-        A name made from a tag may hold a template, which Ansible would run later, or a path, in which it would look
+        A name built from a tag may contain a template, which Ansible would run later, or a path, in which it would look
         for variables.
         """
         return to_safe_group_name(name, force=True, silent=True)

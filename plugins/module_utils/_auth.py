@@ -89,9 +89,7 @@ class AuthMethod:
             return "id", self.options.project_id
         name = self.options.project_name or self.options.region
         if not name:
-            raise InvalidOptionError(
-                "One of project_id, project_name and region must be set, to say which project is meant."
-            )
+            raise InvalidOptionError("Set project_id, project_name or region to identify the project.")
         return "name", name
 
 
@@ -118,7 +116,7 @@ class Session:
         renewals = self._renewals
         if self._refused:
             unsent = TransportError(
-                f"{method} {url} was not sent, because the credentials have been refused. {self._refused}"
+                f"{method} {url} was not sent because the credentials were rejected. {self._refused}"
             )
             unsent.credentials_refused = True
             raise unsent

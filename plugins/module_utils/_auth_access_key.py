@@ -53,7 +53,7 @@ class AccessKeyAuth(AuthMethod):
         for option in ("access_key", "secret_key", "security_token"):
             if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
                 raise InvalidOptionError(
-                    f"{option} holds characters that no key has (white space, line breaks or non-ASCII). Copy it again."
+                    f"{option} contains invalid characters (white space, line breaks or non-ASCII). Copy it again."
                 )
 
     def authenticate(self, http: HttpClient) -> None:
@@ -80,19 +80,19 @@ class AccessKeyAuth(AuthMethod):
         projects = response.body.get("projects")
         if not isinstance(projects, list):
             raise InvalidResponseError(
-                f"The answer of {endpoint} holds no list of projects.", request_id=response.request_id
+                f"The response from {endpoint} contains no list of projects.", request_id=response.request_id
             )
         ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
         if len(ids) != 1 or not isinstance(ids[0], str):
             found = f"{len(ids)} projects" if ids else "no project"
             raise HuaweiCloudError(
-                f"There is {found} with the name {name} that this key may use. Set project_id, or another project_name."
+                f"This key can access {found} with the name {name}. Set project_id or a different project_name."
             )
         try:
             return check_project_id(ids[0])
         except InvalidOptionError:
             raise InvalidResponseError(
-                f"The project that {endpoint} found has no usable id.", request_id=response.request_id
+                f"The project in the response from {endpoint} has no valid ID.", request_id=response.request_id
             ) from None
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -127,11 +127,11 @@ class ProfileAuth(AccessKeyAuth):
             default = os.path.expanduser("~/.huaweicloud/credentials")
             missing = no_sdk or not os.path.exists(os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or default)
             kind = MissingOptionError if missing else InvalidOptionError
-            raise kind(f"There is no profile to be used: {reason}") from None
+            raise kind(f"No usable profile was found: {reason}") from None
         if not found.ak:
             raise InvalidOptionError(
-                "The profile names an identity provider in place of an access key."
-                " Get temporary keys from it, and use these."
+                "The profile specifies an identity provider instead of an access key."
+                " Obtain a temporary access key from it, and use that key."
             )
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
         self.project_id = self.project_id or found.project_id
@@ -149,9 +149,7 @@ class AgencyAuth(AccessKeyAuth):
         # The key is fetched later. Everything else can be checked now.
         self.access_key = self.secret_key = "unknown"
         if not (self.project_id or self.options.project_name or self.options.region):
-            raise MissingOptionError(
-                "One of project_id, project_name and region must be set, to say which project is meant."
-            )
+            raise MissingOptionError("Set project_id, project_name or region to identify the project.")
         super().validate()
 
     def authenticate(self, http: HttpClient) -> None:
@@ -160,7 +158,7 @@ class AgencyAuth(AccessKeyAuth):
         except Exception as error:  # pylint: disable=broad-exception-caught
             # Exceptions of the SDK may quote the response.
             raise HuaweiCloudError(
-                f"The metadata service of ECS hosts gave no access key ({type(error).__name__}). {AUTH_HELP}"
+                f"The metadata service of ECS hosts did not provide an access key ({type(error).__name__}). {AUTH_HELP}"
             ) from None
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
         super().authenticate(http)
@@ -177,8 +175,8 @@ def _sdk() -> t.Any:
         from huaweicloudsdkcore.sdk_request import SdkRequest
     except ImportError as error:
         raise InvalidOptionError(
-            "Access keys need the Python library huaweicloudsdkcore, which signs requests."
-            f" It cannot be imported by {sys.executable}: {error}."
+            "Access keys require the Python library huaweicloudsdkcore, which signs requests."
+            f" {sys.executable} cannot import it: {error}."
         ) from error
     return SimpleNamespace(
         BasicCredentials=BasicCredentials,

@@ -49,7 +49,7 @@ class PasswordAuth(AuthMethod):
             token = response.headers.get("X-Subject-Token") or ""
             if not re.fullmatch(r"[\x21-\x7e]+", token):
                 raise InvalidResponseError(
-                    f"The answer of {endpoint} holds no usable X-Subject-Token.", request_id=response.request_id
+                    f"The response from {endpoint} contains no usable X-Subject-Token.", request_id=response.request_id
                 )
             http.secrets.add(token)
             try:
@@ -58,14 +58,14 @@ class PasswordAuth(AuthMethod):
                 self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
             except (KeyError, TypeError, InvalidOptionError):
                 raise InvalidResponseError(
-                    f"The token of {endpoint} names no project.", request_id=response.request_id
+                    f"The token from {endpoint} has no valid project ID.", request_id=response.request_id
                 ) from None
         except HuaweiCloudError as error:
             from ._hints import login_hint
 
             error.add_hint(
-                f"This was the login of user {options.username} of account (domain) {options.domain_name}"
-                f" to the project with {key} {value} at {endpoint}."
+                f"The login request was for user {options.username} of account (domain) {options.domain_name}"
+                f" and the project with {key} {value} at {endpoint}."
             )
             error.add_hint(login_hint(error))
             raise

@@ -33,7 +33,7 @@ class TokenAuth(AuthMethod):
         # Otherwise, http.client would reject a line break in the token with an error that shows the token.
         if not re.fullmatch(r"[\x21-\x7e]+", self.token):
             raise InvalidOptionError(
-                "auth_token holds characters that no token has (white space, line breaks or non-ASCII). Copy it again."
+                "auth_token contains invalid characters (white space, line breaks or non-ASCII). Copy it again."
             )
 
     def authenticate(self, http: HttpClient) -> None:

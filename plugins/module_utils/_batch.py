@@ -37,7 +37,7 @@ def check_job_ids(values: list[str]) -> list[str]:
         raise InvalidOptionError("job_ids is empty.")
     twice = sorted(job_id for job_id, count in Counter(map(check_job_id, values)).items() if count > 1)
     if twice:
-        raise InvalidOptionError(f"job_ids must hold each job once: {', '.join(twice)}.")
+        raise InvalidOptionError(f"job_ids contains duplicates: {', '.join(twice)}.")
     return values
 
 
@@ -134,7 +134,7 @@ class PositionBatch:
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:
             last_error = last_errors.get(position["id"], refused)
-            late = "" if refused else f"The query {position['id']} had no result within {timeout:g} seconds. "
+            late = "" if refused else f"Query {position['id']} returned no result within {timeout:g} seconds. "
             position["msg"] = f"{late}{f'{last_error} ' if last_error else ''}{READ_LATER}"
 
     def check_outcome(self) -> None:
@@ -153,7 +153,7 @@ class PositionBatch:
             failed = sum(map(len, reasons.values()))
             listed = "; ".join(f"{reason}: {', '.join(job_ids)}" for reason, job_ids in reasons.items())
             raise HuaweiCloudError(
-                f"{failed} of {len(self.positions)} jobs failed. {listed}. What became of each job is in positions."
+                f"{failed} of {len(self.positions)} jobs failed. {listed}. For the outcome of each job, see positions."
             )
 
     def _set_status(self, position: dict[str, t.Any], status: str) -> None:

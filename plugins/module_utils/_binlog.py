@@ -21,8 +21,8 @@ def check_position(value: str) -> str:
     form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
     if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
         raise InvalidOptionError(
-            "position must be the name of a binlog file, a dot, its number of 3 to 20 digits, a colon and an offset,"
-            f" as in mysql-bin.000277:805, and at most 100 characters long; it is {value[:128]!r}."
+            "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
+            f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {value[:128]!r}."
         )
     return value
 
@@ -37,9 +37,9 @@ def check_gtid_set(value: str) -> str:
     gtid_set = "".join(value.split())
     if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
         raise InvalidOptionError(
-            "gtid_set must be Executed_Gtid_Set as SHOW BINARY LOG STATUS prints it"
-            " (SHOW MASTER STATUS before MySQL 8.2),"
-            f" at most 2048 characters without line breaks; it has {len(gtid_set)} and begins with {gtid_set[:64]!r}."
+            "gtid_set must be Executed_Gtid_Set from SHOW BINARY LOG STATUS (SHOW MASTER STATUS before MySQL 8.2),"
+            f" at most 2048 characters without line breaks; it has {len(gtid_set)} characters and starts with"
+            f" {gtid_set[:64]!r}."
         )
     return gtid_set
 

@@ -59,7 +59,7 @@ class DrsClient:
 
         :param what: the predicate of a sentence that starts with ``DRS``.
         """
-        id_part = f" (request id {response.request_id})" if response.request_id else ""
+        id_part = f" (request ID {response.request_id})" if response.request_id else ""
         message = f"DRS {what}{id_part}."
         error = InvalidResponseError(
             message, http_status=response.status, request_id=response.request_id, maybe_accepted=maybe_accepted

@@ -25,14 +25,14 @@ def check_endpoint(option: str, value: str) -> str:
     match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
     if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
         # The part before an @ may be a password.
-        shown = repr(value) if "@" not in value else "a value with an @ in it"
+        shown = repr(value) if "@" not in value else "a value that contains an @"
         raise InvalidOptionError(
-            f"{option} must look like https://host or https://host:port, with nothing after it; it is {shown}."
+            f"{option} must have the form https://host or https://host:port, without a path; it is {shown}."
         )
     if match[1] == "http" and not _is_loopback(match[2]):
         raise InvalidOptionError(
-            f"{option} is {value!r}: credentials are sent over https only."
-            " Plain http is accepted for loopback addresses."
+            f"{option} must use https, because requests contain credentials; it is {value!r}."
+            " Plain http is accepted only for loopback addresses."
         )
     return value.rstrip("/")
 

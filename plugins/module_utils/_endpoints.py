@@ -30,9 +30,9 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
 
         return check_endpoint(option, value)
     if not region:
-        raise InvalidOptionError(f"Neither region nor {option} is set, so there is no address to send a request to.")
+        raise InvalidOptionError(f"Set region or {option} to determine the URL of the service.")
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
-        raise InvalidOptionError(f"region must look like eu-west-101; it is {region!r}.")
+        raise InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
     domain = REGION_DOMAINS.get(region, "myhuaweicloud.com")
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
         return f"https://iam.{domain}"
@@ -51,7 +51,7 @@ def check_project_id(value: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
         raise InvalidOptionError(
-            f"project_id must be letters and digits, as in 054ba152d480d55b2f5dc0069e7ddef0; it is {value!r}."
+            f"project_id must consist of letters and digits, such as 054ba152d480d55b2f5dc0069e7ddef0; it is {value!r}."
         )
     return value
 
@@ -63,7 +63,7 @@ def check_job_id(value: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9-]{36}", value):
         raise InvalidOptionError(
-            "job_id must be 36 letters, digits and hyphens, as in c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
+            "job_id must consist of 36 letters, digits and hyphens, such as c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
             f" it is {value!r}."
         )
     return value

@@ -12,53 +12,53 @@ from ._errors import HuaweiCloudError
 
 AUTH_HELP = (
     "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name"
-    " (the account name); or keep a profile in ~/.huaweicloud/credentials; or run on an ECS host with an agency."
-    " All but the first need region, project_name or project_id to say which project is meant."
+    " (the account name); or create a profile in ~/.huaweicloud/credentials; or run on an ECS host with an agency."
+    " All methods except the first also require region, project_name or project_id to identify the project."
 )
 MAYBE_ACCEPTED = (
-    "DRS may have accepted the request, so it was not sent again. Look at the job before you run this task again."
+    "DRS may have accepted the request, so it was not retried. Check the job before you run this task again."
 )
 # For tasks that stop waiting for a result.
 READ_LATER = (
-    "The query goes on in DRS."
-    " Read its result with the module huaweicloud.drs.drs_db_position_info, job_id and id as query_id."
+    "The query continues in DRS."
+    " To read its result, run huaweicloud.drs.drs_db_position_info with job_id, and with id as query_id."
 )
 
-_CHECK_JOB = "Check job_id, region and project: a job is only found in the project that it was created in."
-_JOB_GONE = f"The job is absent, deleted or released. {_CHECK_JOB}"
-_LOG_IN_AGAIN = "The token is not valid or has expired. Log in again; a token lives for 24 hours."
-_SIGNATURE = "If an access key was used, check the key, and that the clock of this host is right to 15 minutes."
-_NO_PERMISSION = "Ask the account's administrator for the permission (DRS FullAccess, or a policy with this action)."
-_IAM_DOWN = "The gateway or IAM has a fault of its own. Try again later."
-_NOT_FORWARDED = "The gateway could not pass the request on. Try again later."
+_CHECK_JOB = "Check job_id, region and project. A job exists only in the project in which it was created."
+_JOB_GONE = f"The job does not exist, or it was deleted or released. {_CHECK_JOB}"
+_LOG_IN_AGAIN = "The token is invalid or has expired. Log in again. A token is valid for 24 hours."
+_SIGNATURE = (
+    "If you use an access key, check the key and the clock of this host, which must be accurate to within 15 minutes."
+)
+_NO_PERMISSION = "Ask the account administrator for permission (DRS FullAccess, or a policy that allows this action)."
+_IAM_DOWN = "The API gateway or IAM has an internal error. Try again later."
+_NOT_FORWARDED = "The API gateway could not forward the request. Try again later."
 # By error code.
 HINTS = {
     "DRS.10000010": _CHECK_JOB,
     "DRS.M00289": _JOB_GONE,
     "DRS.M05003": _CHECK_JOB,
     "DRS.M05004": _JOB_GONE,
-    "DRS.10030014": "There is no such query for this job: its results may have expired. Collect the position again.",
-    "DRS.M00304": "The job cannot do this in its present status. Look at the actions that it allows.",
-    "DRS.M01503": "DRS was called too often. Wait a minute before the next try.",
+    "DRS.10030014": "The job has no query with this ID. Its result may have expired. Collect the position again.",
+    "DRS.M00304": "The job does not allow this operation in its current status. Check which actions it allows.",
+    "DRS.M01503": "Too many requests were sent to DRS. Wait a minute before you try again.",
     "DRS.M01504": (
-        "Another operation is running on this job, or the job is abnormal."
-        " Look at its status, and try again when it has ended."
+        "Another operation on this job is in progress, or the job is abnormal."
+        " Check the status of the job, and try again after the operation has ended."
     ),
     "DRS.M00100": _LOG_IN_AGAIN,
     "DRS.M00102": _NO_PERMISSION,
     "DRS.M00103": _NO_PERMISSION,
     "DRS.M00105": f"The account or user is restricted. {_NO_PERMISSION}",
-    "DRS.M00261": "The project id is not valid, or the token is for another project.",
-    "APIGW.0101": (
-        "This call is not published in this region, or the endpoint is not that of DRS. Some regions lack some calls."
-    ),
-    "APIGW.0301": f"{_LOG_IN_AGAIN} A token of another region is not valid here either. {_SIGNATURE}",
+    "DRS.M00261": "The project ID is invalid, or the token is for a different project.",
+    "APIGW.0101": "This API call is not available in this region, or the endpoint is not a DRS endpoint.",
+    "APIGW.0301": f"{_LOG_IN_AGAIN} A token from a different region is also rejected. {_SIGNATURE}",
     "APIGW.0302": _NO_PERMISSION,
     "APIGW.0306": _NO_PERMISSION,
     "APIGW.0307": (
-        f"{_LOG_IN_AGAIN} The same answer comes when region and endpoint are of another region than the token."
+        f"{_LOG_IN_AGAIN} This error also occurs if the token is from a different region than the endpoint."
     ),
-    "APIGW.0308": "The gateway throttles requests. Wait a minute, or raise max_retries.",
+    "APIGW.0308": "The API gateway is throttling requests. Wait a minute, or increase max_retries.",
     "APIGW.0601": _IAM_DOWN,
     "APIGW.0613": _IAM_DOWN,
 }
@@ -88,13 +88,13 @@ def login_hint(error: HuaweiCloudError) -> str | None:
     """Return the hint for an error of a login with a password."""
     # IAM has no error codes for these cases. Its messages are in English, because no other language is requested.
     if "locked" in (error.error_msg or "").lower():
-        return "Several failed logins lock a user for 15 minutes. Wait that long, and do not try again in between."
+        return "Several failed logins lock a user for 15 minutes. Wait that long before you try again."
     if "required_auth_methods" in (error.error_msg or ""):
-        return "The user must provide a second factor, which a task cannot. Use an access key, or another user."
+        return "A task cannot provide the second factor that this user requires. Use an access key or a different user."
     if error.http_status in (400, 401, 403, 404):
         return (
-            "Check the password, and that domain_name is the name of the account, not of the user or of a DNS domain."
-            " A HUAWEI ID cannot log in here: use an IAM user of the account."
+            "Check the password, and that domain_name is the name of the account, not of the user or a DNS domain."
+            " You cannot log in with a HUAWEI ID. Use an IAM user of the account."
             " Several failed logins lock the user for 15 minutes."
         )
     return None
@@ -103,6 +103,6 @@ def login_hint(error: HuaweiCloudError) -> str | None:
 def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
     """Return the error for a query that failed."""
     return HuaweiCloudError(
-        f"DRS could not find a position of job {job_id} at {reset_position_time}."
-        " Check that the source still keeps the binlog of that time."
+        f"DRS could not find a position for job {job_id} at {reset_position_time}."
+        " Check that the source still has the binlog of that time."
     )

@@ -90,7 +90,7 @@ class HttpClient:
         secrets: set[str] | None = None,
     ) -> None:
         if ca_cert and not os.path.exists(ca_cert):
-            raise InvalidOptionError(f"ca_cert: there is no file {ca_cert!r}.")
+            raise InvalidOptionError(f"ca_cert: the file {ca_cert!r} does not exist.")
         self.secrets = secrets if secrets is not None else set()
         self._timeout = timeout
         self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
@@ -179,14 +179,14 @@ class HttpClient:
                     content += chunk
                     if len(content) > MAX_BODY:
                         raise InvalidResponseError(
-                            f"{request.method} {request.url} was answered {response.status_code} with more than"
+                            f"{request.method} {request.url} returned HTTP {response.status_code} with more than"
                             f" {MAX_BODY} bytes.",
                             http_status=response.status_code,
                             request_id=self.sanitize(response.headers.get("X-Request-Id")) or None,
                             maybe_accepted=request.method != "GET",
                         )
                 if response.raw.length_remaining:  # urllib3 1 does not raise an error
-                    raise requests.ConnectionError(ProtocolError("Connection broken: the answer was cut short"))
+                    raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
                 return response, bytes(content)
 
         try:
@@ -208,7 +208,7 @@ class HttpClient:
             verify = settings["verify"]
             if isinstance(verify, str) and not os.path.exists(verify):
                 raise InvalidOptionError(
-                    f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: {verify!r}."
+                    f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE refers to a file that does not exist: {verify!r}."
                 )
             # Plain http is for loopback addresses. Through a proxy, readable credentials would leave the host.
             proxy = None if base.startswith("http:") else requests.utils.select_proxy(base, settings["proxies"])

@@ -45,22 +45,22 @@ def transport_error(
         reason = f"TLS failed: {sanitize(cause)}."
         sent = not any(text in str(cause) for text in TLS_ERRORS)
         if not sent:
-            reason += " If the server's certificate comes from an authority of your own, name its file in ca_cert."
+            reason += " If the server uses a private certificate authority, set ca_cert to its certificate file."
     elif isinstance(cause, ProxyError):
-        reason = f"the proxy from the environment does not let it through: {sanitize(cause)}."
+        reason = f"the proxy from the environment did not forward the request: {sanitize(cause)}."
     elif isinstance(cause, ConnectTimeoutError):
-        reason = f"no connection: {sanitize(cause).rsplit(': ', 1)[-1]}."
+        reason = f"connection failed: {sanitize(cause).rsplit(': ', 1)[-1]}."
     elif isinstance(cause, ReadTimeoutError):
-        sent, reason = True, f"no complete answer in time, which is {timeout} seconds at most."
+        sent, reason = True, f"no complete response before the timeout ({timeout} seconds at most)."
     elif isinstance(cause, LocationValueError) or not isinstance(
         cause, (HTTPError, requests.ConnectionError, ConnectionError)
     ):
-        reason = f"it could not be sent: {sanitize(cause)}."
+        reason = f"the request could not be sent: {sanitize(cause)}."
     else:
-        sent, reason = True, f"no complete answer: {sanitize(cause)}."
+        sent, reason = True, f"no complete response: {sanitize(cause)}."
     request_id = None if response is None else sanitize(response.headers.get("X-Request-Id")) or None
     return TransportError(
-        f"{method} {url}: {reason}{f' (request id {request_id})' if request_id else ''}",
+        f"{method} {url}: {reason}{f' (request ID {request_id})' if request_id else ''}",
         request_id=request_id,
         maybe_accepted=sent and method != "GET",
     )
@@ -88,21 +88,21 @@ def response_error(
     error_code = sanitize(fields.get("error_code")) or None
     request_id = headers.get("X-Request-Id") or fields.get("request_id") or headers.get("X-IAM-Trace-Id")
     request_id = sanitize(request_id) or None
-    said = f"{method} {url} was answered {status}"
-    id_part = f" (request id {request_id})" if request_id else ""
+    said = f"{method} {url} returned HTTP {status}"
+    id_part = f" (request ID {request_id})" if request_id else ""
     if 200 <= status < 300 and not error_code:
         what = f"a JSON {type(data).__name__}"
         if not is_json:
-            what = f"{len(content)} bytes that are not JSON, {sanitize(excerpt(content))!r}"
+            what = f"{len(content)} bytes that are not JSON ({sanitize(excerpt(content))!r})"
         return InvalidResponseError(
-            f"{said} with {what}, where the API promises a JSON object{id_part}.",
+            f"{said} with {what} instead of a JSON object{id_part}.",
             http_status=status,
             request_id=request_id,
             maybe_accepted=method != "GET",
         )
     if 300 <= status < 400:
-        target = sanitize(headers.get("Location")) or "nowhere"
-        error_msg = f"a redirect to {target}, which is not followed because it would take the credentials there"
+        target = sanitize(headers.get("Location")) or "an unspecified location"
+        error_msg = f"a redirect to {target}, which was not followed because it would send the credentials there"
     elif is_json and (fields or not data):
         error_msg = sanitize(fields.get("error_msg"))
     else:

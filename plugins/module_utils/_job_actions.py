@@ -69,8 +69,8 @@ def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
     known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
     current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
     raise HuaweiCloudError(
-        f"Job {job_id} does not allow {action} now."
-        f" Of start, pause, retry and reset it allows {' and '.join(known) or 'none'}.{current}"
+        f"Job {job_id} does not currently allow {action}."
+        f" Of start, pause, retry and reset, it allows {' and '.join(known) or 'none'}.{current}"
     )
 
 
@@ -95,14 +95,13 @@ def execute_job_action(drs: DrsClient, job_id: str, action: str, pause_mode: str
     status = response.body.get("status")
     if status == FAILED:
         said = drs.sanitize(response.body.get("error_msg"))
-        reason = f"the message {said!r}" if said else "no reason"
+        reason = f"the message {said!r}" if said else "no error message"
         raise drs.invalid_response(
-            response, f"answered {response.status}, with the status failed and {reason}, to {action} job {job_id}"
+            response,
+            f"returned HTTP {response.status} with the status failed and {reason} for the {action} of job {job_id}",
         )
     if status != SUCCESS and not response.body.get("query_id"):
-        raise drs.invalid_response(
-            response, f"did not say whether it accepted to {action} job {job_id}", maybe_accepted=True
-        )
+        raise drs.invalid_response(response, f"did not confirm the {action} of job {job_id}", maybe_accepted=True)
     return response.request_id
 
 
@@ -124,7 +123,7 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
         resumed = " DRS may resume it by itself." if seen[-1] in FAILED_STATUSES else ""
         return (
             f"After {action}, job {job_id} is in status {seen[-1]}.{resumed}"
-            " The console of DRS, and the task's logs in it, say why."
+            " For the cause, see the logs of the job in the DRS console."
         )
 
     def read(deadline: float) -> str | None:
@@ -139,7 +138,8 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
 
     def timeout_message() -> str:
         return failure() or (
-            f"After {action}, job {job_id} is still in status {drs.sanitize(seen[-1])} after {timeout:g} seconds."
+            f"Job {job_id} is still in status {drs.sanitize(seen[-1])}"
+            f" after {timeout:g} seconds of waiting for {action}."
         )
 
     return wait_for(read, timeout, sleep, timeout_message)

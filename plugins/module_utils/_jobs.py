@@ -39,7 +39,7 @@ RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_T
 ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"})
 # DRS resumes failed jobs by itself, so a job may leave these statuses again.
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
-PAGE_SIZE = 50  # The maximum is not documented, so a page may hold fewer jobs than requested.
+PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
 # The error codes for a job that DRS does not know.
 ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 # Refusals that v3 would repeat: the account or user is restricted.
@@ -85,10 +85,10 @@ def _list_pages(
         for parent in page or []:
             children = (parent.get("children") if isinstance(parent, dict) else None) or []
             if not isinstance(children, list):
-                raise drs.invalid_response(response, "listed a job whose parts are no list")
+                raise drs.invalid_response(response, "listed a job whose subtasks are not a list")
             for entry in (parent, *children):
                 if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-                    raise drs.invalid_response(response, "listed a job without an id")
+                    raise drs.invalid_response(response, "listed a job without an ID")
                 jobs.setdefault(
                     entry["id"],
                     _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]),
@@ -148,7 +148,7 @@ def show_job_detail(
     response = _read(drs, lambda: drs.request("GET", url, params=params, deadline=deadline), by_v3)
     job = response.body.get("job")
     if not isinstance(job, dict):
-        raise drs.invalid_response(response, "described no job")
+        raise drs.invalid_response(response, "returned no job details")
     return job
 
 
@@ -200,11 +200,11 @@ def check_collectable(drs: DrsClient, job_id: str) -> bool:
         raise
     engine_type = base_info.get("engine_type") if isinstance(base_info, dict) else None
     if not engine_type:
-        raise InvalidResponseError(f"DRS described job {job_id} without its engine type.")
+        raise InvalidResponseError(f"DRS did not return the engine type of job {job_id}.")
     if engine_type != MYSQL_TO_DWS:
         shown = repr(drs.sanitize(engine_type)[:50])
         raise HuaweiCloudError(
-            f"Job {job_id} is of engine type {shown}. Positions can be collected for {MYSQL_TO_DWS} jobs only."
+            f"Job {job_id} has the engine type {shown}. Positions can be collected only for {MYSQL_TO_DWS} jobs."
         )
     return True
 
@@ -255,7 +255,7 @@ def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any] | None:
         return None
     found = response.body.get("job_action")
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
-        raise drs.invalid_response(response, "named no actions that the job allows")
+        raise drs.invalid_response(response, "returned no list of allowed actions")
     lists = {name: found.get(name) for name in ("available_actions", "unavailable_actions")}
     texts = {
         name: [str(action) for action in actions] if isinstance(actions, list) else []

@@ -84,7 +84,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             finally:
                 ignore_signals()
         except KeyboardInterrupt:
-            self.fail_json(msg="The task was interrupted. What was asked of DRS until then goes on.", **result)
+            self.fail_json(msg="The task was interrupted. Operations already requested continue in DRS.", **result)
         except HuaweiCloudError as error:
             self.fail_json(msg=str(error), **{**result, **error.facts()})
         except Exception as error:  # pylint: disable=broad-exception-caught

@@ -202,7 +202,7 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
         raise InvalidOptionError(" ".join(incomplete))
     from ._hints import AUTH_HELP
 
-    raise InvalidOptionError(f"There are no credentials. {AUTH_HELP}")
+    raise InvalidOptionError(f"No credentials are set. {AUTH_HELP}")
 
 
 def _auth_class(method: str) -> type[AuthMethod]:

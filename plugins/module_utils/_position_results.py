@@ -39,7 +39,7 @@ def check_query_id(value: str) -> str:
     :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(QUERY_ID, value):
-        raise InvalidOptionError(f"query_id must be the id that collecting a position returned; it is {value[:128]!r}.")
+        raise InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
     return value
 
 
@@ -57,7 +57,7 @@ def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: f
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position or not position.isprintable():
-        raise drs.invalid_response(response, "returned a success without a position")
+        raise drs.invalid_response(response, "reported success without a position")
     position, gtid_set = split_position(position)
     return PositionResult(status, position, response.request_id, gtid_set)
 
@@ -75,6 +75,6 @@ def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float
         return result if result.status != PENDING else None
 
     def timeout_message() -> str:
-        return f"The query {query_id} of job {job_id} had no result within {timeout:g} seconds."
+        return f"Query {query_id} of job {job_id} returned no result within {timeout:g} seconds."
 
     return wait_for(read, timeout, sleep, timeout_message)

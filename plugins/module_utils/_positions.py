@@ -49,20 +49,20 @@ def parse_time(value: str, now: datetime | None = None) -> str:
     if not zulu and not sign:
         stem = "{}-{}-{}T{}:{}:{}".format(*(field or "00" for field in fields))
         raise InvalidOptionError(
-            f"reset_position_time {value!r} does not say which time zone it is in."
-            f" Write {stem}Z if it is UTC, or add the offset, as in {stem}+08:00."
+            f"reset_position_time {value!r} does not specify a time zone."
+            f" Use {stem}Z for UTC, or append the offset, as in {stem}+08:00."
         )
     try:
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
         year, month, day, hour, minute, second = (int(field or 0) for field in fields)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise InvalidOptionError(f"reset_position_time {value!r} is no time that exists: {error}.") from error
+        raise InvalidOptionError(f"reset_position_time {value!r} is not a valid time: {error}.") from error
     now = now or datetime.now(timezone.utc)
     if moment - now > CLOCK_TOLERANCE:
         raise InvalidOptionError(
-            f"reset_position_time {value!r} is in the future: it is now {_write_time(now)}."
-            " Write a time that is past, and check its offset."
+            f"reset_position_time {value!r} is in the future; the current time is {_write_time(now)}."
+            " Use a time in the past, and check its offset."
         )
     return _write_time(moment)
 
@@ -80,7 +80,7 @@ def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, r
     """
     if value not in (PENDING, SUCCESS, FAILED):
         shown = repr(drs.sanitize(value)[:50]) if value else repr(value)
-        message = f"DRS returned a status that its API does not have, {shown}."
+        message = f"DRS returned an undocumented status, {shown}."
         raise InvalidResponseError(message, http_status=http_status, request_id=request_id)
     return str(value)
 
@@ -101,6 +101,6 @@ def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str
     query_id = response.body.get("id")
     if not isinstance(query_id, str) or not re.fullmatch(QUERY_ID, query_id):
         shown = repr(drs.sanitize(query_id)[:50])
-        what = f"with an unusable id for its result, {shown}" if query_id else "without an id for its result"
+        what = f"but returned an invalid query ID, {shown}" if query_id else "but returned no query ID"
         raise drs.invalid_response(response, f"accepted the request {what}", maybe_accepted=True)
     return PositionQuery(query_id, response.body.get("status"), response.request_id)

@@ -40,7 +40,7 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
     if any(secret in item for secret in ordered for item in decoded) or any(
         re.search(r"(?i)\bsignature=\w", item) for item in decoded
     ):
-        return "(not shown, because it holds a secret)"
+        return "(hidden because it contains a secret)"
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_LENGTH]
 
 
@@ -68,8 +68,8 @@ def proxy_secrets(proxy: str) -> set[str]:
         good = False
     if not good:
         raise InvalidOptionError(
-            "The proxy that the environment names is no URL such as http://user:password@host:port."
-            " Characters of the password that mean something in a URL must be percent-encoded."
+            "The proxy URL in the environment is invalid. It must have the form http://host:port or"
+            " http://user:password@host:port, with special characters in the password percent-encoded."
         )
     if not password:
         return set()

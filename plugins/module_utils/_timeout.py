@@ -33,7 +33,7 @@ def call_with_timeout(seconds: float, function: t.Callable[[], T]) -> T:
     try:
         result, error = outcome.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError(f"It took longer than {seconds:g} seconds.") from None
+        raise TimeoutError(f"The call took longer than {seconds:g} seconds.") from None
     if error:
         raise error
     return t.cast(T, result)

@@ -190,7 +190,7 @@ positions:
       error_msg: Job does not exist, please check job id.
       request_id: ef265e45873d4bc08d0fbf6d5e003fbb
       msg: >-
-        POST https://drs.eu-west-101.myhuaweicloud.eu/... was answered 400 DRS.10000010: Job does not exist, please
+        POST https://drs.eu-west-101.myhuaweicloud.eu/... returned HTTP 400 DRS.10000010: Job does not exist, please
         check job id.
 counts:
   description: Number of jobs for each RV(positions[].outcome). Outcomes without jobs are omitted.
@@ -269,7 +269,7 @@ def main() -> None:
             result.update(changed=changed, counts=batch.counts, positions=batch.positions)
         if UNCHECKED in batch.counts:
             module.warn(
-                "This region does not offer to read jobs, so it is not known whether their positions can be collected."
+                "This region does not support reading jobs, so it is unknown whether their positions can be collected."
             )
         batch.check_outcome()
     module.exit_json(**result)

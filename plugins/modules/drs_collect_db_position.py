@@ -238,8 +238,8 @@ def main() -> None:
 
             if not check_collectable(drs, job_id):
                 module.warn(
-                    f"DRS does not offer to read job {job_id},"
-                    " so it is not known whether its position can be collected."
+                    f"DRS does not support reading job {job_id} in this region,"
+                    " so it is unknown whether its position can be collected."
                 )
             request = collect_position_request(drs, job_id, reset_position_time)
             result.update(changed=True, id=None, status=None, request_id=None, request=request)

@@ -222,7 +222,7 @@ def main() -> None:
                     drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"]
                 )
             except HuaweiCloudError as error:
-                error.add_hint(f"Look at the job before you tell it to {action} again.")
+                error.add_hint(f"Check the job before you request {action} again.")
                 raise
         after = (
             result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].target_statuses))

@@ -122,7 +122,7 @@ def main() -> None:
         method = module.params["auth_method"]
         if method not in ("auto", "password"):
             raise InvalidOptionError(
-                f"auth_method {method} makes no token. One is only made of username, password and domain_name."
+                f"auth_method {method} does not provide a token. A token requires username, password and domain_name."
             )
         login = t.cast(PasswordAuth, create_auth(module.params, "password", module.task_options))
         # The token is not masked in the result, because it is the result.

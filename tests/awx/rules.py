@@ -108,7 +108,7 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
             ]
         if "default" in field and not isinstance(field["default"], {"string": str, "boolean": bool}.get(element, ())):
             wrong.append(f"the default of {name} is not a {element}")
-    wrong += [f"{name} is required and is no field" for name in inputs.get("required", []) if name not in names]
+    wrong += [f"{name} is required and is not a field" for name in inputs.get("required", []) if name not in names]
     # awx/main/fields.py, CredentialTypeInjectorField
     sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     for key, injected in injectors.items():
@@ -117,7 +117,7 @@ def wrong_with_credential_type(kind: str, inputs: dict[str, Any], injectors: dic
             continue
         for name, template in injected.items():
             if key != "file" and not NAME.fullmatch(name):
-                wrong.append(f"{name} is no name")
+                wrong.append(f"{name} is not a valid name")
             if key == "env" and (name.startswith("ANSIBLE_") or name in BLOCKED):
                 wrong.append(f"the environment variable {name} is not allowed")
             if not isinstance(template, str) or not template.isascii():

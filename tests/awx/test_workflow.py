@@ -166,7 +166,7 @@ def key(sim: Simulator) -> dict[str, str]:
 
 
 def secrets(sim: Simulator) -> set[str]:
-    """Return the secrets that the cloud holds or has received."""
+    """Return the secrets that the cloud stores or has received."""
     found: set[str | None] = {user["password"] for user in sim.cloud["users"]}
     for item in sim.cloud["access_keys"]:
         found |= {item["access_key"], item["secret_key"], item.get("security_token")}

@@ -22,7 +22,7 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
 
 
 def secrets(sim: Simulator) -> set[str]:
-    """Return all values that must not be shown: the secrets that the cloud holds or has received."""
+    """Return all values that must not be shown: the secrets that the cloud stores or has received."""
     cloud = sim.cloud
     found = {user["password"] for user in cloud["users"]}
     for key in cloud["access_keys"]:

@@ -37,7 +37,7 @@ QUICK = 10
 
 def response(status: int, body: Any, *headers: str) -> bytes:
     """Return a response that keeps the connection open."""
-    whole: bytes = loopback.answer(
+    whole: bytes = loopback.response(
         json.dumps(body).encode(), status, headers=["X-Request-Id: of-the-response", *headers]
     )
     return whole.replace(b"Connection: close", b"Connection: keep-alive")
@@ -111,7 +111,7 @@ ROWS = [
     ("read", [BROKEN, BROKEN], 2, "pending", "Broken"),
     ("job", [RESET], 2, "collectable", None),
     ("job", [GONE], 1, "refused", "DRS.10000010"),
-    ("job", [RESET, RESET], 2, "unknown", "no complete answer"),
+    ("job", [RESET, RESET], 2, "unknown", "no complete response"),
 ]
 
 
@@ -199,4 +199,4 @@ def test_early_end(serve: Any, interrupted: bool) -> None:
         assert "was interrupted" in result["msg"]
     else:
         assert "DRS may have accepted" in lost["msg"]
-        assert "no connection" in unsent["msg"]
+        assert "connection failed" in unsent["msg"]

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
-from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, chunk, drip, each, head, hold, once, reset
+from ansible_collections.huaweicloud.drs.tests.unit.loopback import chunk, drip, each, head, hold, once, reset, response
 
 REQUEST_ID = "4b9d2ac1fb3d3bb0a3ec1b0ac5bba7b2"
 TRACE = f"X-Request-Id: {REQUEST_ID}"
@@ -30,16 +30,16 @@ TEXT = json.dumps(RIGHT).encode()
 # time that a slow machine may take for the rest.
 SHORT, LONG, QUICK = 0.2, 10.0, 7.0
 
-KEPT = answer(TEXT).replace(b"close", b"keep-alive")
+KEPT = response(TEXT).replace(b"close", b"keep-alive")
 CHUNKED = head(200, "Transfer-Encoding: chunked", TRACE)
-GOOD = answer(TEXT, headers=[TRACE])
+GOOD = response(TEXT, headers=[TRACE])
 STALE = KEPT.replace(b"right", b"stale")
 BARE = b"HTTP/1.1 200 Text\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-THROTTLED = answer(b'{"error_code": "APIGW.0308"}', 429, headers=["Retry-After: 1"])
+THROTTLED = response(b'{"error_code": "APIGW.0308"}', 429, headers=["Retry-After: 1"])
 
-CUT = ("no complete answer",)
-TIMED_OUT = ("no complete answer in time",)
+CUT = ("no complete response",)
+TIMED_OUT = ("no complete response before the timeout",)
 TOO_LARGE = ("more than 8388608 bytes",)
 NOT_JSON = ("not JSON",)
 
@@ -98,10 +98,10 @@ FAULTS = [
     row("cut by the end of TLS", once(head(), TEXT[:9]), 1, 1, NOT_JSON, status=200, tls=True),
     row("two lengths", once(head(200, "Content-Length: 9", "Content-Length: 5"), TEXT), 1, 1, (*CUT, "Content-Length")),
     row("a refusal that is cut",
-        answer(b'{"error_code": "DRS', 400, length=90, headers=[TRACE]), 1, 2, CUT, traced=True),
+        response(b'{"error_code": "DRS', 400, length=90, headers=[TRACE]), 1, 2, CUT, traced=True),
 
     # Slow. The timeout covers the whole attempt, even if single bytes keep arriving.
-    row("connection times out", (), 2, 2, ("no connection", "timed out"), timeout=SHORT),
+    row("connection times out", (), 2, 2, ("connection failed", "timed out"), timeout=SHORT),
     row("headers stop", once(BARE, b"X-A: ", end=hold), 1, 2, TIMED_OUT),
     row("100 for ever", once(end=drip(CONTINUE, 0.05)), 1, None, TIMED_OUT, **SLOW),
     row("byte by byte through TLS", once(head(200, TRACE), end=drip(b" ", 0.05)), 1, None, TIMED_OUT, tls=True,
@@ -118,10 +118,10 @@ FAULTS = [
     row("status without end", once(b"HTTP/1.1 200 ", end=drip(b"a" * 65536, 0)), 1, 2, (*CUT, "more than 65536 bytes")),
 
     # The body decides, not the headers.
-    row("right JSON as HTML", answer(TEXT, headers=["Content-Type: text/html; charset=latin-1"]), 1, 1),
-    row("right JSON after a byte order mark", answer(b"\xef\xbb\xbf" + TEXT), 1, 1),
-    row("right JSON, compressed unasked", answer(gzip.compress(TEXT), headers=["Content-Encoding: gzip"]), 1, 1),
-    row("no gzip as it says", answer(TEXT, headers=["Content-Encoding: gzip", TRACE]), 1, 1, (*CUT, "gzip"),
+    row("right JSON as HTML", response(TEXT, headers=["Content-Type: text/html; charset=latin-1"]), 1, 1),
+    row("right JSON after a byte order mark", response(b"\xef\xbb\xbf" + TEXT), 1, 1),
+    row("right JSON, compressed unasked", response(gzip.compress(TEXT), headers=["Content-Encoding: gzip"]), 1, 1),
+    row("no gzip as it says", response(TEXT, headers=["Content-Encoding: gzip", TRACE]), 1, 1, (*CUT, "gzip"),
         traced=True),
 
     # A connection that an earlier request left open. If it is lost between two requests, nothing was sent.
@@ -129,7 +129,7 @@ FAULTS = [
     kept("is reset", once(KEPT, end=reset), 1, 1),
     kept("is closed by half", once(KEPT, end=loopback.half_close), 1, 1),
     kept("is closed, as announced", once(GOOD, end=hold), 1, 1),
-    kept("is closed, after 408", once(KEPT, answer(status=408), gap=0.05, end=hold), 1, 1),
+    kept("is closed, after 408", once(KEPT, response(status=408), gap=0.05, end=hold), 1, 1),
     kept("is closed by TLS", once(KEPT), 1, 1, tls=True),
     kept("is reset within the request", once(KEPT, end=loopback.unread(reset)), 1, 1, CUT, arrives=False, retries=0),
     kept("is closed after a POST", once(KEPT, end=once()), 1, None, CUT),
@@ -145,7 +145,7 @@ FAULTS = [
     row("HTTP/1.0", once(b"HTTP/1.0 200 OK\r\n\r\n" + TEXT), 1, 1),
     row("lines without carriage returns", once(b"HTTP/1.1 200 OK\n\n" + TEXT), 1, 1),
     row("100 before the response", once(CONTINUE + GOOD), 1, 1),
-    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1, ("answered 103",),
+    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1, ("returned HTTP 103",),
         status=103),
     row("redirect without end", once(head(302, "Location: /x"), end=drip(b" " * 65536, 0)), 1, 1, TOO_LARGE,
         status=302),

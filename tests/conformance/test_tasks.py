@@ -20,7 +20,7 @@ import pytest
 from simulator.client import Simulator
 
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import JOB, MOMENT, PROJECT
-from ansible_collections.huaweicloud.drs.tests.unit.loopback import answer, drip, head, once
+from ansible_collections.huaweicloud.drs.tests.unit.loopback import drip, head, once, response
 from ansible_collections.huaweicloud.drs.tests.unit.utils import patch_args
 
 MODULES = "ansible_collections.huaweicloud.drs.plugins.modules"
@@ -58,18 +58,18 @@ THROTTLED = {"error_code": "APIGW.0308", "error_msg": "The throttling threshold 
 DOWN = {"error_code": "APIGW.0613", "error_msg": "Down for the time being"}
 BROKEN = {"error_code": "DRS.M00001", "error_msg": "Broken"}
 BUSY = {"error_code": "DRS.M01504", "error_msg": "Another operation is being performed"}
-ACCEPTED = answer(json.dumps({"id": QUERY, "status": "pending"}).encode(), 202)
+ACCEPTED = response(json.dumps({"id": QUERY, "status": "pending"}).encode(), 202)
 
-CUT = ("no complete answer",)
-TIMED_OUT = ("no complete answer in time",)
-RATE_LIMIT = ("429 APIGW.0308: The throttling threshold has been reached", "throttles requests")
-SIGN_IN = ("'Sign in to the network'", "the API promises a JSON object")
-UNCLEAR = ("did not say whether it accepted",)
-MAYBE = "DRS may have accepted the request, so it was not sent again."
-STILL_RUNNING = "The query goes on in DRS."
-CHECK_FIRST = "Look at the job before you tell it to retry again."
-NO_RESULT = ("had no result within 1 second", STILL_RUNNING)
-STUCK = ("still in status PAUSING after 1 seconds", CHECK_FIRST)
+CUT = ("no complete response",)
+TIMED_OUT = ("no complete response before the timeout",)
+RATE_LIMIT = ("429 APIGW.0308: The throttling threshold has been reached", "is throttling requests")
+SIGN_IN = ("'Sign in to the network'", "instead of a JSON object")
+UNCLEAR = ("did not confirm the",)
+MAYBE = "DRS may have accepted the request, so it was not retried."
+STILL_RUNNING = "The query continues in DRS."
+CHECK_FIRST = "Check the job before you request retry again."
+NO_RESULT = ("returned no result within 1 second", STILL_RUNNING)
+STUCK = ("still in status PAUSING after 1 seconds of waiting for retry", CHECK_FIRST)
 
 WAIT = {"wait": True, "wait_timeout": 1, "wait_sleep": 1, "timeout": 1}
 LONG_WAIT = {**WAIT, "wait_timeout": 9}
@@ -147,8 +147,8 @@ ALL_CALLS = "job actions action"
 RUNS = [
     #   fault, wire, received requests, parts of the error message, result
 
-    collect("refused", None, "", ("no connection", "Connection refused")),
-    collect("login is reset", lost("/tokens"), "login", (*CUT, "This was the login of user drs-operator"),
+    collect("refused", None, "", ("connection failed", "Connection refused")),
+    collect("login is reset", lost("/tokens"), "login", (*CUT, "The login request was for user drs-operator"),
             auth="password"),
     collect("key, 16 minutes fast", {}, "collect", ("signature expired", "clock"), "request_id", auth="key",
             clock_offset=960, status=401, code="APIGW.0301"),
@@ -166,7 +166,7 @@ RUNS = [
     collect("byte by byte", once(b"HTTP/1.1 200 Text\r\nX-A: ", end=drip(b"a")), "", (*TIMED_OUT, MAYBE),
             options={"timeout": 1}, alone=True),
     collect("HTML, accepted", fault("html", COLLECT), "collect", (*SIGN_IN, MAYBE), "request_id", status=202),
-    collect("nothing, accepted", fault("replace", COLLECT, body=""), "collect", ("id for its result", MAYBE),
+    collect("nothing, accepted", fault("replace", COLLECT, body=""), "collect", ("but returned no query ID", MAYBE),
             "request_id", status=202),
     collect("500, accepted", broken("status_after", COLLECT), "collect", ("Broken", MAYBE), "request_id", **ERROR_500,
             **NINE),
@@ -194,7 +194,7 @@ RUNS = [
             options=WAIT, **ERROR_500),
 
     # An action is sent once, and only after the job is known to allow it.
-    act("refused", None, "", ("no connection", "Connection refused")),
+    act("refused", None, "", ("connection failed", "Connection refused")),
     act("success", {}, f"login {ALL_CALLS}", (), "request_id", auth="password"),
     act("read is lost", lost(JOB_READ, times=1), f"job {ALL_CALLS}", (), "request_id", **ONE),
     act("reset, accepted", lost(ACTION), f"login {ALL_CALLS}", (*CUT, MAYBE), auth="password", **NINE),
@@ -206,9 +206,9 @@ RUNS = [
     act("nothing, accepted", fault("replace", ACTION, body=""), ALL_CALLS, (*UNCLEAR, MAYBE), "request_id", status=202),
     act("500, accepted", broken("status_after", ACTION), ALL_CALLS, ("Broken", MAYBE), "request_id",
         **ERROR_500, **NINE),
-    act("200, and failed", {}, ALL_CALLS, ("the status failed and no reason",), "request_id", job={"status": "PAUSING",
-        "action": "failed_silently"}, status=200),
-    act("200, failed, and why", {}, ALL_CALLS, ("200 DRS.M00304", "Look at the actions"), "request_id",
+    act("200, and failed", {}, ALL_CALLS, ("the status failed and no error message",), "request_id",
+        job={"status": "PAUSING", "action": "failed_silently"}, status=200),
+    act("200, failed, and why", {}, ALL_CALLS, ("200 DRS.M00304", "Check which actions"), "request_id",
         job={"status": "PAUSING", "action": "failed"},
         status=200, code="DRS.M00304"),
     act("busy", fault("status", ACTION, status=202, body=BUSY), ALL_CALLS, ("202 DRS.M01504", "try again"),
@@ -232,7 +232,7 @@ RUNS = [
         job={"status": "PAUSING", "action": "fails_later"}),
 
     set_position("success", {}, "start", (), "request_id", auth="key"),
-    set_position("it runs", {}, "start", ("400 DRS.M00304", "Look at the actions"), "request_id",
+    set_position("it runs", {}, "start", ("400 DRS.M00304", "Check which actions"), "request_id",
                  job={"status": "INCRE_TRANSFER_STARTED"},
                  status=400, code="DRS.M00304"),
     set_position("reset, accepted", lost(START), "login start", (*CUT, MAYBE), auth="password", **NINE),

@@ -76,7 +76,7 @@ def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path
 
 
 def secrets(sim: Simulator) -> set[str]:
-    """Return the secrets that the cloud holds or has received, which must not be shown."""
+    """Return the secrets that the cloud stores or has received, which must not be shown."""
     cloud = sim.cloud
     found = {user["password"] for user in cloud["users"]} | {key["secret_key"] for key in cloud["access_keys"]}
     for request in sim.requests():

@@ -141,7 +141,7 @@ def test_login(keystone: Keystone, project: str, check_mode: bool) -> None:
         ({"username": "nobody", "password": WRONG}, "domain_name is the name of the account"),
         ({"project_id": "0123456789abcdef0123456789abcdef"}, "domain_name is the name of the account"),
         ({"user": "drs-disabled"}, "domain_name is the name of the account"),
-        ({"user": "drs-two-factors"}, "must provide a second factor"),
+        ({"user": "drs-two-factors"}, "cannot provide the second factor"),
     ],
     ids=["wrong password", "no such user", "no such project", "disabled", "second factor"],
 )
@@ -162,7 +162,7 @@ def check_refused(
     name = options.get("username", options.get("user", USER))
     project = options.get("project_id", keystone.projects[REGION])
     for words in (
-        f"user {name} of account (domain) {keystone.account} to the project with id {project} at {keystone.url}",
+        f"user {name} of account (domain) {keystone.account} and the project with id {project} at {keystone.url}",
         advice,
     ):
         assert words in refused["msg"]

@@ -144,11 +144,12 @@ def test_check_mode_verifies_the_source(sim: Simulator, tmp_path: Path, port: in
     [
         (
             {"drs_position": "mysql-bin.000275:4"},
-            "The position mysql-bin.000275:4 is not on the source, which has no binlog file mysql-bin.000275.",
+            "The source does not have the position mysql-bin.000275:4: it has no binlog file mysql-bin.000275.",
         ),
         (
             {"drs_position": "mysql-bin.000277:1806"},
-            "which has only 1805 bytes of binlog file mysql-bin.000277.",
+            "The source does not have the position mysql-bin.000277:1806: it has only 1805 bytes of binlog file"
+            " mysql-bin.000277.",
         ),
         (
             {"drs_source_password": "Another-Passw0rd!"},

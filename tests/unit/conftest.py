@@ -100,7 +100,7 @@ def _nothing_leaves_this_host(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     threads = set(threading.enumerate())
     yield
-    # Calls that timed out go on, but must not do so in the next test. Their servers have been stopped.
+    # Calls that timed out continue, but must not do so in the next test. Their servers have been stopped.
     deadline = time.monotonic() + 30
     for thread in set(threading.enumerate()) - threads:
         while thread.is_alive():
@@ -123,7 +123,7 @@ def _fresh_process(monkeypatch):
 
 @pytest.fixture
 def refusing_url():
-    """A URL that refuses connections: the port is taken, but nobody listens."""
+    """A URL that refuses connections: the port is in use, but nothing listens on it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -10,7 +10,7 @@ import struct
 import threading
 
 
-def answer(body=b"{}", status=200, length=None, headers=()):
+def response(body=b"{}", status=200, length=None, headers=()):
     """An HTTP response. If the length is more than that of the body, the response is cut short."""
     lines = [
         f"HTTP/1.1 {status} Text",
@@ -52,7 +52,7 @@ def hold(connection, server=None):
 class Server:
     """A server on loopback, for tests that need real sockets.
 
-    :param scripts: one for each connection, which runs in a thread of its own; the last is for all further connections.
+    :param scripts: one for each connection, which runs in its own thread; the last is for all further connections.
         Bytes are the response to a request. A function gets the connection and the server, and reads requests itself.
     """
 
@@ -127,7 +127,7 @@ class Server:
 
 
 def once(*parts, gap=0, end=None):
-    """A script that responds to one request, with a pause after each part, and goes on with another script."""
+    """A script that responds to one request, with a pause after each part, and continues with another script."""
 
     def script(connection, server):
         server.read_request(connection)
@@ -140,13 +140,13 @@ def once(*parts, gap=0, end=None):
     return script
 
 
-def each(response):
+def each(content):
     """A script that sends the same response to every request of a connection."""
 
     def script(connection, server):
         while True:
             server.read_request(connection)
-            connection.sendall(response)
+            connection.sendall(content)
 
     return script
 
@@ -157,7 +157,7 @@ def drip(piece, gap=0.01):
 
 
 def unread(end):
-    """A script that goes on when a request arrives, without reading it."""
+    """A script that continues when a request arrives, without reading it."""
 
     def script(connection, server):
         server.settled.set()
@@ -168,7 +168,7 @@ def unread(end):
 
 
 def half_close(connection, server):
-    """Send a FIN, and go on reading."""
+    """Send a FIN, and continue to read."""
     connection.shutdown(socket.SHUT_WR)
     hold(connection, server)
 
@@ -185,7 +185,7 @@ def reset_after_request(connection, server):
 
 def reset_within_body(connection, server):
     server.read_request(connection)
-    connection.sendall(answer(b'{"id": ', length=1000))
+    connection.sendall(response(b'{"id": ', length=1000))
     reset(connection)
 
 
@@ -200,7 +200,7 @@ def silence(connection, server):
 
 def stall_within_body(connection, server):
     server.read_request(connection)
-    connection.sendall(answer(b'{"id": ', length=1000))
+    connection.sendall(response(b'{"id": ', length=1000))
     hold(connection)
 
 
@@ -218,7 +218,7 @@ def drip_header(connection, server):
 
 def drip_body(connection, server):
     server.read_request(connection)
-    connection.sendall(answer(length=100000))
+    connection.sendall(response(length=100000))
     _slowly(connection, server, b" ")
 
 

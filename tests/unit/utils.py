@@ -361,7 +361,7 @@ def patch_args(args, check_mode=False):
 
 
 def make_module(args, rules=None, **spec):
-    """Return a module with these arguments, and with options of its own."""
+    """Return a module with these arguments and its own options."""
     with patch_args(args):
         return DrsModule(argument_spec=spec, **(rules or {}))
 

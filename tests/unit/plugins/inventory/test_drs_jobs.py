@@ -342,7 +342,7 @@ class TestCache:
         for _time in range(2):
             parse(options)
         assert len(cloud.calls) == 4
-        assert "The cache is not used, because a profile or an agency does not tell the account" in said[0]
+        assert "The cache is not used because a profile or an agency does not identify the account" in said[0]
 
     def test_no_jobs(self, cloud, parse, cached):
         add_jobs(cloud, [], {})
@@ -501,7 +501,7 @@ class TestErrors:
                 {"status": 403, "json": {"error_code": "DRS.M00102", "error_msg": f"no permission for {TOKEN}"}},
                 "no permission for ********",
             ),
-            ({"body": LOST}, "no complete answer"),
+            ({"body": LOST}, "no complete response"),
         ],
     )
     def test_list_of_jobs(self, cloud, parse, fault, said):

@@ -176,7 +176,7 @@ class TestRenewal:
         assert sent(cloud) == [OLD_TOKEN, LOGIN, NEWER_TOKEN]
 
     def test_response_lost_after_the_renewal(self, serve, cloud):
-        server = serve(loopback.answer(b'{"error_code": "APIGW.0301"}', 401), loopback.reset_after_request)
+        server = serve(loopback.response(b'{"error_code": "APIGW.0301"}', 401), loopback.reset_after_request)
         cloud.add_passthru(server.url)
         drs, _secrets = connect(max_retries=4, endpoint=server.url, **TOKEN_AND_USER)
         add_login(cloud, NEW_TOKEN)

@@ -130,7 +130,7 @@ class TestSignature:
                 check_signature(**{**good, **change})
 
     def test_nothing_signed_is_changed_on_the_wire(self, serve):
-        server = serve(loopback.answer())
+        server = serve(loopback.response())
         auth, http = log_in(**TEMPORARY_KEY, project_id=PROJECT_ID)
         http.request("POST", f"{server.url}/v5/a", auth=auth, params={"b": "c/d e"}, body={"f": "ö"})
         head, body = server.requests[0].decode().split("\r\n\r\n")
@@ -416,12 +416,12 @@ def test_empty_security_token_is_not_sent(cloud, profile):
 
 
 def key_response(**more):
-    return loopback.answer(agency_key(**more))
+    return loopback.response(agency_key(**more))
 
 
 class TestAgency:
     def test_key(self, cloud, serve, metadata):
-        server = serve(loopback.answer(b"metadata-token"), key_response())
+        server = serve(loopback.response(b"metadata-token"), key_response())
         metadata(server.url)
         cloud.add_passthru(server.url)
         add_projects(cloud, REGION)
@@ -436,12 +436,12 @@ class TestAgency:
         assert cloud.calls[-1].request.headers["X-Security-Token"] == SECURITY_TOKEN
 
     def test_auto_uses_it_last(self, serve, metadata):
-        server = serve(loopback.answer(b"metadata-token"), key_response())
+        server = serve(loopback.response(b"metadata-token"), key_response())
         metadata(server.url)
         assert log_in("auto", project_id=PROJECT_ID)[0].secret_key == SECRET_KEY
 
     def test_options_are_checked_before_the_metadata_service_is_asked(self, serve, metadata):
-        server = serve(loopback.answer())
+        server = serve(loopback.response())
         metadata(server.url)
         assert "project_id" in str(login_error("agency", region=None))
         assert "iam_endpoint" in str(login_error("agency", iam_endpoint="x"))
@@ -468,29 +468,31 @@ class TestAgency:
     @pytest.mark.parametrize(
         "script",
         [
-            loopback.answer(f"secret {SECRET_KEY}".encode(), status=500),
-            loopback.answer(SECRET_KEY.encode()),
-            loopback.answer(b"{}"),
-            loopback.answer(b"null"),
+            loopback.response(f"secret {SECRET_KEY}".encode(), status=500),
+            loopback.response(SECRET_KEY.encode()),
+            loopback.response(b"{}"),
+            loopback.response(b"null"),
             key_response(secret={"a": SECRET_KEY}, access=""),
             key_response(expires_at=f"x {SECRET_KEY}"),
-            loopback.answer(json.dumps({"credential": SECRET_KEY}).encode()),
+            loopback.response(json.dumps({"credential": SECRET_KEY}).encode()),
             loopback.close_without_response,
         ],
     )
     def test_response_without_a_key(self, serve, metadata, script):
-        metadata(serve(loopback.answer(b"metadata-token"), script).url)
+        metadata(serve(loopback.response(b"metadata-token"), script).url)
         error = login_error("agency", project_id=PROJECT_ID)
         assert AUTH_HELP in str(error)
         assert "metadata" in str(error)
 
 
 def test_line_break_in_the_security_token_is_not_shown(serve, metadata):
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(agency_key(securitytoken="abcdefSECRET\nghi")))
+    server = serve(
+        loopback.response(b"metadata-token"), loopback.response(agency_key(securitytoken="abcdefSECRET\nghi"))
+    )
     metadata(server.url)
     with pytest.raises(HuaweiCloudError) as caught:
         http = HttpClient(timeout=10, max_retries=0)
         auth = select_auth(AuthOptions(region=REGION, project_id=PROJECT_ID), "agency")
         auth.authenticate(http)
-        http.request("GET", serve(loopback.answer()).url, auth=auth)
+        http.request("GET", serve(loopback.response()).url, auth=auth)
     assert "abcdefSECRET" not in shown(caught.value)

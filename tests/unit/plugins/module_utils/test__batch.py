@@ -97,7 +97,7 @@ FAULTS = [
     ({"status": 429}, "refused", "429"),
     ({"status": 500}, "unknown", "may have accepted"),
     ({"body": LOST}, "unknown", "may have accepted"),
-    ({"status": 202, "json": {"id": "a b", "status": "pending"}}, "unknown", "unusable id"),
+    ({"status": 202, "json": {"id": "a b", "status": "pending"}}, "unknown", "invalid query ID"),
 ]
 
 
@@ -184,7 +184,7 @@ class TestCollect:
         work.collect()
         assert work.positions[0] == started(0)
         assert (work.positions[1]["id"], work.positions[1]["outcome"]) == ("query-1", "pending")
-        assert "status that its API does not have" in work.positions[1]["msg"]
+        assert "returned an undocumented status" in work.positions[1]["msg"]
         with pytest.raises(HuaweiCloudError, match=f"1 of 2 jobs failed. pending: {job_id(1)}"):
             work.check_outcome()
 
@@ -199,7 +199,7 @@ class TestCollect:
             work.check_outcome()
         assert str(caught.value) == (
             f"4 of 5 jobs failed. refused (DRS.10000010 no job): {job_id(0)}, {job_id(1)}, {job_id(2)};"
-            f" unknown: {job_id(3)}. What became of each job is in positions."
+            f" unknown: {job_id(3)}. For the outcome of each job, see positions."
         )
 
     def test_no_connection_ends_the_batch(self, cloud):
@@ -208,7 +208,7 @@ class TestCollect:
         work = batch(5, 1, max_retries=2)
         work.collect()
         assert work.positions[0] == started(0)
-        assert "no connection" in work.positions[1]["msg"]
+        assert "connection failed" in work.positions[1]["msg"]
         assert "id" not in work.positions[1]
         assert work.positions[1]["outcome"] == "unsent"
         assert work.positions[2:] == [{"job_id": job_id(number), "outcome": "unsent"} for number in (2, 3, 4)]
@@ -398,7 +398,7 @@ class TestWait:
             add_result_of(cloud, number, "pending")
         work.wait(10, 4)
         messages = {
-            number: f"The query query-{number} had no result within 10 seconds. {READ_LATER}" for number in (0, 2)
+            number: f"Query query-{number} returned no result within 10 seconds. {READ_LATER}" for number in (0, 2)
         }
         assert work.positions == [started(0, msg=messages[0]), found(1), started(2, msg=messages[2])]
         assert work.counts == {"pending": 2, "success": 1}
@@ -416,7 +416,7 @@ class TestWait:
         cloud.add_callback("GET", position_url(0, "/db-position"), slow)
         work.wait(10, 4)
         assert sent(cloud, "GET") == Counter({0: 1})
-        assert all("had no result within 10 seconds" in position["msg"] for position in work.positions)
+        assert all("returned no result within 10 seconds" in position["msg"] for position in work.positions)
 
     @pytest.mark.parametrize(
         "fault",
@@ -461,8 +461,8 @@ class TestWait:
         assert work.positions[3:] == [found(3), found(4)]
         assert work.counts == {"pending": 3, "success": 2}
         for position in work.positions[:3]:
-            timeout = f"The query {position['id']} had no result within 30 seconds. "
-            assert re.fullmatch(f"{timeout}GET .*: no complete answer: .* {READ_LATER}", position["msg"])
+            timeout = f"Query {position['id']} returned no result within 30 seconds. "
+            assert re.fullmatch(f"{timeout}GET .*: no complete response: .* {READ_LATER}", position["msg"])
 
     def test_credentials_expire_while_waiting(self, cloud, clock):
         """The queries are named, and there are no more attempts."""
@@ -477,8 +477,7 @@ class TestWait:
         ]
         assert all(position["msg"].endswith(READ_LATER) for position in work.positions)
         assert all(
-            "was not sent, because the credentials have been refused" in position["msg"]
-            for position in work.positions[1:]
+            "was not sent because the credentials were rejected" in position["msg"] for position in work.positions[1:]
         )
         assert clock.pauses in ([], [2])
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
@@ -572,7 +571,7 @@ class TestSharedSession:
         assert tokens == [TOKEN] * self.COUNT
         assert work.counts == {"pending": 1, "refused": self.COUNT}
         (message,) = {position["msg"] for position in work.positions[1:]}
-        assert message.count("This was the login of user operator") == 1
+        assert message.count("The login request was for user operator") == 1
         assert message.count("lock the user for 15 minutes") == 1
         assert {position["error_msg"] for position in work.positions[1:]} == {"Wrong: ********"}
         check_nothing_shown(json.dumps(work.positions))

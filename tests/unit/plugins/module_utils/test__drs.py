@@ -43,9 +43,9 @@ class TestRequest:
 
 
 class TestInvalidResponse:
-    @pytest.mark.parametrize("headers, expected", [({"X-Request-Id": "r1"}, ["(request id r1)"]), ({}, [])])
+    @pytest.mark.parametrize("headers, expected", [({"X-Request-Id": "r1"}, ["(request ID r1)"]), ({}, [])])
     def test_message_has_the_request_id(self, cloud, drs, headers, expected):
         cloud.post(COLLECT_URL, status=202, headers=headers)
         with pytest.raises(InvalidResponseError) as caught:
             collect_position_async(drs, JOB_ID, TIME)
-        assert re.findall(r"\(request id.*?\)", str(caught.value)) == expected
+        assert re.findall(r"\(request ID.*?\)", str(caught.value)) == expected

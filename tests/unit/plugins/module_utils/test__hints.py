@@ -53,7 +53,7 @@ class TestDrsHint:
         "code, words",
         [
             ("DRS.10000010", "job_id, region and project"),
-            ("APIGW.0101", "not published in this region"),
+            ("APIGW.0101", "not available in this region"),
             ("APIGW.0301", "Log in again"),
             ("APIGW.0301", "the clock of this host"),
         ],

@@ -112,7 +112,7 @@ class TestResponseError:
     def test_request_id(self, headers, body, request_id):
         error = error_from(json.dumps(body), headers=headers)
         assert error.request_id == request_id
-        assert (request_id or "request id") in str(error) or not request_id
+        assert (request_id or "request ID") in str(error) or not request_id
 
     def test_status_repeated_as_code_is_shown_once(self):
         assert str(error_from('{"error": {"code": 401, "message": "no"}}', status=401)).count("401") == 1
@@ -282,7 +282,7 @@ class TestTlsErrors:
             alone = trustme.CA()
             with alone.private_key_pem.tempfile() as key, alone.cert_pem.tempfile() as certificate:
                 context.load_cert_chain(certificate, key)
-        server = serve(loopback.answer(), tls=context)
+        server = serve(loopback.response(), tls=context)
         error = failure(method, server.url, http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert isinstance(error, TransportError)
         assert re.search(words, str(error))
@@ -293,7 +293,7 @@ class TestTlsErrors:
     def test_plain_http_where_tls_is_expected(self, serve):
         def script(connection, server):
             connection.recv(1)
-            connection.sendall(loopback.answer())
+            connection.sendall(loopback.response())
 
         error = failure("POST", serve(script).url.replace("http:", "https:"))
         assert isinstance(error, TransportError)
@@ -302,7 +302,7 @@ class TestTlsErrors:
 
     @METHODS
     def test_tls_where_plain_http_is_expected(self, serve, tls, method):
-        server = serve(loopback.answer(), tls=tls)
+        server = serve(loopback.response(), tls=tls)
         error = failure(method, server.url.replace("https:", "http:"))
         assert isinstance(error, TransportError)
         # The client cannot know that the server did not understand the request.

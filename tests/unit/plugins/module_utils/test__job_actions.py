@@ -96,7 +96,7 @@ class TestCheckAllowed:
     @pytest.mark.parametrize("current", ["START", "RESTART", "retry", None, ["RETRY"]])
     def test_other_current_action(self, cloud, drs, current):
         add_actions(cloud, "PAUSE", current_action=current)
-        with pytest.raises(HuaweiCloudError, match="does not allow retry now.*it allows pause"):
+        with pytest.raises(HuaweiCloudError, match="does not currently allow retry.*it allows pause"):
             check_allowed(drs, JOB_ID, "retry")
 
     @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ class TestCheckAllowed:
             check_allowed(drs, JOB_ID, "pause")
         assert (
             str(caught.value)
-            == f"Job {JOB_ID} does not allow pause now. Of start, pause, retry and reset it allows {named}."
+            == f"Job {JOB_ID} does not currently allow pause. Of start, pause, retry and reset, it allows {named}."
         )
 
     def test_error_names_the_current_action(self, cloud, drs):
@@ -181,7 +181,8 @@ class TestExecuteJobAction:
         error = caught.value
         assert (
             str(error)
-            == f"DRS answered {status}, with the status failed and no reason, to retry job {JOB_ID} (request id r1)."
+            == f"DRS returned HTTP {status} with the status failed and no error message for the retry of job {JOB_ID}"
+            " (request ID r1)."
         )
         assert (error.http_status, error.request_id, error.maybe_accepted) == (status, "r1", False)
         assert len(cloud.calls) == 1
@@ -198,7 +199,7 @@ class TestExecuteJobAction:
     def test_failed_with_a_message_only(self, cloud, drs, message, shown):
         cloud.post(ACTION_URL, json={"status": "failed", "error_msg": message})
         with pytest.raises(
-            InvalidResponseError, match=f"""failed and the message ['"]{shown}['"], to reset job"""
+            InvalidResponseError, match=f"""failed and the message ['"]{shown}['"] for the reset of job"""
         ) as caught:
             execute_job_action(drs, JOB_ID, "reset")
         assert str(caught.value).isprintable()
@@ -211,7 +212,7 @@ class TestExecuteJobAction:
     def test_neither_accepted_nor_refused(self, cloud, body):
         cloud.post(ACTION_URL, json=body, headers={"X-Request-Id": "r1"})
         with pytest.raises(
-            InvalidResponseError, match="did not say whether it accepted to pause job.*DRS may have accepted"
+            InvalidResponseError, match="did not confirm the pause of job.*DRS may have accepted"
         ) as caught:
             execute_job_action(client(max_retries=4), JOB_ID, "pause")
         assert (caught.value.maybe_accepted, caught.value.http_status, caught.value.request_id) == (True, 200, "r1")
@@ -314,7 +315,10 @@ class TestWaitForAction:
         add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")
         with pytest.raises(WaitTimeoutError) as caught:
             wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 10, 4)
-        assert str(caught.value) == f"After pause, job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds."
+        assert (
+            str(caught.value)
+            == f"Job {JOB_ID} is still in status CHANGE_JOB_STARTED after 10 seconds of waiting for pause."
+        )
         assert clock.pauses == [4, 4, 2]
         assert len(cloud.calls) == 4
 

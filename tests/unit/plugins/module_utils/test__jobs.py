@@ -224,7 +224,7 @@ class TestListJobs:
     )
     def test_response_without_a_list(self, cloud, drs, body):
         cloud.get(JOBS_URL, json=body, headers={"X-Request-Id": "r1"})
-        with pytest.raises(InvalidResponseError, match=r"no list of jobs \(request id r1\)") as caught:
+        with pytest.raises(InvalidResponseError, match=r"no list of jobs \(request ID r1\)") as caught:
             list_jobs(drs)
         assert (caught.value.http_status, caught.value.request_id) == (200, "r1")
 
@@ -247,13 +247,13 @@ class TestListJobs:
             "child": [listed(0, children=[listed(1), entry])],
         }[where]
         cloud.get(JOBS_URL, json={"jobs": jobs, "total_count": len(jobs)})
-        with pytest.raises(InvalidResponseError, match="a job without an id"):
+        with pytest.raises(InvalidResponseError, match="a job without an ID"):
             list_jobs(drs)
 
     @pytest.mark.parametrize("children", ["text", {"id": JOB_ID}])
     def test_malformed_children(self, cloud, drs, children):
         add_jobs(cloud, listed(0, children=children))
-        with pytest.raises(InvalidResponseError, match="parts are no list"):
+        with pytest.raises(InvalidResponseError, match="subtasks are not a list"):
             list_jobs(drs)
 
     def test_error_on_a_later_page(self, cloud, drs):
@@ -365,7 +365,7 @@ class TestCheckCollectable:
     )
     def test_no_engine_type(self, cloud, drs, job):
         cloud.get(JOB_URL, json={"job": job})
-        with pytest.raises(InvalidResponseError, match=f"{JOB_ID} without its engine type"):
+        with pytest.raises(InvalidResponseError, match=f"DRS did not return the engine type of job {JOB_ID}"):
             check_collectable(drs, JOB_ID)
 
     @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ class TestCheckCollectable:
         add_details_v3(cloud)
         add_details_v3(cloud, inst_info={"engine_type": "oracle-to-dws"})
         assert check_collectable(drs, JOB_ID) is True
-        with pytest.raises(HuaweiCloudError, match="is of engine type 'oracle-to-dws'"):
+        with pytest.raises(HuaweiCloudError, match="has the engine type 'oracle-to-dws'"):
             check_collectable(drs, JOB_ID)
         assert sent(cloud) == [("GET", JOB_URL), *[("POST", DETAILS_V3_URL)] * 2]
 
@@ -653,7 +653,7 @@ class TestShowActions:
     )
     def test_response_without_a_list(self, cloud, drs, found):
         cloud.get(ACTIONS_URL, json={"job_action": found})
-        with pytest.raises(InvalidResponseError, match="named no actions that the job allows"):
+        with pytest.raises(InvalidResponseError, match="returned no list of allowed actions"):
             show_actions(drs, JOB_ID)
 
     @pytest.mark.parametrize("status, code", [(404, "APIGW.0101"), (400, "DRS.M99999"), (400, "DRS.10000010")])

@@ -26,7 +26,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
-HIDDEN = "(not shown, because it holds a secret)"
+HIDDEN = "(hidden because it contains a secret)"
 # How a server may write a text that it sends back.
 ECHOES = {
     "text": lambda secret: f"You sent {secret}!",

@@ -36,12 +36,12 @@ ARGS = {**WITH_TOKEN, **JOBS}
 
 
 def position_not_found(number):
-    hint = "Check that the source still keeps the binlog of that time."
+    hint = "Check that the source still has the binlog of that time."
     return started(
         number,
         outcome="failed",
         status="failed",
-        msg=f"DRS could not find a position of job {IDS[number]} at {TIME}. {hint}",
+        msg=f"DRS could not find a position for job {IDS[number]} at {TIME}. {hint}",
     )
 
 
@@ -154,7 +154,7 @@ class TestCheckMode:
         )
         result = module.run(ARGS, check_mode=True)
         assert len(result["warnings"]) == 1
-        assert "does not offer to read jobs" in str(result["warnings"])
+        assert "does not support reading jobs" in str(result["warnings"])
         assert result["counts"] == {"collectable": 2, "unchecked": 1}
 
     def test_other_engine_type(self, cloud, module):
@@ -168,7 +168,7 @@ class TestCheckMode:
 @pytest.mark.parametrize(
     "invalid, named",
     [
-        ({"job_ids": [*IDS, IDS[0]]}, f"once: {IDS[0]}"),
+        ({"job_ids": [*IDS, IDS[0]]}, f"duplicates: {IDS[0]}"),
         ({"reset_position_time": "2023-09-19T07:00:00"}, "offset"),
         ({"concurrency": 0}, "concurrency must be a number from 1 to 100"),
         ({"concurrency": 101}, "concurrency"),

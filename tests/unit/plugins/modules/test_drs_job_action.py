@@ -130,7 +130,7 @@ class TestAction:
         add_status(cloud, RUNS)
         add_actions(cloud, "START")
         message, result = module.fail(ARGS, check_mode)
-        assert f"Job {JOB_ID} does not allow pause now." in message
+        assert f"Job {JOB_ID} does not currently allow pause." in message
         assert result == before(RUNS)
         assert sent(cloud) == READ_ACTIONS
 
@@ -191,7 +191,7 @@ class TestWait:
         add_actions(cloud, "PAUSE")
         add_action(cloud)
         message, result = module.fail({**ARGS, "wait": True, "wait_timeout": 10, "wait_sleep": 4})
-        assert f"After pause, job {JOB_ID} is still in status {RUNS} after 10 seconds." in message
-        assert "Look at the job before you tell it to pause again." in message
+        assert f"Job {JOB_ID} is still in status {RUNS} after 10 seconds of waiting for pause." in message
+        assert "Check the job before you request pause again." in message
         assert result == before(RUNS, changed=True, request_id=REQUEST_ID)
         assert clock.pauses == [4, 4, 2]

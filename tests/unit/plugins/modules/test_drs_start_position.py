@@ -82,7 +82,7 @@ class TestSet:
         body = {"error_code": "DRS.M00304", "error_msg": "It went wrong."}
         cloud.put(START_URL, status=400, json=body, headers={"X-Request-Id": REQUEST_ID})
         message, result = module.fail({**ARGS, **options})
-        assert "Look at the actions that it allows" in message
+        assert "Check which actions it allows" in message
         assert result == {**TARGET, **target, "http_status": 400, "request_id": REQUEST_ID, **body}
 
 
@@ -168,7 +168,7 @@ class TestCheckMode:
         add_actions(cloud, "RETRY")
         result = module.run(ARGS, check_mode=True)
         (warning,) = result.pop("warnings")
-        for part in (JOB_ID, "FULL_INCR_TRANS", "INCR_TRANS jobs only"):
+        for part in (JOB_ID, "FULL_INCR_TRANS", "only for INCR_TRANS jobs"):
             assert part in str(warning)
         assert result == self.expected(task_type="FULL_INCR_TRANS")
 

@@ -63,7 +63,7 @@ def test_credentials_of_other_methods(cloud, module, check_mode, auth_method):
 def test_other_methods_are_rejected(cloud, module, check_mode, auth_method):
     keys = {"auth_token": TOKEN, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
     message, result = module.fail({**WITH_PASSWORD, **keys, "auth_method": auth_method}, check_mode)
-    assert f"auth_method {auth_method} makes no token" in message
+    assert f"auth_method {auth_method} does not provide a token" in message
     assert not result.get("changed")
     assert len(cloud.calls) == 0
 

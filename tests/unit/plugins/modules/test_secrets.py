@@ -92,7 +92,7 @@ PARTS = ["Authorization", "X-Auth-Token", "X-Security-Token", "body", "all"]
 def _sources(cloud, serve, metadata, profile, monkeypatch):
     """Set up a profile, a metadata service and a proxy with a password."""
     profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\n")
-    server = serve(loopback.answer(b"metadata-token"), loopback.answer(agency_key()))
+    server = serve(loopback.response(b"metadata-token"), loopback.response(agency_key()))
     metadata(server.url)
     cloud.add_passthru(server.url)
     cloud.assert_all_requests_are_fired = False
@@ -213,7 +213,7 @@ class TestModules:
         add_projects(cloud, REGION)
         add_reads(cloud, url)
         cloud.add_callback(method, url, callback=lost)
-        assert "no complete answer" in run(login, name)["msg"]
+        assert "no complete response" in run(login, name)["msg"]
 
     @EACH_LOGIN
     def test_echo_in_the_name_of_a_job(self, cloud, run, login):

@@ -135,11 +135,13 @@ def error_fields(data: t.Any, deep: bool = True) -> dict[str, t.Any]:
     """Return error code, message and request ID from any of the error formats of the services and their gateway.
 
     :param data: the JSON value of a body.
-    :param deep: whether to also look one level down and for the short names ``code`` and ``message``.
+    :param deep: whether to also look one level down, in lists as well, and for the short names ``code`` and
+        ``message``.
     """
     if not isinstance(data, dict):
         return {}
-    for level in [data, *(value for value in data.values() if isinstance(value, dict) and deep)]:
+    inner = [item for value in data.values() for item in (value if isinstance(value, list) else [value]) if deep]
+    for level in [data, *(item for item in inner if isinstance(item, dict))]:
         error_code = level.get("error_code") or level.get("errorCode") or (level.get("code") if deep else None)
         error_msg = level.get("error_msg") or level.get("errorMsg") or (level.get("message") if deep else None)
         if error_code or error_msg:

@@ -105,12 +105,23 @@ def execute_job_action(drs: DrsClient, job_id: str, action: str, pause_mode: str
     return response.request_id
 
 
-def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None, timeout: float, sleep: float) -> str:
+def wait_for_action(
+    drs: DrsClient,
+    job_id: str,
+    action: str,
+    before: str | None,
+    timeout: float,
+    sleep: float,
+    targets: t.Collection[str] | None = None,
+    see: t.Callable[[str | None], None] = lambda status: None,
+) -> str:
     """Wait until a job has one of the target statuses of an action, and return that status.
 
     :param before: the status before the action. The job may keep it for some time.
     :param timeout: the maximum time to wait, in seconds.
     :param sleep: the interval between two requests, in seconds.
+    :param targets: the statuses to wait for; default: those of the action.
+    :param see: called with each status that was read.
     :raises HuaweiCloudError: when the job ends instead, or has failed and stayed so for :data:`FAILURE_GRACE`.
     :raises WaitTimeoutError: on timeout.
     """
@@ -130,11 +141,12 @@ def wait_for_action(drs: DrsClient, job_id: str, action: str, before: str | None
         nonlocal failed_at
         status = show_status(drs, job_id, deadline)
         seen.append(status)
+        see(status)
         now = time.monotonic()
         failed_at = (failed_at or now) if failure() else None
         if failed_at is not None and (status in ENDED_STATUSES or now - failed_at >= FAILURE_GRACE):
             raise HuaweiCloudError(failure())
-        return status if status in ACTIONS[action].target_statuses else None
+        return status if status in (targets or ACTIONS[action].target_statuses) else None
 
     def timeout_message() -> str:
         return failure() or (

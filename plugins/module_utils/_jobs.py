@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import partial
 
 from ._drs import TOO_FREQUENT, DrsClient, is_unpublished
 from ._endpoints import check_job_id
@@ -58,12 +59,17 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
             params["name"] = name  # DRS also finds names that contain it.
         return drs.request("GET", f"{drs.base}/jobs", params=params)
 
-    def page_v3(number: int, offset: int) -> Response:
+    def by_v3() -> list[dict[str, t.Any]]:
         from . import _jobs_v3
 
-        return _jobs_v3.list_jobs(drs, name, number, PAGE_SIZE)
+        # The API page says that v3 lists one engine type by default, and the SDK that it lists all.
+        lists = [
+            _list_pages(drs, name, partial(_jobs_v3.list_jobs, drs, name, engine_type))
+            for engine_type in (None, MYSQL_TO_DWS)
+        ]
+        return list({job["id"]: job for jobs in lists for job in jobs}.values())
 
-    return _read(drs, lambda: _list_pages(drs, name, page), lambda: _list_pages(drs, name, page_v3))
+    return _read(drs, lambda: _list_pages(drs, name, page), by_v3)
 
 
 def _list_pages(
@@ -163,14 +169,14 @@ def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) ->
     try:
         return by_v5()
     except ApiError as error:
-        absent = error.error_code in ABSENT
+        absent = is_absent(error)
         if not absent and not is_unsupported(error):
             raise
         refusal = error
     try:
         found = by_v3()
     except HuaweiCloudError as error:
-        if isinstance(error, ApiError) and error.http_status == 200 and not absent:
+        if isinstance(error, ApiError) and is_absent(error) and not absent:
             drs.reads_v3 = True  # It serves the region, but there is no such job.
             raise
         if not absent:
@@ -180,10 +186,16 @@ def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) ->
     return found
 
 
+def is_absent(error: ApiError) -> bool:
+    """Return whether DRS does not know a job. v3 may respond with HTTP 200 then, see ``_jobs_v3.py``."""
+    return error.error_code in ABSENT or error.http_status == 200
+
+
 def is_unsupported(error: ApiError) -> bool:
     """Return whether DRS refused a request for a reason other than the job, the user, or too many requests."""
     status, code = error.http_status or 0, error.error_code
-    return 400 <= status < 500 and status not in (401, 403, 429) and code not in (*ABSENT, RESTRICTED, TOO_FREQUENT)
+    other = (*ABSENT, RESTRICTED, TOO_FREQUENT)
+    return 400 <= status < 500 and status not in (401, 403, 429) and code not in other
 
 
 def check_collectable(drs: DrsClient, job_id: str) -> bool:
@@ -249,9 +261,9 @@ def show_actions(drs: DrsClient, job_id: str) -> dict[str, t.Any] | None:
         response = drs.request("GET", url)
     except ApiError as error:
         # A job that v5 does not know has been read by v3 before.
-        if not is_unsupported(error) and error.error_code not in ABSENT:
+        if not is_unsupported(error) and not is_absent(error):
             raise
-        drs.warn(f"It is not known which actions job {job_id} allows. {error}")
+        drs.warn(f"It is unknown which actions job {job_id} allows. {error}")
         return None
     found = response.body.get("job_action")
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
@@ -270,18 +282,11 @@ def show_start(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
     API page: Querying Task Details in Batches.
 
     :returns: ``start_position``, ``start_gtid_set``, ``conflict_policy``, ``failed_reason`` (texts), and
-        ``is_open_fast_clean`` (a boolean). Each is None if DRS does not return it. All are None,
-        with a warning, if DRS does not offer to read them.
+        ``is_open_fast_clean`` (a boolean). Each is None if DRS does not return it.
     """
     from . import _jobs_v3
 
-    try:
-        found = _jobs_v3.show_job_detail(drs, check_job_id(job_id)).body["job"]
-    except ApiError as error:
-        if not is_unsupported(error) and error.http_status != 200:
-            raise
-        drs.warn(f"It is not known where job {job_id} starts. {error}")
-        found = {}
+    found = _jobs_v3.show_job_detail(drs, check_job_id(job_id)).body["job"]
     cleaned = found.get("is_open_fast_clean")
     return {
         "start_position": _text(found.get("incre_start_position")),

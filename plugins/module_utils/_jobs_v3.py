@@ -12,19 +12,21 @@ from ._drs import DrsClient
 from ._errors import ApiError
 from ._http import Response
 
+PAGE_SIZE = 50
 # By what is read. API pages: Querying Task Details in Batches, Querying Task Progress in Batches, and Querying Task
 # Statuses in Batches.
 PATHS = {"detail": "batch-detail", "progress": "batch-progress", "status": "batch-status"}
 
 
-def list_jobs(drs: DrsClient, name: str | None, number: int, size: int) -> Response:
+def list_jobs(drs: DrsClient, name: str | None, engine_type: str | None, number: int, _offset: int) -> Response:
     """Read a page of the synchronization jobs. API page: Querying the Task List (v3).
 
     :param name: a text that the names of the jobs contain.
+    :param engine_type: the engine type of the jobs; default: what DRS lists by default.
     :param number: the number of the page, from 1.
-    :param size: the maximum number of jobs on the page.
     """
-    body = {"cur_page": number, "per_page": size, "db_use_type": "sync", **({"name": name} if name else {})}
+    filters = {key: value for key, value in (("name", name), ("engine_type", engine_type)) if value}
+    body = {"cur_page": number, "per_page": PAGE_SIZE, "db_use_type": "sync", **filters}
     response = drs.request("POST", f"{drs.base_v3}/jobs", body=body, read_only=True)
     return response._replace(body={"jobs": response.body.get("jobs"), "total_count": response.body.get("total_record")})
 
@@ -34,10 +36,10 @@ def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline:
 
     :param kind: a key of :data:`PATHS`.
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
-    :raises ApiError: with HTTP status 200, when there is no such job.
+    :raises ApiError: when there is no such job. Some responses have HTTP status 200 then.
     """
     body: dict[str, t.Any] = {"jobs": [job_id]}
-    if kind == "detail":
+    if kind != "progress":
         body["page_req"] = {"cur_page": 1, "per_page": 1}
     url = f"{drs.base_v3}/jobs/{PATHS[kind]}"
     response = drs.request("POST", url, body=body, deadline=deadline, read_only=True)

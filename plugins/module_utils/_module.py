@@ -62,11 +62,18 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         )
 
     @contextmanager
-    def fail_json_on_error(self, result: dict[str, t.Any]) -> t.Iterator[None]:
+    def fail_json_on_error(
+        self, result: dict[str, t.Any], complete: t.Callable[[], str] = lambda: ""
+    ) -> t.Iterator[None]:
         """Turn exceptions, ``SIGTERM`` and keyboard interrupts into ``fail_json``. Signals are ignored afterwards.
 
         :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost.
+        :param complete: called after a failure. It completes the result, and returns advice to add to the message.
         """
+
+        def fail(message: str, **more: t.Any) -> None:
+            advice = complete()
+            self.fail_json(msg=f"{message} {advice}".rstrip(), **{**result, **more})
 
         def ignore_signals() -> None:
             for number in SIGNALS:
@@ -84,10 +91,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             finally:
                 ignore_signals()
         except KeyboardInterrupt:
-            self.fail_json(msg="The task was interrupted. Operations already requested continue in DRS.", **result)
+            fail("The task was interrupted. Operations already requested continue in DRS.")
         except HuaweiCloudError as error:
-            self.fail_json(msg=str(error), **{**result, **error.facts()})
+            fail(str(error), **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught
             # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.
-            msg = f"Unexpected {type(error).__name__}: {error}. Please report this."
-            self.fail_json(msg=msg, exception=traceback.format_exc(), **result)
+            fail(f"Unexpected {type(error).__name__}: {error}. Please report this.", exception=traceback.format_exc())

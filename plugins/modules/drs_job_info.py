@@ -19,7 +19,8 @@ description:
     C(GET /v5/{project_id}/jobs/{job_id}/actions), described on the API page "Obtaining the Operations Allowed in a
     Specified Task".
   - If DRS refuses to read jobs with these calls, or does not find a job, the module uses the equivalent calls of v3 of
-    the API, C(POST /v3/{project_id}/jobs), C(/jobs/batch-detail) and C(/jobs/batch-progress).
+    the API, C(POST /v3/{project_id}/jobs), C(/jobs/batch-detail) and C(/jobs/batch-progress). The list of v3 may lack
+    jobs of engine types other than V(mysql-to-dws).
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -223,9 +224,13 @@ error_msg:
 
 import typing as t
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     JOB_STATUSES,
+    is_absent,
+    is_unsupported,
     list_jobs,
     show_actions,
     show_job,
@@ -233,6 +238,19 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     show_start,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+
+START = ("start_position", "start_gtid_set", "conflict_policy", "failed_reason", "is_open_fast_clean")
+
+
+def show_position(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
+    """Read where a job starts. All values are None, with a warning, if DRS does not offer to read them."""
+    try:
+        return show_start(drs, job_id)
+    except ApiError as error:
+        if not is_unsupported(error) and not is_absent(error):
+            raise
+        drs.warn(f"It is unknown where job {job_id} starts. {error}")
+        return dict.fromkeys(START)
 
 
 def main() -> None:
@@ -255,7 +273,7 @@ def main() -> None:
             module.warn(f"{len(jobs)} jobs have the name {params['name']}.")
         for key in ("engine_type", "status"):
             jobs = [job for job in jobs if not params[key] or job[key] in params[key]]
-        parts = {"actions": show_actions, "position": show_start, "progress": show_progress}
+        parts = {"actions": show_actions, "position": show_position, "progress": show_progress}
         for job in jobs:
             job.update({part: parts[part](drs, job["id"]) for part in params["include"] or ()})
     module.exit_json(jobs=jobs, **result)

@@ -22,6 +22,7 @@ FLOORS = [
     {"_auth_token", "_jobs_v3", "_positions", "_start_position", "_wait"},
     {"_jobs", "_options", "_position_results"},
     {"_batch", "_job_actions", "_module"},
+    {"_reset"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 USES_ANSIBLE = {"_module", "_options"}

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -17,14 +18,26 @@ from typing import Any
 
 import pytest
 from awx.rules import PROJECT, definition, looks_like_playbook
-from awx.stub import PASSWORD, USER, Awx, stub
-from requests import Session
+from awx.stub import GIT_ERROR, PASSWORD, USER, Awx, Repository, stub
+from requests import Response, Session
 
 URL = "https://git.example.com/drs.git"
 TYPE = definition("credential_type")
 TEMPLATES = definition("job_templates")
 WORKFLOW = definition("workflow")
 NAME = "Huawei Cloud DRS"
+
+
+def session() -> Session:
+    client = Session()
+    client.trust_env = False
+    client.auth = (USER, PASSWORD)
+    return client
+
+
+def post(awx: Awx, path: str, body: dict[str, Any]) -> Response:
+    with session() as client:
+        return client.post(f"{awx.url}/api/v2/{path}/", json=body, timeout=10)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +53,7 @@ def collections(tarball: Path) -> Path:
 
 @pytest.fixture
 def awx() -> Iterator[Awx]:
-    with stub({path.name for path in PROJECT.glob("*.yml") if looks_like_playbook(path)}) as running:
+    with stub(Repository({path.name for path in PROJECT.glob("*.yml") if looks_like_playbook(path)})) as running:
         yield running
         assert running.tokens == {}, "A module did not revoke its token."
 
@@ -85,7 +98,8 @@ def test_twice(awx: Awx, collections: Path) -> None:
     output, changed = set_up(awx, collections, **given)
     tasks = re.findall(r"^TASK \[(.*)\]", output, re.MULTILINE)
     assert tasks[:2] == ["Check the variables", "Set up"]
-    assert changed == len(tasks[2:]) > 5
+    created = [task for task in tasks[2:] if task != "Show that the execution environment was not changed"]
+    assert changed == len(created) > 5
     assert re.findall(r"\[(?:WARNING|DEPRECATION).*", output) == []
 
     # Everything exists as defined.
@@ -95,7 +109,7 @@ def test_twice(awx: Awx, collections: Path) -> None:
     }
     credential = awx.named("credentials", NAME)
     assert (credential["credential_type"], credential["inputs"]) == (kind["id"], {})
-    environment = awx.named("execution_environments", NAME)
+    environment = awx.named("execution_environments", f"{NAME} (Default)")
     assert environment["image"] == image
     project = awx.named("projects", NAME)
     assert (project["scm_type"], project["scm_url"]) == ("git", URL)
@@ -142,12 +156,14 @@ def test_twice(awx: Awx, collections: Path) -> None:
 
     # A user fills in the credential. The second run changes nothing, including the credential.
     credential["inputs"] = {"region": "eu-west-101", "password": "a-password"}
+    assert project["scm_revision"] == awx.repository.revision
     before = deepcopy((awx.objects, awx.surveys, awx.associated))
     awx.changes.clear()
     output, changed = set_up(awx, collections, **given)
     assert changed == 0, output
     # awx.awx sends an inventory again, with a null for what AWX shows as empty text.
-    assert [change for change in awx.changes if "/inventories/" not in change] == []
+    update = f"POST /api/v2/projects/{project['id']}/update/"
+    assert [change for change in awx.changes if "/inventories/" not in change] == [update]
     assert before == (awx.objects, awx.surveys, awx.associated)
 
     # Only manual changes are corrected.
@@ -194,6 +210,157 @@ def test_custom_names(awx: Awx, collections: Path) -> None:
         assert awx.associated[item["id"], "credentials"] == [awx.named("credentials", "DRS operator")["id"]]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "explanation", "reason"),
+    [
+        ("failed", "", "fatal: [localhost]: FAILED! => " + GIT_ERROR),
+        ("error", "The image could not be pulled.", "The image could not be pulled."),
+        ("canceled", "", "see its output in AWX, under Jobs."),
+    ],
+)
+def test_update_of_the_project_fails(awx: Awx, collections: Path, outcome: str, explanation: str, reason: str) -> None:
+    awx.repository.outcome, awx.repository.explanation = outcome, explanation
+    output, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)
+    (result,) = re.findall(r"Fail because of the update\].*?FAILED! => (\{.*?\n?\})$", output, re.MULTILINE | re.DOTALL)
+    assert json.loads(result)["msg"] == (
+        f"Update {max(awx.updates)} of the project {NAME} ended with the status {outcome}: {reason}"
+        " Fix the cause, and run this playbook again."
+    )
+    # The whole output is shown, without its colors.
+    assert '"PLAY [Update source tree if necessary] ***",' in output
+    assert awx.objects["job_templates"] == {}
+
+
+def test_project_is_updated_again_after_a_failure(awx: Awx, collections: Path) -> None:
+    awx.repository.outcome = "failed"
+    set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)
+    awx.repository.outcome = "successful"
+    set_up(awx, collections, drs_awx_project_scm_url=URL)
+    assert len(awx.objects["job_templates"]) == len(TEMPLATES)
+
+
+def test_update_of_the_project_does_not_run(awx: Awx, collections: Path) -> None:
+    awx.repository.outcome = None
+    begun = time.monotonic()
+    output, _changed = set_up(
+        awx, collections, fails=True, drs_awx_project_scm_url=URL, drs_awx_project_update_timeout="4"
+    )
+    assert (
+        f"Update {max(awx.updates)} of the project {NAME} is still pending after 4 seconds. If it stays pending or"
+        " waiting, AWX has no node that can run it" in " ".join(output.split())
+    )
+    reads = [path for path in awx.reads if "/project_updates/" in path]
+    assert 2 <= len(reads) <= (time.monotonic() - begun) / 2 + 2, "It polled without a pause."
+
+
+def test_two_organizations(awx: Awx, collections: Path) -> None:
+    """Names of all objects but credential types and execution environments are unique only in an organization."""
+    databases = awx.save("organizations", {}, {"name": "Databases"})["id"]
+    default = awx.named("organizations", "Default")["id"]
+    given = {
+        "drs_awx_project_scm_url": URL,
+        "drs_awx_execution_environment_image": "registry.example.com/drs:1",
+    }
+    set_up(awx, collections, **given)
+    set_up(awx, collections, drs_awx_organization="Databases", **given)
+    assert set_up(awx, collections, **given)[1] == 0
+
+    def owned(kind: str, organization: int) -> list[dict[str, Any]]:
+        items = [awx.shown(kind, item) for item in awx.objects[kind].values()]
+        return [item for item in items if item["organization"] == organization]
+
+    assert len(awx.objects["credential_types"]) == 1
+    for organization in (default, databases):
+        (credential,) = owned("credentials", organization)
+        (inventory,) = owned("inventories", organization)
+        (project,) = owned("projects", organization)
+        (environment,) = owned("execution_environments", organization)
+        (workflow,) = owned("workflow_job_templates", organization)
+        templates = owned("job_templates", organization)
+        assert {item["name"] for item in templates} == {item["name"] for item in TEMPLATES}
+        for item in templates:
+            assert (item["inventory"], item["project"]) == (inventory["id"], project["id"])
+            assert item["execution_environment"] == environment["id"]
+            assert awx.associated[item["id"], "credentials"] == [credential["id"]]
+        nodes = [
+            node
+            for node in awx.objects["workflow_job_template_nodes"].values()
+            if node["workflow_job_template"] == workflow["id"]
+        ]
+        assert len(nodes) == len(WORKFLOW["nodes"])
+        used = {node["unified_job_template"] for node in nodes} & set(awx.objects["job_templates"])
+        assert used == {item["id"] for item in templates}
+
+
+@pytest.mark.parametrize("owner", [None, "Other"])
+def test_existing_execution_environment(awx: Awx, collections: Path, owner: str | None) -> None:
+    """One that is global or belongs to another organization is used as it is, even with another image."""
+    organization = awx.named("organizations", owner)["id"] if owner else None
+    before = awx.save(
+        "execution_environments",
+        {},
+        {"name": "Ours", "image": "registry.example.com/ours:3", "organization": organization},
+    )
+    given = {
+        "drs_awx_project_scm_url": URL,
+        "drs_awx_execution_environment": "Ours",
+        "drs_awx_execution_environment_image": "registry.example.com/drs:1",
+    }
+    output, _changed = set_up(awx, collections, **given)
+    assert "It is used as it is, and drs_awx_execution_environment_image is ignored." in " ".join(output.split())
+    assert awx.shown("execution_environments", awx.named("execution_environments", "Ours")) == before
+    assert {item["execution_environment"] for item in awx.objects["job_templates"].values()} == {before["id"]}
+
+
+def test_new_commit_and_new_image(awx: Awx, collections: Path) -> None:
+    given = {"drs_awx_project_scm_url": URL, "drs_awx_execution_environment": "Ours"}
+    set_up(awx, collections, drs_awx_execution_environment_image="registry.example.com/drs:1", **given)
+    awx.repository.revision = "89abcdef" * 5
+    awx.repository.playbooks.add("another.yml")
+    _output, changed = set_up(
+        awx, collections, drs_awx_execution_environment_image="registry.example.com/drs:2", **given
+    )
+    assert (changed, awx.named("execution_environments", "Ours")["image"]) == (2, "registry.example.com/drs:2")
+    project = awx.named("projects", NAME)
+    assert project["scm_revision"] == awx.repository.revision
+    assert "another.yml" in project["playbook_files"]
+
+
+def test_launches_do_not_wait_for_each_other(awx: Awx, collections: Path) -> None:
+    """The first launch waits for its approval when the second begins."""
+    set_up(awx, collections, drs_awx_project_scm_url=URL)
+    workflow = awx.named("workflow_job_templates", WORKFLOW["name"])["id"]
+    answers = {"drs_job_id": "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r", "drs_reset_position_time": "2023-09-19T07:00:00Z"}
+    for _ in range(2):
+        response = post(awx, f"workflow_job_templates/{workflow}/launch", {"extra_vars": answers})
+        assert (response.status_code, response.json()["status"]) == (201, "running")
+
+
+def test_changed_fields_of_the_credential_type(awx: Awx, collections: Path) -> None:
+    """AWX does not change the fields of a credential type in use. The guide AWX describes how to migrate."""
+    old = awx.save(
+        "credential_types",
+        {},
+        {**TYPE, "inputs": {"fields": TYPE["inputs"]["fields"][:1]}, "injectors": {"env": {}}},
+    )
+    organization = awx.named("organizations", "Default")["id"]
+    used = awx.save("credentials", {}, {"name": NAME, "credential_type": old["id"], "organization": organization})
+    output, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)
+    assert 'see "Changed fields of the credential type" in the guide AWX.' in " ".join(
+        output.replace('\\"', '"').split()
+    )
+
+    # As in the guide: rename the old type, and run the playbook again.
+    with session() as client:
+        client.patch(f"{awx.url}{old['url']}", json={"name": f"{NAME} 1"}, timeout=10).raise_for_status()
+    set_up(awx, collections, drs_awx_project_scm_url=URL)
+    (credential,) = (item for item in awx.objects["credentials"].values() if item["id"] != used["id"])
+    assert credential["name"] == NAME
+    assert awx.objects["credential_types"][credential["credential_type"]]["inputs"] == TYPE["inputs"]
+    for item in awx.objects["job_templates"].values():
+        assert awx.associated[item["id"], "credentials"] == [credential["id"]]
+
+
 def test_without_a_repository(awx: Awx, collections: Path) -> None:
     output, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url="")
     assert "set drs_awx_project_scm_url" in " ".join(output.split())
@@ -231,9 +398,26 @@ def test_without_awx_awx(awx: Awx, collections: Path) -> None:
     ],
 )
 def test_the_stub_rejects(awx: Awx, path: str, body: dict[str, Any], reason: str) -> None:
-    with Session() as session:
-        session.trust_env = False
-        assert session.post(f"{awx.url}/api/v2/{path}/", json=body, timeout=10).status_code == 401
-        response = session.post(f"{awx.url}/api/v2/{path}/", json=body, auth=(USER, PASSWORD), timeout=10)
+    with Session() as anonymous:
+        anonymous.trust_env = False
+        assert anonymous.post(f"{awx.url}/api/v2/{path}/", json=body, timeout=10).status_code == 401
+    response = post(awx, path, body)
     assert response.status_code >= 400
     assert reason in response.text
+
+
+def test_the_stub_blocks_a_second_launch(awx: Awx) -> None:
+    """Unless the workflow allows simultaneous launches."""
+    organization = awx.named("organizations", "Default")["id"]
+    workflow = awx.save("workflow_job_templates", {}, {"name": "x", "organization": organization})["id"]
+    awx.survey(workflow, WORKFLOW["survey_spec"])
+    path, answers = (
+        f"workflow_job_templates/{workflow}/launch",
+        {
+            "drs_job_id": "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r",
+            "drs_reset_position_time": "2023-09-19T07:00:00Z",
+        },
+    )
+    assert "drs_job_id is missing" in post(awx, path, {}).text
+    statuses = [post(awx, path, {"extra_vars": answers}).json()["status"] for _ in range(2)]
+    assert statuses == ["running", "pending"]

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import site
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -120,6 +123,20 @@ def test_site_files_are_what_the_job_templates_use() -> None:
     ]
 
 
+def test_users_get_the_tested_awx_awx_from_galaxy() -> None:
+    required = {
+        item["name"]: item["version"] for item in load(ROOT / "playbooks/collections/requirements.yml")["collections"]
+    }
+    (place,) = (Path(folder) / "ansible_collections/awx/awx" for folder in site.getsitepackages())
+    tested = json.loads((place / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
+    assert required["awx.awx"] == f">={tested}"
+    for name in ("README.md", "docs/docsite/rst/guide_awx.rst"):
+        commands = re.findall(
+            r"ansible-galaxy collection install (.*awx\.awx.*)", (ROOT / name).read_text(encoding="utf-8")
+        )
+        assert commands == [f"'awx.awx:{required['awx.awx']}'"], name
+
+
 def test_workflow() -> None:
     # awx/api/views/__init__.py, WorkflowJobTemplateNodeChildrenBaseList: no duplicate nodes and no cycles. This
     # workflow is linear, with the approval in the middle.
@@ -191,6 +208,7 @@ FIELD = {"id": "one", "label": "One", "type": "string"}
         ({"injectors": {"environment": {}}}, "injectors has environment"),
         ({"injectors": {"env": {"ANSIBLE_TOKEN": "{{ one }}"}}}, "not allowed"),
         ({"injectors": {"env": {"PATH": "{{ one }}"}}}, "not allowed"),
+        ({"injectors": {"env": {"SUPERVISOR_CONFIG_PATH": "{{ one }}"}}}, "not allowed"),
         ({"injectors": {"env": {"HW-ONE": "{{ one }}"}}}, "is no name"),
         ({"injectors": {"env": {"HW_ONE": "{{ two }}"}}}, "cannot be rendered"),
         ({"injectors": {"env": {"HW_ONE": "{{ one }"}}}, "cannot be rendered"),
@@ -205,6 +223,11 @@ def test_rules_for_credential_types_refuse(change: dict[str, Any], reason: str) 
     }
     assert rules.wrong_with_credential_type(**good) == []
     assert reason in "\n".join(rules.wrong_with_credential_type(**{**good, **change}))
+
+
+@pytest.mark.parametrize("name", ["PROOT_TMP_DIR", "SUPERVISOR_WEB_CONFIG_PATH"])
+def test_rules_for_credential_types_accept(name: str) -> None:
+    assert rules.wrong_with_credential_type("cloud", {"fields": [FIELD]}, {"env": {name: "{{ one }}"}}) == []
 
 
 QUESTION = {"question_name": "One", "variable": "one", "type": "text", "required": True}

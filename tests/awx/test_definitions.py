@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import site
 from copy import deepcopy
 from pathlib import Path
@@ -123,18 +122,18 @@ def test_site_files_are_what_the_job_templates_use() -> None:
     ]
 
 
-def test_users_get_the_tested_awx_awx_from_galaxy() -> None:
-    required = {
-        item["name"]: item["version"] for item in load(ROOT / "playbooks/collections/requirements.yml")["collections"]
+def test_users_get_collections_from_galaxy_by_name_and_version() -> None:
+    required = load(ROOT / "playbooks/collections/requirements.yml")["collections"]
+    commands = {
+        item["name"]: f"ansible-galaxy collection install '{item['name']}:{item['version']}'" for item in required
     }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [command for command in commands.values() if command not in readme] == []
+    assert commands["awx.awx"] in (ROOT / "docs/docsite/rst/guide_awx.rst").read_text(encoding="utf-8")
+    # At least the version that these tests use.
     (place,) = (Path(folder) / "ansible_collections/awx/awx" for folder in site.getsitepackages())
     tested = json.loads((place / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
-    assert required["awx.awx"] == f">={tested}"
-    for name in ("README.md", "docs/docsite/rst/guide_awx.rst"):
-        commands = re.findall(
-            r"ansible-galaxy collection install (.*awx\.awx.*)", (ROOT / name).read_text(encoding="utf-8")
-        )
-        assert commands == [f"'awx.awx:{required['awx.awx']}'"], name
+    assert commands["awx.awx"].endswith(f":>={tested}'")
 
 
 def test_workflow() -> None:

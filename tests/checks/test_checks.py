@@ -97,3 +97,9 @@ def test_white_space() -> None:
 def test_newest_ansible_core_is_in_the_matrix() -> None:
     locked = (ROOT / "tests/requirements/test.txt").read_text(encoding="utf-8")
     assert max(re.findall(r"^ansible-core==(2\.\d+)\.", locked, re.MULTILINE)) == max(CORES)
+
+
+def test_readme_shows_the_matrix() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (2\.\d+) \| ([\d., ]+) \|", readme, re.MULTILINE)
+    assert {core: tuple(pythons.split(", ")) for core, pythons in rows} == CORES

@@ -48,6 +48,18 @@ def test_pair(environment: Environment, core: str, python: str) -> None:
 
 
 @pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
+def test_awx_jobs(environment: Environment, core: str) -> None:
+    """The jobs of the AWX workflow, with every ansible-core that an image for AWX or Automation Platform can have."""
+    run(
+        "pytest",
+        "-q",
+        "--ansible",
+        environment(f"core-{core}", PYTHONS[newest_python(core)]),
+        "tests/awx/test_workflow.py",
+    )
+
+
+@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
 def test_sanity(environment: Environment, collection: Path, core: str) -> None:
     python = newest_python(core)
     sanity(collection, python, environment(f"core-{core}", PYTHONS[python]))
@@ -87,6 +99,6 @@ def test_galaxy_importer(environment: Environment, collection: Path) -> None:
 
 @pytest.mark.parametrize("name", ["awx", "source"])
 def test_with_other_collections(environment: Environment, name: str) -> None:
-    """The tests with awx.awx and with community.mysql."""
+    """The tests with awx.awx and with community.mysql, in the versions that PyPI's package ansible contains."""
     path = environment(name, Path(sys.executable))
     run("pytest", "-q", f"tests/{name}", path=path)

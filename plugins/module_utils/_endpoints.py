@@ -18,8 +18,8 @@ if t.TYPE_CHECKING:
 REGIONS_WITHOUT_IAM = frozenset(
     "af-north-1 ap-southeast-5 cn-north-11 cn-south-4 cn-southwest-3 ru-northwest-2".split()
 )
-# A European company operates this region under its own domain.
-REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
+# A European company operates the regions that begin with this, such as eu-west-101, under its own domain.
+EUROPEAN_REGIONS = "eu-west-1"
 
 
 def check_endpoint(option: str, value: str) -> str:
@@ -32,7 +32,9 @@ def check_endpoint(option: str, value: str) -> str:
     :raises InvalidOptionError: when the URL is not acceptable.
     """
     label = "[A-Za-z0-9_-]{1,63}"
-    match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
+    match = re.fullmatch(
+        rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::([0-9]{{1,5}}))?/?", value
+    )
     if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
         # The part before an @ may be a password.
         shown = repr(value) if "@" not in value else "a value with an @ in it"
@@ -60,7 +62,7 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
         raise InvalidOptionError(f"Neither region nor {option} is set, so there is no address to send a request to.")
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
         raise InvalidOptionError(f"region must look like eu-west-101; it is {region!r}.")
-    domain = REGION_DOMAINS.get(region, "myhuaweicloud.com")
+    domain = "myhuaweicloud.eu" if region.startswith(EUROPEAN_REGIONS) else "myhuaweicloud.com"
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
         return f"https://iam.{domain}"
     return f"https://{service}.{region}.{domain}"

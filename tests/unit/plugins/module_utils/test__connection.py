@@ -217,7 +217,8 @@ class TestBounds:
 
     def test_proxy_without_end(self, serve, http, monkeypatch):
         monkeypatch.setattr(_connection, "MAX_RESPONSE", 2**18)
-        proxy = serve(loopback.endless(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n" * 5000))
+        # Newer versions of Python bound the number of headers themselves.
+        proxy = serve(loopback.endless(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 60000 + b"\r\n"))
         monkeypatch.setenv("https_proxy", proxy.url)
         error = failure("POST", "https://127.0.0.1:1/x", http=http)
         assert proxy.sent < 2**25

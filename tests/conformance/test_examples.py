@@ -206,7 +206,7 @@ def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     (profile,) = blocks(GUIDE, "ini")
     profile = profile.replace("ak = ...", f"ak = {key['access_key']}").replace("sk = ...", f"sk = {key['secret_key']}")
     (folder / "credentials").write_text(profile, encoding="utf-8")
-    return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(folder / "credentials"), "http_proxy": sim.url}
+    return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(folder / "credentials"), **sim.ecs}
 
 
 @pytest.mark.parametrize(

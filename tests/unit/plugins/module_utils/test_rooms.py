@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
 FLOORS = [
-    {"_errors", "_throttle", "_timeout"},
+    {"_connection", "_errors", "_throttle", "_timeout"},
     {"_binlog", "_endpoint_url", "_hints", "_redact"},
     {"_endpoints", "_http_errors"},
     {"_http"},

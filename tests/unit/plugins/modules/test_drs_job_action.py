@@ -110,7 +110,7 @@ class TestAction:
         result = module.run(ARGS, check_mode)
         assert result["changed"] is True
         (warning,) = result["warnings"]
-        for part in ("not known which actions", JOB_ID, "Not supported."):
+        for part in ("unknown which actions", JOB_ID, "Not supported."):
             assert part in str(warning)
         assert sent(cloud) == (READ_ACTIONS if check_mode else SENT)
 

@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
 from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
@@ -155,11 +156,14 @@ def test_signal_while_a_request_is_sent(cloud, module, number, method, url, stat
     assert result["changed"] is (state != "unchanged")
 
 
-def test_unexpected_exception_says_where_the_job_is(cloud, module):
+def test_unexpected_exception_says_where_the_job_is(cloud, module, monkeypatch):
+    def fail(*_args):
+        raise RuntimeError("a bug")
+
     add_check(cloud)
     add_status(cloud, RUNS, "PAUSING")
     add_action(cloud)
-    cloud.put(START_URL, body=RuntimeError("a bug"))
+    monkeypatch.setattr(_reset, "update_start_position", fail)
     message, result = module.fail(ARGS, unexpected=True)
     assert message.endswith(ADVICE["position_unknown"])
     assert result["state"] == "position_unknown"

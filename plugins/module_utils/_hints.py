@@ -100,6 +100,13 @@ def login_hint(error: HuaweiCloudError) -> str | None:
     return None
 
 
+def masked_hint(value: str) -> str | None:
+    """Return the hint for an option in which Ansible has put asterisks in place of a secret."""
+    if "********" not in value:
+        return None
+    return "Ansible has masked a part of it that is also part of a secret option. Log in with a token or an access key."
+
+
 def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
     """Return the error for a query that failed."""
     return HuaweiCloudError(

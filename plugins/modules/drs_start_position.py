@@ -183,7 +183,7 @@ def main() -> None:
             job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
                 module.warn(
-                    f"Job {job_id} has the task type {job['task_type'][:50]!r}."
+                    f"Job {job_id} has the task type {drs.sanitize(job['task_type'])[:50]!r}."
                     " DRS supports setting the position only for INCR_TRANS jobs."
                 )
             result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))

@@ -14,8 +14,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
 FLOORS = [
     {"_connection", "_errors", "_throttle", "_timeout"},
-    {"_binlog", "_endpoint_url", "_hints", "_redact"},
-    {"_endpoints", "_http_errors"},
+    {"_endpoint_url", "_hints", "_redact"},
+    {"_binlog", "_endpoints", "_http_errors"},
     {"_http"},
     {"_auth"},
     {"_auth_access_key", "_auth_password", "_drs"},

@@ -71,7 +71,7 @@ class Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
         """Called with the pool, before the request is sent."""
-        super().cert_verify(conn, *args, **kwargs)
+        super().cert_verify(conn, *args, **kwargs)  # type: ignore[no-untyped-call]
         if not issubclass(conn.ConnectionCls, _Connection):
             conn.ConnectionCls = type("Connection", (_Connection, conn.ConnectionCls), {})
 
@@ -99,7 +99,7 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(HTTPResponse):
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
 
 
 class _Connection(HTTPConnection):

@@ -56,7 +56,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         masked = [name for name, value in result.items() if remove_values(value, self.no_log_values) != value]
         if masked:
             message = (
-                f"Ansible masks {' and '.join(masked)} in the result, because a part of it is also part of a secret option,"
+                f"Ansible masks {' and '.join(masked)} in the result, because it contains the value of a secret option,"
                 " such as the password. Later tasks would use the masked value. Log in with a token (see the module"
                 " huaweicloud.drs.iam_token) or an access key, or change the password."
             )

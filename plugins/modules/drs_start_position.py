@@ -30,8 +30,8 @@ attributes:
     details:
       - Validates the position, logs in, and reads the job and the actions that it allows. The task does not fail if
         the job is running, because a preceding task may be the one that pauses it.
-      - If DRS does not offer to list the actions of the job, RV(job.actions) is V(null), and the module issues a
-        warning.
+      - If DRS does not offer to list the actions of the job, the C(actions) of RV(job) are V(null), and the module
+        issues a warning.
   diff_mode:
     support: full
     details:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ._auth import AuthMethod, AuthOptions
 from ._endpoints import check_project_id, iam_endpoint
 from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError, MissingOptionError
-from ._hints import AUTH_HELP
+from ._hints import AUTH_HELP, drs_hint
 from ._http import HttpClient
 from ._timeout import call_with_timeout
 
@@ -93,6 +93,7 @@ class AccessKeyAuth(AuthMethod):
             response = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
         except ApiError as error:
             if error.http_status != 403:
+                error.add_hint(drs_hint(error))
                 raise
             response = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
         projects = response.body.get("projects")
@@ -214,9 +215,12 @@ class AgencyAuth(AccessKeyAuth):
             if not all(re.fullmatch(r"[\x21-\x7e]+", part) for part in parts):
                 raise ValueError
         except Exception as error:  # pylint: disable=broad-exception-caught
+            options = self.options
+            none = "" if options.auth_token or options.access_key or options.username else "No credentials are set. "
             # Exceptions may quote the response.
             raise HuaweiCloudError(
-                f"The metadata service of ECS hosts did not provide an access key ({type(error).__name__}). {AUTH_HELP}"
+                f"{none}The metadata service of ECS hosts did not provide an access key ({type(error).__name__})."
+                f" {AUTH_HELP}"
             ) from None
         self._http.secrets.update(parts)
         self.access_key, self.secret_key, self.security_token = parts

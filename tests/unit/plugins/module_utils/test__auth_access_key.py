@@ -260,6 +260,7 @@ class TestProject:
         error = login_error(**KEY)
         assert isinstance(error, ApiError)
         assert (error.http_status, error.error_code, error.request_id) == (status, code, "r1")
+        assert ("check the key" in str(error)) is (code == "APIGW.0301")
         # Several invalid signatures lock a key.
         assert len(cloud.calls) == (3 if status == 500 else 1)
 
@@ -526,6 +527,7 @@ class TestAgency:
         started = time.monotonic()
         error = login_error("agency", project_id=PROJECT_ID)
         assert 0.1 <= time.monotonic() - started < 10  # seconds, on a slow machine
+        assert str(error).startswith("No credentials are set. The metadata service")
         assert AUTH_HELP in str(error)
         assert "TimeoutError" in str(error)
 

@@ -55,7 +55,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def with_collections(folder: Path, *names: str) -> dict[str, str]:
     """Return an environment in which Ansible finds only this collection and some for MySQL."""
-    place = folder / "collections"
+    # Not "collections", which Ansible also finds next to a playbook.
+    place = folder / "installed"
+    place.mkdir(parents=True)
     for name in names:
         (place / "ansible_collections" / name).mkdir(parents=True)
         (place / "ansible_collections" / name / "mysql").symlink_to(INSTALLED[name])

@@ -42,7 +42,7 @@ class MariaDB:
 
 
 def _unpack(folder: Path) -> Path:
-    """Download the server with apt and unpack it in a folder, which needs no privileges. Return the folder /usr in it."""
+    """Download the server with apt and unpack it, which needs no privileges. Return the path of its /usr."""
     if not shutil.which("apt-get"):
         raise RuntimeError("The tests of tests/source need mariadbd: install the package mariadb-server.")
     for name in ("lists/partial", "archives/partial", "root"):

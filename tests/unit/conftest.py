@@ -23,7 +23,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _http, _job_actions, _throttle, _wait
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _http, _job_actions, _jobs, _throttle, _wait
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
@@ -61,7 +61,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    for module in (_http, _wait, _batch, _job_actions, _throttle):
+    for module in (_http, _wait, _batch, _job_actions, _jobs, _throttle):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

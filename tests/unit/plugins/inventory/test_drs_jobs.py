@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 
 import pytest
 import yaml
@@ -34,6 +33,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     WITH_TOKEN,
     add_login,
     check_nothing_shown,
+    job_id,
     shown,
 )
 
@@ -62,7 +62,7 @@ VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
 
 def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
     return {
-        "id": f"id-{number}",
+        "id": job_id(number),
         "name": name,
         "status": status,
         "engine_type": engine_type,
@@ -72,7 +72,8 @@ def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws
 
 
 JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", engine_type="mysql-to-mysql")]
-TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
+ONE, TWO, THREE, FOUR, FIVE = map(job_id, range(1, 6))
+TAGS = {ONE: {"shard": "a"}, TWO: {"shard": "b", "empty": ""}}
 
 
 def add_jobs(cloud, jobs=None, tags=None):
@@ -164,23 +165,24 @@ class TestHosts:
         inventory = parse(WITH_TOKEN)
         assert sorted(inventory.hosts) == ["other", "shard1", "shard2"]
         assert variables(inventory, "shard2") == {
-            "drs_job_id": "id-2",
+            "drs_job_id": TWO,
             "drs_job_name": "shard2",
             "drs_job_status": "PAUSING",
             "drs_engine_type": "mysql-to-dws",
             "drs_task_type": "FULL_INCR_TRANS",
             "drs_parent_id": None,
+            "drs_subtask_ids": [],
             "drs_tags": {"shard": "b", "empty": ""},
             "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         }
         assert variables(inventory, "other")["drs_tags"] == {}
         assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
 
     def test_names(self, cloud, parse):
-        """Names of several jobs are followed by the ID. A job without a name is named by its ID."""
+        """Jobs without a name, and jobs that share one, are named by their ID."""
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
-        assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, THREE, FOUR, FIVE, "single"]
 
     @pytest.mark.parametrize(
         "name",
@@ -195,12 +197,12 @@ class TestHosts:
         """The host is named by the ID of the job."""
         add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
         inventory = parse(WITH_TOKEN)
-        assert sorted(inventory.hosts) == ["a-B_1.c", "all2", "id-1"]
-        assert variables(inventory, "id-1")["drs_job_name"] == name
+        assert sorted(inventory.hosts) == [ONE, "a-B_1.c", "all2"]
+        assert variables(inventory, ONE)["drs_job_name"] == name
 
     def test_names_do_not_depend_on_filters(self, cloud, parse):
         add_jobs(cloud, [job(1, "same"), job(2, "same", status="PAUSING")])
-        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == ["same_id-2"]
+        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == [TWO]
 
     @pytest.mark.parametrize(
         "options, hosts",
@@ -238,7 +240,7 @@ class TestConstructed:
 
     def test_names_of_groups(self, cloud, parse):
         """Templates and paths in tags are replaced."""
-        add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
+        add_jobs(cloud, tags={ONE: {"shard": "{{ 1 + 1 }}"}, TWO: {"shard": "../b"}})
         keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
         inventory = parse(
             {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
@@ -248,7 +250,7 @@ class TestConstructed:
     def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
         """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""
         name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
-        add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
+        add_jobs(cloud, [job(1, name)], {ONE: {"shard": tag, tag: ""}})
         compose = {
             "shard": "drs_tags.shard",
             "drs_name": "drs_job_name",
@@ -256,14 +258,14 @@ class TestConstructed:
             "drs_both": "drs_job_name ~ drs_tags.shard",
         }
         inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
-        found = variables(inventory, "id-1")
+        found = variables(inventory, ONE)
         assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (
             tag,
             name,
             ["shard", tag],
             name + tag,
         )
-        assert members(inventory, "same") == ["id-1"]
+        assert members(inventory, "same") == [ONE]
 
     INVALID = [
         {"compose": {"x": "drs_tags.absent"}},

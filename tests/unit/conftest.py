@@ -23,7 +23,14 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _http, _job_actions, _jobs, _throttle, _wait
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _batch,
+    _http,
+    _job_actions,
+    _jobs,
+    _throttle,
+    _wait,
+)
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.

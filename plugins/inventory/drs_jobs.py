@@ -305,18 +305,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             self._add_host(hosts[job["id"]], job)
 
     def _add_host(self, host: str, job: dict[str, t.Any]) -> None:
-        variables = {
+        values = {
             "drs_job_id": job["id"],
-            "drs_job_name": _protect(job["name"]),
-            "drs_job_status": _protect(job["status"]),
-            "drs_engine_type": _protect(job["engine_type"]),
-            "drs_task_type": _protect(job["task_type"]),
+            "drs_job_name": job["name"],
+            "drs_job_status": job["status"],
+            "drs_engine_type": job["engine_type"],
+            "drs_task_type": job["task_type"],
             "drs_parent_id": job["parent_id"],
             "drs_subtask_ids": job["subtask_ids"],
-            "drs_tags": _protect(job["tags"]),
+            "drs_tags": job["tags"],
             "ansible_connection": "local",
-            "ansible_python_interpreter": trust_as_template("{{ ansible_playbook_python }}"),
         }
+        variables = {name: _protect(value) for name, value in values.items()}
+        variables["ansible_python_interpreter"] = trust_as_template("{{ ansible_playbook_python }}")
         self.inventory.add_host(host)
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)
@@ -341,15 +342,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
 
 def _protect(value: t.Any) -> t.Any:
-    """Return a value with all strings that could be part of a template marked as unsafe.
+    """Return a value in which strings are marked as unsafe if they could be, or become part of, a template.
 
-    Other strings are not, because Ansible exports unsafe strings in a form of its own, which AWX shows.
+    Without braces, parentheses and pipes, a string is no template, and calls nothing if a play uses it as a condition.
+    Such strings are marked as safe, because Ansible exports others as dictionaries, which is what AWX would show.
     """
     if isinstance(value, Mapping):
         return {_protect(key): _protect(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_protect(item) for item in value]
-    return wrap_var(value) if isinstance(value, str) and "{" in value else value
+    if not isinstance(value, str):
+        return value
+    return wrap_var(value) if re.search("[{(|]", value) else trust_as_template(value)
 
 
 def _dump(jobs: list[dict[str, t.Any]]) -> str:

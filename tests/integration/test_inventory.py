@@ -57,14 +57,14 @@ def test_name_of_a_group(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> 
     assert listed["_meta"]["hostvars"][ARCHIVE] == {
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-        "drs_engine_type": "mysql-to-mysql",
+        "drs_engine_type": "mysql-to-dws",
         "drs_job_id": ARCHIVE,
         "drs_job_name": "shard_01",
-        "drs_job_status": "FULL_TRANSFER_STARTED",
+        "drs_job_status": "PAUSING",
         "drs_parent_id": None,
         "drs_subtask_ids": [],
         "drs_tags": {"shard": "01"},
-        "drs_task_type": "FULL_INCR_TRANS",
+        "drs_task_type": "INCR_TRANS",
     }
 
 

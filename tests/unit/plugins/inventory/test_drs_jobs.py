@@ -45,6 +45,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 try:
     from ansible.module_utils import _internal
     from ansible.module_utils._internal._json import _profiles
+    from ansible.template import is_trusted_as_template
 except ImportError:  # before ansible-core 2.19
     CONTROLLER = {}
 else:
@@ -153,6 +154,12 @@ def warnings(monkeypatch):
     said = []
     monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
     return said
+
+
+def is_exported_as_unsafe(value):
+    if not CONTROLLER:
+        return isinstance(value, AnsibleUnsafe)
+    return isinstance(value, str) and not is_trusted_as_template(value)
 
 
 def failure(parse, *args, **kwargs):
@@ -441,12 +448,13 @@ class TestConstructed:
 
     def test_plain_values(self, cloud, parse):
         """AWX would show unsafe strings in the form in which Ansible exports them."""
-        add_jobs(cloud, [job(1, "one")], {ONE: {"a%}": "#}"}})
+        tags = {ONE: {"a%}": "#}"}, TWO: {"call": "lookup('pipe', 'id')", "filter": "x|upper", "other": "x"}}
+        add_jobs(cloud, [job(1, "one"), job(2, "two")], tags)
         inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags['a%}']"}})
         found = variables(inventory, "one")
-        tags = found.pop("drs_tags")
-        assert (found["shard"], tags) == ("#}", {"a%}": "#}"})
-        assert [value for value in [*found.values(), *tags, *tags.values()] if isinstance(value, AnsibleUnsafe)] == []
+        assert (found["shard"], found["drs_tags"]) == ("#}", {"a%}": "#}"})
+        exported = {**found, **found["drs_tags"], **variables(inventory, "two")["drs_tags"]}
+        assert [name for name, value in exported.items() if is_exported_as_unsafe(value)] == ["call", "filter"]
 
     def test_interpreter(self, cloud, parse):
         """The Python of the machine that runs the play, not of the one that read the inventory."""

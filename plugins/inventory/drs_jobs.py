@@ -103,6 +103,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ansible import __version__ as ansible_version
+from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
@@ -113,12 +114,12 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import JOB_ID
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
+from ansible_collections.huaweicloud.drs.plugins.module_utils._job_lists import parse_tags
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
     JOB_STATUSES,
     list_jobs,
     list_tags,
     parse_job,
-    parse_tags,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
     SHARED_OPTIONS,
@@ -126,14 +127,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
     drop_empty_options,
 )
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # Before ansible-core 2.19, all strings are templates unless they are marked as unsafe.
-
-    def trust_as_template(value: str) -> str:
-        return value
-
-
+# Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
+trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 # The options that modules have as well. In an inventory file, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
     **SHARED_OPTIONS,

@@ -12,14 +12,14 @@ A separate file, because collecting a position does not need it, and every impor
 from __future__ import annotations
 
 import re
-import time
 import typing as t
 from functools import partial
 
 from ._drs import TOO_FREQUENT, DrsClient, is_unpublished
-from ._endpoints import JOB_ID, check_job_id
+from ._endpoints import check_job_id
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
 from ._http import Response
+from ._job_lists import check_listed_id, list_too_long, parse_tags, read_pages
 
 T = t.TypeVar("T")
 
@@ -42,11 +42,7 @@ ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLE
 # DRS resumes failed jobs by itself, so a job may leave these statuses again.
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
 PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
-# Limits of a list, so that a faulty or malicious server cannot let it go on forever.
-MAX_PAGES = 1000
-MAX_JOBS = 50000
-MAX_LIST_LENGTH = 128 * 1024 * 1024  # characters of all pages
-MAX_LIST_TIME = 600  # seconds
+MAX_JOBS = 50000  # of a list, see _job_lists.py
 # The error codes for a job that DRS does not know.
 ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 # Refusals that v3 would repeat: the account or user is restricted.
@@ -88,7 +84,7 @@ def _list_pages(
     """
     jobs: dict[str, dict[str, t.Any]] = {}
     offset = 0
-    pages = _limited("jobs", lambda number, deadline: read_page(number, offset, deadline))
+    pages = read_pages("jobs", lambda number, deadline: read_page(number, offset, deadline))
     while True:
         response = next(pages)
         page, total = response.body.get("jobs"), response.body.get("total_count")
@@ -106,7 +102,7 @@ def _list_pages(
         except ValueError as error:
             raise drs.invalid_response(response, drs.sanitize(error)) from None
         if len(jobs) > MAX_JOBS:
-            raise _too_long("jobs", f"{MAX_JOBS} jobs")
+            raise list_too_long("jobs", f"{MAX_JOBS} jobs")
         offset += len(page or [])
         # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
         if len(jobs) == known or (isinstance(total, int) and offset >= total):
@@ -126,7 +122,7 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
 
     tags: dict[str, dict[str, str]] = {}
     offset = 0
-    pages = _limited("tags", read_page)
+    pages = read_pages("tags", read_page)
     while True:
         try:
             response = next(pages)
@@ -139,7 +135,7 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
             raise drs.invalid_response(response, "returned no list of resources")
         known = len(tags)
         try:
-            tags.update((_checked_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page)
+            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page)
         except ValueError as error:
             raise drs.invalid_response(response, drs.sanitize(error)) from None
         offset += len(page)
@@ -147,67 +143,12 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
             return tags
 
 
-def _limited(what: str, read_page: t.Callable[[int, float], Response]) -> t.Iterator[Response]:
-    """Yield the pages of a list until the caller has the last one.
-
-    :param what: what the list contains.
-    :param read_page: returns a page. Its arguments are the number of the page, from 1, and the deadline, a value of
-        ``time.monotonic()``.
-    :raises InvalidResponseError: when the list is too long, or takes too long.
-    """
-    deadline = time.monotonic() + MAX_LIST_TIME
-    length = 0
-    for number in range(1, MAX_PAGES + 1):
-        response = read_page(number, deadline)
-        length += len(str(response.body))
-        if length > MAX_LIST_LENGTH:
-            raise _too_long(what, f"{MAX_LIST_LENGTH} characters")
-        yield response
-        if time.monotonic() >= deadline:
-            raise _too_long(what, f"{MAX_LIST_TIME} seconds")
-    raise _too_long(what, f"{MAX_PAGES} pages")
-
-
-def _too_long(what: str, limit: str) -> InvalidResponseError:
-    return InvalidResponseError(f"The list of {what} from DRS did not end within {limit}. Reading it was stopped.")
-
-
 def parse_job(entry: t.Any, parent_id: str | None = None) -> dict[str, t.Any]:
     """Return a job of a list with the keys of :func:`_job`.
 
     :raises ValueError: when it has no valid ID. The message is the predicate of a sentence that starts with ``DRS``.
     """
-    return _job(_checked_id(entry, "id"), entry, entry.get("status"), parent_id)
-
-
-def parse_tags(tags: t.Any) -> dict[str, str]:
-    """Return the tags of a job by their keys.
-
-    :param tags: a list of objects with ``key`` and ``value``, or None.
-    :raises ValueError: like :func:`parse_job`, when they are something else. They decide on which jobs a play runs.
-    """
-    if not isinstance(tags, list) and tags is not None:
-        raise ValueError("returned tags that are not a list")
-    found = {}
-    for tag in tags or ():
-        key, value = (tag.get("key"), tag.get("value")) if isinstance(tag, dict) else (None, None)
-        if not isinstance(key, str) or not isinstance(value, (str, type(None))):
-            raise ValueError("returned a tag whose key or value is not text")
-        found[key] = value or ""
-    return found
-
-
-def _checked_id(entry: t.Any, key: str) -> str:
-    """Return the ID of a job from a response.
-
-    :raises ValueError: like :func:`parse_job`, when it is invalid. It may become a host name or part of a URL.
-    """
-    job_id = entry.get(key) if isinstance(entry, dict) else None
-    if not isinstance(job_id, str):
-        raise ValueError("listed a job without an ID")
-    if not re.fullmatch(JOB_ID, job_id):
-        raise ValueError(f"listed a job with the invalid ID {job_id!r}")
-    return job_id
+    return _job(check_listed_id(entry, "id"), entry, entry.get("status"), parent_id)
 
 
 def show_job_detail(

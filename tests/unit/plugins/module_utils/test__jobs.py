@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _jobs
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _job_lists, _jobs
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
@@ -411,7 +411,7 @@ class TestLimits:
         return add
 
     def test_pages(self, cloud, read, endless, monkeypatch):
-        monkeypatch.setattr(_jobs, "MAX_PAGES", 5)
+        monkeypatch.setattr(_job_lists, "MAX_PAGES", 5)
         endless()
         with pytest.raises(
             InvalidResponseError, match=r"^The list of (jobs|tags) from DRS did not end within 5 pages\."
@@ -433,7 +433,7 @@ class TestLimits:
         assert len(clock.pauses) == 1
 
     def test_length(self, cloud, read, endless, monkeypatch):
-        monkeypatch.setattr(_jobs, "MAX_LIST_LENGTH", 2000)
+        monkeypatch.setattr(_job_lists, "MAX_LIST_LENGTH", 2000)
         endless()
         with pytest.raises(InvalidResponseError, match=r"did not end within 2000 characters\."):
             read()

@@ -283,11 +283,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 self._add_host(hosts[job["id"]], job)
             ambiguous = []
             for job in selected:
-                host = hosts[job["id"]]
-                known = inventory.hosts.get(host)
+                name = hosts[job["id"]]
+                known = inventory.hosts.get(name)
                 # A host of the same job is from another inventory file of this plugin.
                 other = known is not None and known.vars.get("drs_job_id") != job["id"]
-                if other or host in draft.groups or host in inventory.groups:
+                if other or name in draft.groups or name in inventory.groups:
                     ambiguous.append(job["id"])
             if not ambiguous:
                 break
@@ -295,9 +295,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 if hosts[job_id] == job_id:
                     raise AnsibleParserError(f"The ID of job {job_id} is also the name of a group or of another host.")
                 hosts[job_id] = job_id
+        # Copied, because evaluating the constructed options again would take as long as the first time.
         self.inventory = inventory
-        for job in selected:
-            self._add_host(hosts[job["id"]], job)
+        for host in draft.hosts.values():
+            inventory.add_host(host.name)
+            for name, value in host.vars.items():
+                inventory.set_variable(host.name, name, value)
+        for name in draft.groups:
+            inventory.add_group(name)
+        for group in draft.groups.values():
+            for member in (*group.child_groups, *group.hosts):
+                inventory.add_child(group.name, member.name)
 
     def _add_host(self, host: str, job: dict[str, t.Any]) -> None:
         values = {

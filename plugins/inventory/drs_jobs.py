@@ -11,14 +11,16 @@ version_added: 1.0.0
 description:
   - Creates a host for each synchronization job of the Data Replication Service (DRS), so that a play runs once for
     each job. The plays run on the control node, because it is not possible to log in to a job.
-  - The host name is the name of the job. If several jobs have the same name, an underscore and the job ID are
-    appended. The job ID alone is used if Ansible could misinterpret the name, that is, if it does not start with a
-    letter, contains characters other than letters, digits, V(_), V(-) and V(.), or is V(all), V(ungrouped) or
-    V(localhost).
+  - The host name is the name of the job, or the job ID if the name is not unique or could mean something else. The
+    latter is the case if it does not start with a letter, contains characters other than letters, digits, V(_), V(-)
+    and V(.), has more than 64 characters, is V(localhost), has the form of a job ID, ends in V(.yml), V(.yaml) or
+    V(.json), or is the name of a group or of another host.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
-    C(drs_parent_id), and C(drs_tags), a dictionary of tag values by tag key. C(drs_parent_id) is the ID of the parent
-    job if the job is a subtask. C(ansible_connection) is V(local), and C(ansible_python_interpreter) is the Python
-    interpreter that runs Ansible. Use O(compose) to change both.
+    C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
+    of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
+    subtask, and C(drs_subtask_ids) contains the IDs of the subtasks of the job.
+  - C(ansible_connection) is V(local), and C(ansible_python_interpreter) is the Python interpreter that runs Ansible.
+    Use O(compose) to change both.
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
     of the Ansible configuration.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
@@ -53,17 +55,18 @@ options:
     elements: str
 notes:
   - O(engine_type), O(status) and the authentication and connection options can contain templates, for example
-    V({{ lookup('ansible.builtin.env', 'SECRET'\) }}). No variables are available in these templates. Do not store
-    secrets in the file unless they are encrypted with Ansible Vault.
+    V({{ lookup('ansible.builtin.env', 'SECRET'\) }}). No variables are available in these templates.
+  - Do not store secrets in the file unless they are encrypted with Ansible Vault. If an unencrypted password contains
+    V({{), it is evaluated as a template, and Ansible may show it in an error message. An encrypted value is never
+    evaluated.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user
     and access key. With a profile or an agency, the cache is used only if O(project_id) is set.
-  - If another inventory contains a host with the name of a job, Ansible merges the two into one host with
-    C(ansible_connection=local). Use this inventory separately, or make sure that the names differ.
-  - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts, or with some of
-    them if O(strict) caused the error. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead.
-    Other plugins may report errors for the same file as well. The actual cause is in the message that contains the
-    name of this plugin.
+  - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
+    host with C(ansible_connection=local). Use this inventory separately, or specify it last.
+  - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead. Other plugins may report errors for the
+    same file as well. The actual cause is in the message that contains the name of this plugin.
 seealso:
   - module: huaweicloud.drs.drs_job_info
 """
@@ -81,6 +84,8 @@ compose:
   shard: drs_tags.shard | default('none')
 groups:
   paused: drs_job_status == 'PAUSING'
+  # Jobs that consist of subtasks. A play with "hosts: all:!parents" leaves them out.
+  parents: drs_subtask_ids | length > 0
 keyed_groups:
   - prefix: shard
     key: drs_tags.shard | default('none')
@@ -90,55 +95,99 @@ cache_connection: ~/.cache/drs_jobs
 cache_timeout: 300
 """
 
+import hashlib
+import json
 import re
-import sys
 import typing as t
 from collections import Counter
+from collections.abc import Mapping
 
 from ansible import __version__ as ansible_version
+from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import JOB_ID
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES, list_jobs, list_tags
+from ansible_collections.huaweicloud.drs.plugins.module_utils._job_lists import parse_tags
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
+    JOB_STATUSES,
+    list_jobs,
+    list_tags,
+    parse_job,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
     SHARED_OPTIONS,
     connect,
     drop_empty_options,
 )
 
+# Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
+trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 # The options that modules have as well. In an inventory file, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
     **SHARED_OPTIONS,
     "engine_type": {"type": "list", "elements": "str"},
     "status": {"type": "list", "elements": "str", "choices": list(JOB_STATUSES)},
 }
-# Excludes templates, host patterns and names that mean something to Ansible.
-HOST_NAME = r"(?!(?:all|ungrouped|localhost)$)[A-Za-z][A-Za-z0-9_.-]*"
+FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
+# Excludes templates, host patterns, job IDs, and names with which Ansible would read the variables of another host: it
+# reads host_vars/a.yml for the hosts "a" and "a.yml".
+HOST_NAME = rf"(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$)[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
+
+
+class _Draft(InventoryData):  # type: ignore[misc]
+    """An inventory in which a host may have the name of a group, to find out the names of all groups."""
+
+    def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
+        self.hosts[entity].set_variable(varname, value)
+
+    def add_child(self, group: str, child: str) -> t.Any:
+        return (
+            self.groups[group].add_host(self.hosts[child]) if child in self.hosts else super().add_child(group, child)
+        )
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
     NAME = "huaweicloud.drs.drs_jobs"
 
     def verify_file(self, path: str) -> bool:
-        """Return whether the name of the file is one for this plugin."""
-        return super().verify_file(path) and path.endswith(("drs_jobs.yml", "drs_jobs.yaml"))
+        """Return whether the file exists, and its name is one for this plugin.
+
+        :raises AnsibleParserError: when the file is for this plugin except for its name. If False was returned, Ansible
+            would not say what is wrong.
+        """
+        if not super().verify_file(path):
+            return False
+        if path.endswith(FILE_NAMES):
+            return True
+        if path.endswith((".yml", ".yaml")):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if re.search(rf"""(?m)^[{{\s"']*plugin["']?\s*:\s*["']?{re.escape(self.NAME)}\b""", file.read()):
+                    raise AnsibleParserError(
+                        f"{self.NAME}: The name of an inventory file of this plugin must end in"
+                        f" {' or '.join(FILE_NAMES)}. Rename the file {path}."
+                    )
+        return False
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Add a host for each job.
 
-        :raises AnsibleParserError: when an option cannot be used, or the jobs cannot be read.
+        :raises AnsibleParserError: when an option cannot be used, or the jobs cannot be read. Nothing is added then.
         """
         super().parse(inventory, loader, path, cache)
         try:
             self._read_config_data(path)
-            # The environment may point one file at several projects. Ansible stores a hash of the key.
+            # The environment may point one file at several projects. Ansible's own keys end in a hash so short that
+            # two projects may have the same.
             names = ("region", "endpoint", "project_id", "project_name", "domain_name", "username", "access_key")
-            key = self.get_cache_key(str([path, *(self.params[name] for name in names)]))
+            identity = json.dumps([path, *(self.params[name] for name in names)])
+            key = f"{self.NAME}_{hashlib.sha256(identity.encode()).hexdigest()}"
             cached = self.get_option("cache")
             if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
                 cached = False
@@ -146,11 +195,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                     f"{self.NAME}: The cache is not used because a profile or an agency does not identify the account."
                     " Set project_id."
                 )
-            jobs = self._cache.get(key) if cached and cache else None
+            jobs = _load(self._cache.get(key)) if cached and cache else None
             if jobs is None:
                 jobs = self._read_jobs()
                 if cached:
-                    self._cache[key] = jobs
+                    self._cache[key] = _dump(jobs)
             self._add_hosts(jobs)
         except (AnsibleError, HuaweiCloudError) as error:
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
@@ -202,33 +251,88 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         return [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]
 
     def _add_hosts(self, jobs: list[dict[str, t.Any]]) -> None:
-        shared = {name for name, count in Counter(job["name"] for job in jobs).items() if count > 1}
+        """Add the hosts of the jobs that the filters select.
+
+        Whoever may name or tag a job must not be able to take the host of another job, or to turn a host into a group.
+        So a job is named by its ID unless its name belongs to nothing else.
+
+        :raises AnsibleError: when a constructed option cannot be evaluated, or even the ID of a job is not unique.
+        """
+        count = Counter(job["name"] for job in jobs)
+        # All jobs count, so that the name of a host does not depend on the filters.
+        hosts = {
+            job["id"]: job["name"]
+            if count[job["name"]] == 1 and re.fullmatch(HOST_NAME, job["name"] or "")
+            else job["id"]
+            for job in jobs
+        }
+        subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
-            if any(self.params[name] and job[name] not in self.params[name] for name in ("engine_type", "status")):
-                continue
-            host = job["id"]
-            if re.fullmatch(HOST_NAME, job["name"] or ""):
-                host = f"{job['name']}_{host}" if job["name"] in shared else job["name"]
-            variables = {
-                # Names and tags are untrusted: templates in them must not be evaluated.
-                "drs_job_id": wrap_var(job["id"]),
-                "drs_job_name": wrap_var(job["name"]),
-                "drs_job_status": wrap_var(job["status"]),
-                "drs_engine_type": wrap_var(job["engine_type"]),
-                "drs_task_type": wrap_var(job["task_type"]),
-                "drs_parent_id": wrap_var(job["parent_id"]),
-                "drs_tags": wrap_var(job["tags"]),
-                "ansible_connection": "local",
-                "ansible_python_interpreter": sys.executable,
-            }
-            self.inventory.add_host(host)
-            for name, value in variables.items():
-                self.inventory.set_variable(host, name, value)
-            strict = self.get_option("strict")
-            self._set_composite_vars(self.get_option("compose"), variables, host, strict)
-            variables = self.inventory.get_host(host).get_vars()
-            self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
-            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)
+            subtasks.setdefault(job["parent_id"], []).append(job["id"])
+        selected = [
+            {**job, "subtask_ids": subtasks.get(job["id"], [])}
+            for job in jobs
+            if all(not self.params[name] or job[name] in self.params[name] for name in ("engine_type", "status"))
+        ]
+        inventory = self.inventory
+        while True:
+            # The names of the groups are known only after composing them, and may depend on those of the hosts.
+            self.inventory = draft = _Draft()
+            draft.current_source = inventory.current_source
+            for job in selected:
+                self._add_host(hosts[job["id"]], job)
+            ambiguous = []
+            for job in selected:
+                name = hosts[job["id"]]
+                known = inventory.hosts.get(name)
+                # A host of the same job is from another inventory file of this plugin.
+                other = known is not None and known.vars.get("drs_job_id") != job["id"]
+                if other or name in draft.groups or name in inventory.groups:
+                    ambiguous.append(job["id"])
+            if not ambiguous:
+                break
+            for job_id in ambiguous:
+                if hosts[job_id] == job_id:
+                    raise AnsibleParserError(f"The ID of job {job_id} is also the name of a group or of another host.")
+                hosts[job_id] = job_id
+        # Copied, because evaluating the constructed options again would take as long as the first time.
+        self.inventory = inventory
+        for host in draft.hosts.values():
+            inventory.add_host(host.name)
+            for name, value in host.vars.items():
+                inventory.set_variable(host.name, name, value)
+        for name in draft.groups:
+            inventory.add_group(name)
+        for group in draft.groups.values():
+            for member in (*group.child_groups, *group.hosts):
+                inventory.add_child(group.name, member.name)
+
+    def _add_host(self, host: str, job: dict[str, t.Any]) -> None:
+        values = {
+            "drs_job_id": job["id"],
+            "drs_job_name": job["name"],
+            "drs_job_status": job["status"],
+            "drs_engine_type": job["engine_type"],
+            "drs_task_type": job["task_type"],
+            "drs_parent_id": job["parent_id"],
+            "drs_subtask_ids": job["subtask_ids"],
+            "drs_tags": job["tags"],
+            "ansible_connection": "local",
+        }
+        variables = {name: _protect(value) for name, value in values.items()}
+        variables["ansible_python_interpreter"] = trust_as_template("{{ ansible_playbook_python }}")
+        self.inventory.add_host(host)
+        for name, value in variables.items():
+            self.inventory.set_variable(host, name, value)
+        strict = self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), variables, host, strict)
+        variables = self.inventory.get_host(host).get_vars()
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)
+
+    def _compose(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Evaluate an expression. Its result may be a template that it decoded or put together from names and tags."""
+        return _protect(super()._compose(*args, **kwargs))
 
     @staticmethod
     def _sanitize_group_name(name: t.Any) -> t.Any:
@@ -238,3 +342,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for variables.
         """
         return to_safe_group_name(name, force=True, silent=True)
+
+
+def _protect(value: t.Any) -> t.Any:
+    """Return a value in which strings are marked as unsafe if they could be, or become part of, a template.
+
+    Without braces, parentheses and pipes, a string is no template, and calls nothing if a play uses it as a condition.
+    Such strings are marked as safe, because Ansible exports others as dictionaries, which is what AWX would show.
+    """
+    if isinstance(value, Mapping):
+        return {_protect(key): _protect(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_protect(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return wrap_var(value) if re.search("[{(|]", value) else trust_as_template(value)
+
+
+def _dump(jobs: list[dict[str, t.Any]]) -> str:
+    """Return jobs as text for the cache. Ansible gives some keys of dictionaries a meaning, and tags may have them."""
+    return json.dumps(
+        [{**job, "tags": [{"key": key, "value": value} for key, value in job["tags"].items()]} for job in jobs]
+    )
+
+
+def _load(text: t.Any) -> list[dict[str, t.Any]] | None:
+    """Return the jobs from the cache, checked like those of a response. None if this is not possible."""
+    try:
+        jobs = [{**parse_job(job, job["parent_id"]), "tags": parse_tags(job["tags"])} for job in json.loads(text)]
+        return jobs if {job["parent_id"] for job in jobs} <= {None, *(job["id"] for job in jobs)} else None
+    except (KeyError, RecursionError, TypeError, ValueError):
+        return None

@@ -16,6 +16,7 @@ REGIONS_WITHOUT_IAM = frozenset(
 )
 # A European company operates the regions that begin with this, such as eu-west-101, under its own domain.
 EUROPEAN_REGIONS = "eu-west-1"
+JOB_ID = "[A-Za-z0-9-]{36}"  # It looks like a UUID but is not one.
 
 
 def service_endpoint(service: str, region: str | None, option: str, value: str | None) -> str:
@@ -57,11 +58,11 @@ def check_project_id(value: str) -> str:
 
 
 def check_job_id(value: str) -> str:
-    """Return the job ID if it is well-formed: 36 letters, digits and hyphens. It looks like a UUID but is not one.
+    """Return the job ID if it is well-formed: 36 letters, digits and hyphens.
 
     :raises InvalidOptionError: when it is not.
     """
-    if not re.fullmatch(r"[A-Za-z0-9-]{36}", value):
+    if not re.fullmatch(JOB_ID, value):
         raise InvalidOptionError(
             "job_id must consist of 36 letters, digits and hyphens, such as c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
             f" it is {value!r}."

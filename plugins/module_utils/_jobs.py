@@ -19,6 +19,7 @@ from ._drs import TOO_FREQUENT, DrsClient, is_unpublished
 from ._endpoints import check_job_id
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
 from ._http import Response
+from ._job_lists import check_listed_id, list_too_long, parse_tags, read_pages
 
 T = t.TypeVar("T")
 
@@ -41,6 +42,7 @@ ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLE
 # DRS resumes failed jobs by itself, so a job may leave these statuses again.
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
 PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
+MAX_JOBS = 50000  # of a list, see _job_lists.py
 # The error codes for a job that DRS does not know.
 ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 # Refusals that v3 would repeat: the account or user is restricted.
@@ -53,11 +55,11 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
     :returns: for each job the keys of :func:`_job`. A job that consists of subtasks is followed by these.
     """
 
-    def page(number: int, offset: int) -> Response:
+    def page(number: int, offset: int, deadline: float) -> Response:
         params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
         if name:
             params["name"] = name  # DRS also finds names that contain it.
-        return drs.request("GET", f"{drs.base}/jobs", params=params)
+        return drs.request("GET", f"{drs.base}/jobs", params=params, deadline=deadline)
 
     def by_v3() -> list[dict[str, t.Any]]:
         from . import _jobs_v3
@@ -73,32 +75,34 @@ def list_jobs(drs: DrsClient, name: str | None = None) -> list[dict[str, t.Any]]
 
 
 def _list_pages(
-    drs: DrsClient, name: str | None, read_page: t.Callable[[int, int], Response]
+    drs: DrsClient, name: str | None, read_page: t.Callable[[int, int, float], Response]
 ) -> list[dict[str, t.Any]]:
     """Read all pages of a list of jobs.
 
-    :param read_page: returns a page. Its arguments are the number of the page, and that of the jobs before it.
+    :param read_page: returns a page. Its arguments are the number of the page, that of the jobs before it, and the
+        deadline.
     """
     jobs: dict[str, dict[str, t.Any]] = {}
-    number = offset = 0
+    offset = 0
+    pages = read_pages("jobs", lambda number, deadline: read_page(number, offset, deadline))
     while True:
-        number += 1
-        response = read_page(number, offset)
+        response = next(pages)
         page, total = response.body.get("jobs"), response.body.get("total_count")
         if not isinstance(page, list) and not (page is None and total == 0):
             raise drs.invalid_response(response, "returned no list of jobs")
         known = len(jobs)
-        for parent in page or []:
-            children = (parent.get("children") if isinstance(parent, dict) else None) or []
-            if not isinstance(children, list):
-                raise drs.invalid_response(response, "listed a job whose subtasks are not a list")
-            for entry in (parent, *children):
-                if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-                    raise drs.invalid_response(response, "listed a job without an ID")
-                jobs.setdefault(
-                    entry["id"],
-                    _job(entry["id"], entry, entry.get("status"), None if entry is parent else parent["id"]),
-                )
+        try:
+            for entry in page or []:
+                parent = parse_job(entry)
+                children = entry.get("children") or []
+                if not isinstance(children, list):
+                    raise ValueError("listed a job whose subtasks are not a list")
+                for job in (parent, *(parse_job(child, parent["id"]) for child in children)):
+                    jobs.setdefault(job["id"], job)
+        except ValueError as error:
+            raise drs.invalid_response(response, drs.sanitize(error)) from None
+        if len(jobs) > MAX_JOBS:
+            raise list_too_long("jobs", f"{MAX_JOBS} jobs")
         offset += len(page or [])
         # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
         if len(jobs) == known or (isinstance(total, int) and offset >= total):
@@ -110,13 +114,18 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
 
     :returns: the tags by job ID. Jobs without tags may be missing. None if the region does not publish this call.
     """
+
+    def read_page(_number: int, deadline: float) -> Response:
+        url = f"{drs.base}/sync/resource-instances/filter"
+        params = {"limit": "1000", "offset": str(offset)}
+        return drs.request("POST", url, params=params, body={}, read_only=True, deadline=deadline)
+
     tags: dict[str, dict[str, str]] = {}
     offset = 0
+    pages = read_pages("tags", read_page)
     while True:
-        params = {"limit": "1000", "offset": str(offset)}
         try:
-            url = f"{drs.base}/sync/resource-instances/filter"
-            response = drs.request("POST", url, params=params, body={}, read_only=True)
+            response = next(pages)
         except ApiError as error:
             if is_unpublished(error):
                 return None
@@ -125,13 +134,21 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
         if not isinstance(page, list):
             raise drs.invalid_response(response, "returned no list of resources")
         known = len(tags)
-        for resource in page:
-            if isinstance(resource, dict) and isinstance(resource.get("resource_id"), str):
-                pairs = [tag for tag in resource.get("tags") or () if isinstance(tag, dict)]
-                tags[resource["resource_id"]] = {str(tag.get("key")): str(tag.get("value") or "") for tag in pairs}
+        try:
+            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page)
+        except ValueError as error:
+            raise drs.invalid_response(response, drs.sanitize(error)) from None
         offset += len(page)
         if len(tags) == known or (isinstance(total, int) and offset >= total):
             return tags
+
+
+def parse_job(entry: t.Any, parent_id: str | None = None) -> dict[str, t.Any]:
+    """Return a job of a list with the keys of :func:`_job`.
+
+    :raises ValueError: when it has no valid ID. The message is the predicate of a sentence that starts with ``DRS``.
+    """
+    return _job(check_listed_id(entry, "id"), entry, entry.get("status"), parent_id)
 
 
 def show_job_detail(

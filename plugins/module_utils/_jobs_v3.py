@@ -18,16 +18,19 @@ PAGE_SIZE = 50
 PATHS = {"detail": "batch-detail", "progress": "batch-progress", "status": "batch-status"}
 
 
-def list_jobs(drs: DrsClient, name: str | None, engine_type: str | None, number: int, _offset: int) -> Response:
+def list_jobs(
+    drs: DrsClient, name: str | None, engine_type: str | None, number: int, _offset: int, deadline: float
+) -> Response:
     """Read a page of the synchronization jobs. API page: Querying the Task List (v3).
 
     :param name: a text that the names of the jobs contain.
     :param engine_type: the engine type of the jobs; default: what DRS lists by default.
     :param number: the number of the page, from 1.
+    :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
     """
     filters = {key: value for key, value in (("name", name), ("engine_type", engine_type)) if value}
     body = {"cur_page": number, "per_page": PAGE_SIZE, "db_use_type": "sync", **filters}
-    response = drs.request("POST", f"{drs.base_v3}/jobs", body=body, read_only=True)
+    response = drs.request("POST", f"{drs.base_v3}/jobs", body=body, read_only=True, deadline=deadline)
     return response._replace(body={"jobs": response.body.get("jobs"), "total_count": response.body.get("total_record")})
 
 

@@ -170,7 +170,9 @@ def test_twice(awx: Awx, collections: Path) -> None:
     assert before == (awx.objects, awx.surveys, awx.associated)
 
     # A launch does not wait for one that waits for its approval.
-    launched = [post(awx, f"workflow_job_templates/{workflow['id']}/launch", {"extra_vars": ANSWERS}) for _ in range(2)]
+    launched = [
+        post(awx, f"workflow_job_templates/{workflow['id']}/launch", {"extra_vars": ANSWERS}) for _number in range(2)
+    ]
     assert [response.json()["status"] for response in launched] == ["running", "running"]
 
     # Manual changes are corrected. A new image and a new commit are used.
@@ -401,5 +403,5 @@ def test_the_stub_blocks_a_second_launch(awx: Awx) -> None:
     awx.survey(workflow, WORKFLOW["survey_spec"])
     path = f"workflow_job_templates/{workflow}/launch"
     assert "drs_job_id is missing" in post(awx, path, {}).text
-    statuses = [post(awx, path, {"extra_vars": ANSWERS}).json()["status"] for _ in range(2)]
+    statuses = [post(awx, path, {"extra_vars": ANSWERS}).json()["status"] for _number in range(2)]
     assert statuses == ["running", "pending"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ TEMPLATE = "{{ lookup('pipe', 'touch $MARKER') }}"
 ARCHIVE = "839fc0e7-92b4-41d3-9072-b4d5f67jb216"
 
 
-def write(folder: Path, **options: Any) -> None:
-    (folder / INVENTORY).write_text(yaml.safe_dump({"plugin": "huaweicloud.drs.drs_jobs", **options}), encoding="utf-8")
+def write(folder: Path, name: str = INVENTORY, **options: Any) -> None:
+    (folder / name).write_text(yaml.safe_dump({"plugin": "huaweicloud.drs.drs_jobs", **options}), encoding="utf-8")
 
 
 @pytest.mark.smoke
@@ -43,6 +44,40 @@ def test_hosts(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
     output = ansible("ansible-playbook", "-i", INVENTORY, PLAYBOOK, MARKER=str(tmp_path / "marker"))
     assert re.search(rf"^{ARCHIVE} +: ok=3 ", output, re.MULTILINE), output
     assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.smoke
+def test_name_of_a_group(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
+    """The host is named by the ID of the job. Ansible does not warn, and AWX gets plain values."""
+    cloud.job(ARCHIVE, name="shard_01", tags={"shard": "01"})
+    write(tmp_path, keyed_groups=[{"prefix": "shard", "key": "drs_tags.shard | default('none')"}])
+    output = ansible("ansible-inventory", "-i", INVENTORY, "--list", "--export", ANSIBLE_VERBOSITY="0")
+    listed = json.loads(output)  # There is nothing else, such as a warning.
+    assert listed["shard_01"]["hosts"] == [ARCHIVE]
+    assert listed["_meta"]["hostvars"][ARCHIVE] == {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "drs_engine_type": "mysql-to-dws",
+        "drs_job_id": ARCHIVE,
+        "drs_job_name": "shard_01",
+        "drs_job_status": "PAUSING",
+        "drs_parent_id": None,
+        "drs_subtask_ids": [],
+        "drs_tags": {"shard": "01"},
+        "drs_task_type": "INCR_TRANS",
+    }
+
+
+@pytest.mark.smoke
+def test_file_of_another_name(ansible: Ansible, tmp_path: Path) -> None:
+    write(tmp_path, "jobs.yml")
+    strict = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+    output = ansible("ansible-inventory", "-i", "jobs.yml", "--list", code=1, **strict)
+    assert "must end in drs_jobs.yml or drs_jobs.yaml" in " ".join(output.split())
+    # Other plugins are asked as well.
+    enabled = {"ANSIBLE_INVENTORY_ENABLED": "huaweicloud.drs.drs_jobs,ini"}
+    (tmp_path / "hosts.ini").write_text("web\n", encoding="utf-8")
+    assert "web" in ansible("ansible-inventory", "-i", "hosts.ini", "--list", **strict, **enabled)
 
 
 def test_cache(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:

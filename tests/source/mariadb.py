@@ -94,7 +94,7 @@ def mariadb(folder: Path) -> Iterator[MariaDB]:
     environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries}
     # Below share/mysql or share/mariadb, with names to match.
     tables = [
-        next(usr.glob(f"share/*/*_{name}.sql")).read_text(encoding="utf-8")
+        sorted(usr.glob(f"share/*/*_{name}.sql"))[0].read_text(encoding="utf-8")
         for name in ("system_tables", "performance_tables", "system_tables_data")
     ]
     with (folder / "log").open("w+", encoding="utf-8") as log:

@@ -27,6 +27,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _batch,
     _http,
     _job_actions,
+    _job_lists,
     _throttle,
     _wait,
 )
@@ -67,7 +68,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    for module in (_http, _wait, _batch, _job_actions, _throttle):
+    for module in (_http, _wait, _batch, _job_actions, _job_lists, _throttle):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import sys
 
 import pytest
 import yaml
@@ -16,7 +16,9 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing import vault
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.doc_fragments import constructed, inventory_cache
+from ansible.template import Templar
 from ansible.utils.display import Display
+from ansible.utils.unsafe_proxy import AnsibleUnsafe
 
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
@@ -34,6 +36,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     WITH_TOKEN,
     add_login,
     check_nothing_shown,
+    job_id,
     shown,
 )
 
@@ -42,6 +45,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 try:
     from ansible.module_utils import _internal
     from ansible.module_utils._internal._json import _profiles
+    from ansible.template import is_trusted_as_template
 except ImportError:  # before ansible-core 2.19
     CONTROLLER = {}
 else:
@@ -62,7 +66,7 @@ VAULT = [("default", vault.VaultSecret(b"of-the-vault"))]
 
 def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws", **more):
     return {
-        "id": f"id-{number}",
+        "id": job_id(number),
         "name": name,
         "status": status,
         "engine_type": engine_type,
@@ -72,7 +76,8 @@ def job(number, name, status="INCRE_TRANSFER_STARTED", engine_type="mysql-to-dws
 
 
 JOBS = [job(1, "shard1"), job(2, "shard2", status="PAUSING"), job(3, "other", engine_type="mysql-to-mysql")]
-TAGS = {"id-1": {"shard": "a"}, "id-2": {"shard": "b", "empty": ""}}
+ONE, TWO, THREE, FOUR, FIVE = map(job_id, range(1, 6))
+TAGS = {ONE: {"shard": "a"}, TWO: {"shard": "b", "empty": ""}}
 
 
 def add_jobs(cloud, jobs=None, tags=None):
@@ -110,14 +115,14 @@ def _options():
 def parse(tmp_path):
     """Write an inventory file, and return the inventory."""
 
-    def parse(options, cache=True, name="drs_jobs.yml"):
+    def parse(options, cache=True, name="drs_jobs.yml", inventory=None):
         path = tmp_path / name
         path.write_text(json.dumps({"plugin": NAME, **options}))
         plugin = InventoryModule()
         plugin._load_name = plugin._original_path = NAME
         plugin.ansible_name = NAME
         plugin._redirected_names = [NAME]
-        inventory = InventoryData()
+        inventory = inventory or InventoryData()
         assert plugin.verify_file(str(path))
         loader = DataLoader()
         loader.set_vault_secrets(VAULT)
@@ -135,8 +140,26 @@ def variables(inventory, host):
     return {name: value for name, value in own.items() if name.startswith(("drs_", "ansible_")) or name == "shard"}
 
 
+def jobs_of(inventory):
+    """The ID of the job of each host."""
+    return {name: host.vars.get("drs_job_id") for name, host in inventory.hosts.items()}
+
+
 def members(inventory, group):
     return sorted(host.name for host in inventory.groups[group].get_hosts())
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    said = []
+    monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
+    return said
+
+
+def is_exported_as_unsafe(value):
+    if not CONTROLLER:
+        return isinstance(value, AnsibleUnsafe)
+    return isinstance(value, str) and not is_trusted_as_template(value)
 
 
 def failure(parse, *args, **kwargs):
@@ -154,8 +177,28 @@ def failure(parse, *args, **kwargs):
 def test_verify_file(tmp_path, name, valid):
     path = tmp_path / name
     assert not InventoryModule().verify_file(str(path))  # There is no file yet.
-    path.write_text("")
-    assert InventoryModule().verify_file(str(path)) is valid
+    for text in ("", "plugin: other", f"# plugin: {NAME}", f"a: b # plugin: {NAME}", f"plugin: {NAME}_2\n"):
+        path.write_text(text)
+        assert InventoryModule().verify_file(str(path)) is valid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"plugin: {NAME}",
+        f"---\na: \u00e9\n'plugin':   '{NAME}' # text\nb: c\n",
+        json.dumps({"plugin": NAME}),
+        json.dumps({"plugin": NAME}, indent=2),
+    ],
+)
+@pytest.mark.parametrize("name", ["jobs.yml", "drs_jobs.prod.yaml"])
+def test_verify_file_of_another_name(tmp_path, name, text):
+    """Ansible's message would only be that the file could not be verified."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(AnsibleParserError, match=r"must end in drs_jobs\.yml or drs_jobs\.yaml") as caught:
+        InventoryModule().verify_file(str(path))
+    assert NAME in str(caught.value) and str(path) in str(caught.value)
 
 
 class TestHosts:
@@ -164,23 +207,24 @@ class TestHosts:
         inventory = parse(WITH_TOKEN)
         assert sorted(inventory.hosts) == ["other", "shard1", "shard2"]
         assert variables(inventory, "shard2") == {
-            "drs_job_id": "id-2",
+            "drs_job_id": TWO,
             "drs_job_name": "shard2",
             "drs_job_status": "PAUSING",
             "drs_engine_type": "mysql-to-dws",
             "drs_task_type": "FULL_INCR_TRANS",
             "drs_parent_id": None,
+            "drs_subtask_ids": [],
             "drs_tags": {"shard": "b", "empty": ""},
             "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         }
         assert variables(inventory, "other")["drs_tags"] == {}
         assert [call.request.method for call in cloud.calls] == ["GET", "POST"]
 
     def test_names(self, cloud, parse):
-        """Names of several jobs are followed by the ID. A job without a name is named by its ID."""
+        """Jobs without a name, and jobs that share one, are named by their ID."""
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
-        assert sorted(parse(WITH_TOKEN).hosts) == ["id-4", "id-5", "same_id-1", "same_id-3", "single"]
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, THREE, FOUR, FIVE, "single"]
 
     @pytest.mark.parametrize(
         "name",
@@ -188,19 +232,21 @@ class TestHosts:
             "a b",
             "a\n",
             "{{ 1 }}",
+            "a" * 65,
+            *"a.yml a.b.yaml a.json".split(),
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )
     def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
         """The host is named by the ID of the job."""
-        add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2")])
+        add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2"), job(4, "b" * 64), job(5, "yml")])
         inventory = parse(WITH_TOKEN)
-        assert sorted(inventory.hosts) == ["a-B_1.c", "all2", "id-1"]
-        assert variables(inventory, "id-1")["drs_job_name"] == name
+        assert sorted(inventory.hosts) == [ONE, "a-B_1.c", "all2", "b" * 64, "yml"]
+        assert variables(inventory, ONE)["drs_job_name"] == name
 
     def test_names_do_not_depend_on_filters(self, cloud, parse):
         add_jobs(cloud, [job(1, "same"), job(2, "same", status="PAUSING")])
-        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == ["same_id-2"]
+        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == [TWO]
 
     @pytest.mark.parametrize(
         "options, hosts",
@@ -217,6 +263,119 @@ class TestHosts:
     def test_filters(self, cloud, parse, options, hosts):
         add_jobs(cloud)
         assert sorted(parse({**WITH_TOKEN, **options}).hosts) == hosts
+
+
+class TestSubtasks:
+    def test_variables(self, cloud, parse):
+        """Filters do not change them."""
+        parts = [job(2, "part-1", status="PAUSING"), job(3, "part-2")]
+        add_jobs(cloud, [job(1, "whole", children=parts), job(4, "single")])
+        inventory = parse({**WITH_TOKEN, "status": "INCRE_TRANSFER_STARTED"})
+        assert {
+            host: (variables(inventory, host)["drs_parent_id"], variables(inventory, host)["drs_subtask_ids"])
+            for host in inventory.hosts
+        } == {"whole": (None, [TWO, THREE]), "part-2": (ONE, []), "single": (None, [])}
+
+
+class TestNameOfSomethingElse:
+    """Whoever may name or tag a job cannot take the host of another job."""
+
+    GROUPS = {"groups": {"paused": "drs_job_status == 'PAUSING'", "is-dws": "drs_engine_type is search('dws')"}}
+    KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
+    PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
+    BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
+    BY_HOST = {"keyed_groups": [{"prefix": "", "separator": "", "key": "inventory_hostname"}]}
+    COMPOSED = {"compose": {"shard": "'of_' ~ drs_tags.shard"}, "groups": {"of_01": "shard == 'of_01'"}}
+
+    def test_name_with_the_id_of_another_job(self, cloud, parse):
+        """Hosts of jobs with the same name were once named this way."""
+        add_jobs(cloud, [job(1, "orders"), job(2, "orders"), job(3, f"orders_{ONE}")])
+        assert jobs_of(parse(WITH_TOKEN)) == {ONE: ONE, TWO: TWO, f"orders_{ONE}": THREE}
+
+    @pytest.mark.parametrize("name", [TWO, FOUR, "a" * 36, "a-" * 18])
+    def test_name_in_the_form_of_an_id(self, cloud, parse, name):
+        add_jobs(cloud, [job(1, name), job(2, None), job(3, "single")])
+        assert jobs_of(parse(WITH_TOKEN)) == {ONE: ONE, TWO: TWO, "single": THREE}
+
+    @pytest.mark.parametrize(
+        "options, name",
+        [
+            (GROUPS, "paused"),
+            (GROUPS, "is_dws"),
+            (KEYED, "shard_01"),
+            (PARENT, "x"),
+            (PARENT, "top"),
+            (BY_NAME, "any"),
+            (BY_HOST, "any"),
+            (COMPOSED, "of_01"),
+            ({}, "all"),
+            ({}, "ungrouped"),
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_name_of_a_group(self, cloud, parse, warnings, options, name, place):
+        """Ansible would set the variables of the group, and connect to the host by SSH."""
+        jobs = [job(1, "a-1"), job(2, "a-2", status="PAUSING")]
+        jobs.insert(place, job(3, name))
+        add_jobs(cloud, jobs, {ONE: {"shard": "01"}, TWO: {"shard": "02"}})
+        inventory = parse({**WITH_TOKEN, **options})
+        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, THREE: THREE}
+        assert variables(inventory, THREE)["ansible_connection"] == "local"
+        assert "drs_job_id" not in inventory.groups.get(name, inventory.groups["all"]).vars
+        assert not set(inventory.hosts) & set(inventory.groups)
+        assert warnings == []
+
+    def test_own_group(self, cloud, parse, warnings):
+        add_jobs(cloud, [job(1, "shard_01")], {ONE: {"shard": "01"}})
+        inventory = parse({**WITH_TOKEN, **self.KEYED})
+        assert (jobs_of(inventory), members(inventory, "shard_01")) == ({ONE: ONE}, [ONE])
+        assert warnings == []
+
+    def test_group_that_a_filter_excludes(self, cloud, parse):
+        add_jobs(cloud, [job(1, "shard_02"), job(2, "other", status="PAUSING")], {TWO: {"shard": "02"}})
+        inventory = parse({**WITH_TOKEN, **self.KEYED, "status": "INCRE_TRANSFER_STARTED"})
+        assert jobs_of(inventory) == {"shard_02": ONE}
+
+    def test_group_of_another_inventory(self, cloud, parse, warnings):
+        inventory = InventoryData()
+        inventory.add_group("shard1")
+        add_jobs(cloud)
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {ONE: ONE, "shard2": TWO, "other": THREE}
+        assert warnings == []
+
+    def test_host_of_another_inventory(self, cloud, parse):
+        """Its plays would run on the control node."""
+        inventory = InventoryData()
+        inventory.add_host("shard1")
+        add_jobs(cloud)
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": None, ONE: ONE, "shard2": TWO, "other": THREE}
+        assert "ansible_connection" not in inventory.hosts["shard1"].vars
+
+    def test_same_job_in_another_inventory(self, cloud, parse):
+        """Two files may select overlapping sets of jobs."""
+        add_jobs(cloud)
+        inventory = parse(WITH_TOKEN)
+        parse({**WITH_TOKEN, "status": "PAUSING", **self.GROUPS}, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": ONE, "shard2": TWO, "other": THREE}
+        assert members(inventory, "paused") == ["shard2"]
+
+    @pytest.mark.parametrize("taken_by", ["groups", "keyed_groups", "host", "group"])
+    def test_id_of_a_job(self, cloud, parse, taken_by):
+        """There is no other name for the host."""
+        name = "a" * 36
+        add_jobs(cloud, [{**job(1, None), "id": name}, job(2, "other")])
+        inventory = InventoryData()
+        if taken_by == "host":
+            inventory.add_host(name)
+        elif taken_by == "group":
+            inventory.add_group(name)
+        keyed_groups = [{"prefix": "", "separator": "", "key": f"'{name}'"}]
+        options = {"groups": {"groups": {name: "true"}}, "keyed_groups": {"keyed_groups": keyed_groups}}
+        said = failure(parse, {**WITH_TOKEN, **options.get(taken_by, {})}, inventory=inventory)
+        assert f"The ID of job {name} is also the name of a group or of another host." in said
+        assert "other" not in inventory.hosts
 
 
 class TestConstructed:
@@ -238,7 +397,7 @@ class TestConstructed:
 
     def test_names_of_groups(self, cloud, parse):
         """Templates and paths in tags are replaced."""
-        add_jobs(cloud, tags={"id-1": {"shard": "{{ 1 + 1 }}"}, "id-2": {"shard": "../b"}})
+        add_jobs(cloud, tags={ONE: {"shard": "{{ 1 + 1 }}"}, TWO: {"shard": "../b"}})
         keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
         inventory = parse(
             {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
@@ -248,7 +407,7 @@ class TestConstructed:
     def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
         """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""
         name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
-        add_jobs(cloud, [job(1, name)], {"id-1": {"shard": tag, tag: ""}})
+        add_jobs(cloud, [job(1, name)], {ONE: {"shard": tag, tag: ""}})
         compose = {
             "shard": "drs_tags.shard",
             "drs_name": "drs_job_name",
@@ -256,14 +415,53 @@ class TestConstructed:
             "drs_both": "drs_job_name ~ drs_tags.shard",
         }
         inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
-        found = variables(inventory, "id-1")
+        found = variables(inventory, ONE)
         assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (
             tag,
             name,
             ["shard", tag],
             name + tag,
         )
-        assert members(inventory, "same") == ["id-1"]
+        assert members(inventory, "same") == [ONE]
+
+    @pytest.mark.parametrize("hidden", ["{{ 1 + 1 }}", "{% if true %}2{% endif %}", "{# text #}"])
+    def test_composed_templates_are_not_run(self, cloud, parse, hidden):
+        """Parts of a template may be in several tags, or encoded."""
+        tags = {"first": hidden[:1], "rest": hidden[1:], "encoded": base64.b64encode(hidden.encode()).decode()}
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        compose = {
+            "drs_joined": "drs_tags.first ~ drs_tags.rest",
+            "drs_decoded": "drs_tags.encoded | b64decode",
+            "drs_nested": "{'a': [drs_tags.encoded | b64decode]}",
+        }
+        inventory = parse({**WITH_TOKEN, "compose": compose, "strict": True})
+        templar = Templar(loader=DataLoader(), variables=inventory.get_host("one").get_vars())
+        for name, value in {"joined": hidden, "decoded": hidden, "nested": {"a": [hidden]}}.items():
+            assert templar.template(variables(inventory, "one")[f"drs_{name}"]) == value
+
+    def test_parts_of_templates_are_not_run(self, cloud, parse):
+        """A play may join them."""
+        add_jobs(cloud, [job(1, "one")], {ONE: {"first": "{", "rest": "{ 1 + 1 }}"}})
+        templar = Templar(loader=DataLoader(), variables=parse(WITH_TOKEN).get_host("one").get_vars())
+        joined = templar.template(drs_jobs.trust_as_template("{{ drs_tags.first ~ drs_tags.rest }}"))
+        assert templar.template(joined) == "{{ 1 + 1 }}"
+
+    def test_plain_values(self, cloud, parse):
+        """AWX would show unsafe strings in the form in which Ansible exports them."""
+        tags = {ONE: {"a%}": "#}"}, TWO: {"call": "lookup('pipe', 'id')", "filter": "x|upper", "other": "x"}}
+        add_jobs(cloud, [job(1, "one"), job(2, "two")], tags)
+        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags['a%}']"}})
+        found = variables(inventory, "one")
+        assert (found["shard"], found["drs_tags"]) == ("#}", {"a%}": "#}"})
+        exported = {**found, **found["drs_tags"], **variables(inventory, "two")["drs_tags"]}
+        assert [name for name, value in exported.items() if is_exported_as_unsafe(value)] == ["call", "filter"]
+
+    def test_interpreter(self, cloud, parse):
+        """The Python of the machine that runs the play, not of the one that read the inventory."""
+        add_jobs(cloud)
+        interpreter = variables(parse(WITH_TOKEN), "shard1")["ansible_python_interpreter"]
+        templar = Templar(loader=DataLoader(), variables={"ansible_playbook_python": "/opt/python"})
+        assert templar.template(interpreter) == "/opt/python"
 
     INVALID = [
         {"compose": {"x": "drs_tags.absent"}},
@@ -274,7 +472,10 @@ class TestConstructed:
     @pytest.mark.parametrize("options", INVALID)
     def test_strict(self, cloud, parse, options):
         add_jobs(cloud)
-        assert re.match(f"{NAME}: .*shard1", failure(parse, {**WITH_TOKEN, **options, "strict": True}))
+        inventory = InventoryData()
+        said = failure(parse, {**WITH_TOKEN, **options, "strict": True}, inventory=inventory)
+        assert re.match(f"{NAME}: .*shard1", said)
+        assert not inventory.hosts
 
     @pytest.mark.parametrize("options", INVALID)
     def test_not_strict(self, cloud, parse, options):
@@ -357,6 +558,72 @@ class TestCache:
         assert sorted(parse(cached, cache=False).hosts) == ["new"]
         assert sorted(parse(cached).hosts) == ["new"]
         assert len(cloud.calls) == 4
+
+    def test_keys_with_a_meaning_in_ansible(self, cloud, parse, cached):
+        """A tag with such a key would be decrypted, or be the reason that the cache cannot be read."""
+        encrypted = vault.VaultLib(VAULT).encrypt("text").decode()
+        keys = {"__ansible_vault": encrypted, "__ansible_unsafe": "a", "__ansible_type": "b", "__payload__": "c"}
+        for tags in (*({key: value} for key, value in keys.items()), keys):
+            add_jobs(cloud, [job(1, "one")], {ONE: tags})
+            parse(cached, cache=False)
+            assert variables(parse(cached), "one")["drs_tags"] == tags
+            assert len(cloud.calls) == 2
+            cloud.reset()
+
+    def test_two_projects_with_the_same_short_key(self, cloud, parse, cached, monkeypatch):
+        """The hash that Ansible offers has so few digits that this happens by chance."""
+        monkeypatch.setattr(InventoryModule, "_get_cache_prefix", lambda plugin, path: "same")
+        monkeypatch.setenv("HW_PROJECT_NAME", "first")
+        add_jobs(cloud)
+        parse(cached)
+        monkeypatch.setenv("HW_PROJECT_NAME", "second")
+        parse(cached)
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda jobs: "",
+            lambda jobs: "{",
+            lambda jobs: "[" * 100000,
+            lambda jobs: "5",
+            lambda jobs: "[5]",
+            lambda jobs: jobs,  # as an earlier version wrote it
+            lambda jobs: json.dumps([{**jobs[0], "id": "{{ 1 + 1 }}"}]),
+            lambda jobs: json.dumps([{**jobs[0], "id": "localhost"}]),
+            lambda jobs: json.dumps([{**jobs[0], "id": "../../x"}]),
+            lambda jobs: json.dumps([{**jobs[0], "id": f"\x1b[31m{ONE[5:]}"}]),
+            lambda jobs: json.dumps([{**jobs[0], "parent_id": "{{ 1 + 1 }}"}]),
+            lambda jobs: json.dumps([{**jobs[0], "parent_id": TWO}]),
+            lambda jobs: json.dumps([{**jobs[0], "tags": 5}]),
+            lambda jobs: json.dumps([{**jobs[0], "tags": {"shard": "x"}}]),
+            lambda jobs: json.dumps([{key: value for key, value in jobs[0].items() if key != "tags"}]),
+        ],
+    )
+    def test_cache_is_checked_like_a_response(self, cloud, parse, cached, tmp_path, change):
+        """What cannot be from this plugin is not used."""
+        add_jobs(cloud)
+        parse(cached)
+        (path,) = (tmp_path / "cache").iterdir()
+        stored = json.loads(path.read_text())
+        # From ansible-core 2.19 on, Ansible stores the JSON of the value.
+        text = stored if isinstance(stored, str) else json.loads(stored["__payload__"])
+        assert isinstance(text, str)
+        changed = change(json.loads(text))
+        path.write_text(json.dumps(changed if isinstance(stored, str) else {"__payload__": json.dumps(changed)}))
+        assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
+        assert len(cloud.calls) == 4
+        parse(cached)
+        assert len(cloud.calls) == 4
+
+    def test_subtasks(self, cloud, parse, cached):
+        add_jobs(cloud, [job(1, "whole", children=[job(2, "part")])], {})
+        first, second = parse(cached), parse(cached)
+        assert len(cloud.calls) == 2
+        assert variables(second, "part")["drs_parent_id"] == ONE
+        assert {host: variables(second, host) for host in second.hosts} == {
+            host: variables(first, host) for host in first.hosts
+        }
 
     def test_no_secret_in_the_cache(self, cloud, parse, cached, tmp_path):
         add_jobs(cloud)
@@ -507,6 +774,23 @@ class TestErrors:
     def test_list_of_jobs(self, cloud, parse, fault, said):
         cloud.get(JOBS_URL, **fault)
         assert said in failure(parse, {**WITH_TOKEN, "max_retries": 0})
+
+    @pytest.mark.parametrize(
+        "invalid", ["{{ lookup('pipe', 'id > /tmp/x') }}x", "../../x", "localhost", f"\x1b[31m{ONE[5:]}"]
+    )
+    def test_invalid_id(self, cloud, parse, invalid):
+        """It would become a host name, a template or a path."""
+        cloud.get(JOBS_URL, json={"jobs": [job(1, "one"), {**job(2, None), "id": invalid}], "total_count": 2})
+        inventory = InventoryData()
+        said = failure(parse, WITH_TOKEN, inventory=inventory)
+        assert said.startswith(f"{NAME}: DRS listed a job with the invalid ID ")
+        assert "\x1b" not in said
+        assert not inventory.hosts
+
+    def test_tags_that_are_not_a_list(self, cloud, parse):
+        cloud.get(JOBS_URL, json={"jobs": JOBS, "total_count": 3})
+        cloud.post(TAGS_URL, json={"resources": [{"resource_id": ONE, "tags": 5}], "total_count": 1})
+        assert "DRS returned tags that are not a list" in failure(parse, WITH_TOKEN)
 
     def test_region_without_tags(self, cloud, parse, monkeypatch):
         said = []

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _job_lists, _jobs
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
@@ -63,6 +66,22 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 @pytest.fixture
 def drs():
     return client()
+
+
+TAGS_URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
+# What an ID must never be: it may become a host name, part of a path, or part of a URL.
+INVALID_IDS = [
+    "",
+    "id-1",
+    "localhost",
+    "../../x",
+    "{{ lookup('pipe', 'id > /tmp/x') }}x",
+    f"{JOB_ID}x",
+    f"{JOB_ID}\n",
+    f"{JOB_ID[:-1]}\u0661",
+    f"\x1b[31m{JOB_ID[5:]}",
+    TOKEN,
+]
 
 
 def test_nothing_is_sent_with_an_invalid_job_id(drs, cloud):
@@ -256,6 +275,16 @@ class TestListJobs:
         with pytest.raises(InvalidResponseError, match="subtasks are not a list"):
             list_jobs(drs)
 
+    @pytest.mark.parametrize("invalid", INVALID_IDS)
+    @pytest.mark.parametrize("where", ["parent", "child"])
+    def test_invalid_id(self, cloud, drs, where, invalid):
+        entry = {**listed(), "id": invalid}
+        cloud.get(JOBS_URL, json={"jobs": [entry if where == "parent" else listed(1, children=[entry])]})
+        with pytest.raises(InvalidResponseError, match="^DRS listed a job with the invalid ID ['\"]") as caught:
+            list_jobs(drs)
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 600
+        check_nothing_shown(shown(caught.value))
+
     def test_error_on_a_later_page(self, cloud, drs):
         """Part of the list would look like all of it."""
         cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 2})
@@ -265,19 +294,17 @@ class TestListJobs:
 
 
 class TestListTags:
-    URL = f"{DRS}/v5/{PROJECT_ID}/sync/resource-instances/filter"
-
     def pages(self, cloud, *pages, **more):
         for page in pages:
             resources = [
                 {"resource_id": job_id(number), "tags": [{"key": "number", "value": str(number)}]} for number in page
             ]
-            cloud.post(self.URL, json={"resources": resources, **more})
+            cloud.post(TAGS_URL, json={"resources": resources, **more})
 
     def test_request(self, cloud):
         self.pages(cloud, [1], total_count=1)
         assert list_tags(client()) == {job_id(1): {"number": "1"}}
-        assert cloud.calls[0].request.url == f"{self.URL}?limit=1000&offset=0"
+        assert cloud.calls[0].request.url == f"{TAGS_URL}?limit=1000&offset=0"
         assert bodies(cloud) == [{}]
 
     @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])
@@ -293,43 +320,131 @@ class TestListTags:
 
     @pytest.mark.parametrize("body", [{}, {"resources": [], "total_count": 9}])
     def test_no_tags(self, cloud, body):
-        cloud.post(self.URL, json=body)
+        cloud.post(TAGS_URL, json=body)
         assert list_tags(client()) == {}
 
-    def test_malformed_resources(self, cloud):
-        resources = [3, {"resource_id": "a", "tags": None}]
-        resources.append(
-            {"resource_id": "c", "tags": [1, {"key": "k"}, {"key": "l", "value": 2}, {"key": "m", "value": ""}]}
-        )
-        cloud.post(self.URL, json={"resources": resources, "total_count": 3})
-        assert list_tags(client()) == {"a": {}, "c": {"k": "", "l": "2", "m": ""}}
-
-    def test_malformed_resources_on_several_pages(self, cloud):
-        """The offset and the total count them."""
-        for page in (
-            [{"resource_id": "a", "tags": []}, {"resource_id": "b"}],
-            [{"resource_id": "c", "tags": None}, {"tags": []}, "unknown", {"resource_id": 3}],
-        ):
-            cloud.post(self.URL, json={"resources": page, "total_count": 6})
-        assert list_tags(client()) == {"a": {}, "b": {}, "c": {}}
-        assert [call.request.params for call in cloud.calls] == [
-            {"limit": "1000", "offset": offset} for offset in ("0", "2")
+    def test_values(self, cloud):
+        """Tags may have no value, and resources no tags."""
+        pairs = [{"key": "k"}, {"key": "l", "value": None}, {"key": "m", "value": ""}, {"key": "", "value": "v"}]
+        resources = [
+            {"resource_id": job_id(1), "tags": pairs},
+            {"resource_id": job_id(2), "tags": None},
+            {"resource_id": job_id(3)},
         ]
-        assert bodies(cloud) == [{}, {}]
+        cloud.post(TAGS_URL, json={"resources": resources, "total_count": 3})
+        assert list_tags(client()) == {job_id(1): {"k": "", "l": "", "m": "", "": "v"}, job_id(2): {}, job_id(3): {}}
+
+    @pytest.mark.parametrize("tags", [5, True, 0, "", "text", {}, {"key": "k", "value": "v"}])
+    def test_tags_that_are_not_a_list(self, cloud, tags):
+        cloud.post(
+            TAGS_URL, json={"resources": [{"resource_id": JOB_ID, "tags": tags}]}, headers={"X-Request-Id": "r1"}
+        )
+        with pytest.raises(InvalidResponseError, match=r"^DRS returned tags that are not a list \(request ID r1\)\.$"):
+            list_tags(client())
+
+    @pytest.mark.parametrize(
+        "tag", [None, 1, "k", [], {}, {"key": None, "value": "v"}, {"key": 1}, {"key": "k", "value": 2}, {"value": "v"}]
+    )
+    def test_malformed_tag(self, cloud, tag):
+        """It is not skipped, because tags decide on which jobs a play runs."""
+        tags = [{"key": "k", "value": "v"}, tag]
+        cloud.post(TAGS_URL, json={"resources": [{"resource_id": JOB_ID, "tags": tags}]})
+        with pytest.raises(InvalidResponseError, match="^DRS returned a tag whose key or value is not text"):
+            list_tags(client())
+
+    @pytest.mark.parametrize("resource", [None, 3, "text", {}, {"resource_id": 3}, {"resource_id": None, "tags": []}])
+    def test_resource_without_an_id(self, cloud, resource):
+        cloud.post(TAGS_URL, json={"resources": [{"resource_id": JOB_ID, "tags": []}, resource]})
+        with pytest.raises(InvalidResponseError, match="^DRS listed a job without an ID"):
+            list_tags(client())
+
+    @pytest.mark.parametrize("invalid", INVALID_IDS)
+    def test_invalid_id(self, cloud, invalid):
+        cloud.post(TAGS_URL, json={"resources": [{"resource_id": invalid, "tags": []}]})
+        with pytest.raises(InvalidResponseError, match="^DRS listed a job with the invalid ID ['\"]") as caught:
+            list_tags(client())
+        check_nothing_shown(shown(caught.value))
 
     def test_response_without_a_list(self, cloud):
-        cloud.post(self.URL, json={"resources": {"a": 1}})
+        cloud.post(TAGS_URL, json={"resources": {"a": 1}})
         with pytest.raises(InvalidResponseError, match="no list of resources"):
             list_tags(client())
 
     def test_region_without_the_call(self, cloud):
-        cloud.post(self.URL, status=404, json={"error_code": "APIGW.0101"})
+        cloud.post(TAGS_URL, status=404, json={"error_code": "APIGW.0101"})
         assert list_tags(client()) is None
 
     def test_other_errors_are_raised(self, cloud):
-        cloud.post(self.URL, status=403, json={"error_code": "DRS.M00102"})
+        cloud.post(TAGS_URL, status=403, json={"error_code": "DRS.M00102"})
         with pytest.raises(ApiError):
             list_tags(client())
+
+
+class TestLimits:
+    """Limits of lists that a faulty or malicious server never ends."""
+
+    @pytest.fixture(params=["jobs", "jobs of v3", "tags"])
+    def read(self, request):
+        """Read a list."""
+        drs = client(max_retries=4)
+        drs.reads_v3 = request.param == "jobs of v3"
+        return lambda: (list_tags if request.param == "tags" else list_jobs)(drs)
+
+    @pytest.fixture
+    def endless(self, cloud, clock):
+        """Each page has another job with tags, and the total is never reached."""
+
+        def add(seconds=0, responses=()):
+            numbers, more = itertools.count(), iter(responses)
+
+            def respond(request):
+                clock.now += seconds
+                number = next(numbers)
+                resource = {"resource_id": job_id(number), "tags": [{"key": "k", "value": "v"}]}
+                body = {"jobs": [listed(number)], "resources": [resource], "total_count": 10**9, "total_record": 10**9}
+                return next(more, (200, {}, json.dumps(body)))
+
+            for method, url in (("GET", JOBS_URL), ("POST", JOBS_V3_URL), ("POST", TAGS_URL)):
+                cloud.add_callback(method, url, callback=respond)
+            cloud.assert_all_requests_are_fired = False
+
+        return add
+
+    def test_pages(self, cloud, read, endless, monkeypatch):
+        monkeypatch.setattr(_job_lists, "MAX_PAGES", 5)
+        endless()
+        with pytest.raises(
+            InvalidResponseError, match=r"^The list of (jobs|tags) from DRS did not end within 5 pages\."
+        ):
+            read()
+        assert len(cloud.calls) == 5
+
+    def test_time(self, cloud, read, endless):
+        endless(seconds=100)
+        with pytest.raises(InvalidResponseError, match=r"did not end within 600 seconds\."):
+            read()
+        assert len(cloud.calls) == 6
+
+    def test_time_of_retries(self, cloud, clock, read, endless):
+        """All pages have one deadline, after which nothing is retried."""
+        endless(seconds=290, responses=[(503, {}, ""), (503, {"Retry-After": "50"}, "")])
+        with pytest.raises(ApiError, match="503"):
+            read()
+        assert len(clock.pauses) == 1
+
+    def test_length(self, cloud, read, endless, monkeypatch):
+        monkeypatch.setattr(_job_lists, "MAX_LIST_LENGTH", 2000)
+        endless()
+        with pytest.raises(InvalidResponseError, match=r"did not end within 2000 characters\."):
+            read()
+        assert 3 < len(cloud.calls) < 12
+
+    def test_jobs(self, cloud, drs, monkeypatch):
+        """Subtasks count."""
+        monkeypatch.setattr(_jobs, "MAX_JOBS", 3)
+        cloud.get(JOBS_URL, json={"jobs": [listed(0, children=list(map(listed, range(1, 4))))], "total_count": 1})
+        with pytest.raises(InvalidResponseError, match=r"did not end within 3 jobs\."):
+            list_jobs(drs)
 
 
 class TestShowJobDetail:

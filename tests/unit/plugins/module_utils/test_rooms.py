@@ -19,7 +19,7 @@ FLOORS = [
     {"_http"},
     {"_auth"},
     {"_auth_access_key", "_auth_password", "_drs"},
-    {"_auth_token", "_jobs_v3", "_positions", "_start_position", "_wait"},
+    {"_auth_token", "_job_lists", "_jobs_v3", "_positions", "_start_position", "_wait"},
     {"_jobs", "_options", "_position_results"},
     {"_batch", "_job_actions", "_module"},
     {"_reset"},

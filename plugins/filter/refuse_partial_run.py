@@ -58,8 +58,9 @@ def refuse_partial_run(host: str) -> str:
         problem = f"--limit leaves out {host}, which this play runs on. Add {host} to it"
     elif skipped:
         problem = f"--skip-tags {','.join(skipped)} would leave out tasks. Run the playbook without it"
-    elif options.get("step"):
-        problem = "--step would allow to leave out checks. Run the playbook without it"
+    elif options.get("step") or options.get("start_at_task"):
+        option = "--step" if options.get("step") else "--start-at-task"
+        problem = f"{option} would leave out tasks. Run the playbook without it"
     if problem:
         raise AnsibleFilterError(f"{problem}. Nothing was changed by this play.")
     return host

@@ -42,13 +42,12 @@ _value:
 import typing as t
 
 from ansible import context
-from ansible.errors import AnsibleFilterError
 
 
 def refuse_partial_run(host: str) -> str:
     """Return the host of a play.
 
-    :raises AnsibleFilterError: when an option on the command line leaves out the host or tasks.
+    :raises ValueError: when an option on the command line leaves out the host or tasks.
     """
     options = context.CLIARGS
     skipped = sorted({"always", "tagged"} & _parts(options.get("skip_tags")))
@@ -62,7 +61,7 @@ def refuse_partial_run(host: str) -> str:
         option = "--step" if options.get("step") else "--start-at-task"
         problem = f"{option} would leave out tasks. Run the playbook without it"
     if problem:
-        raise AnsibleFilterError(f"{problem}. Nothing was changed by this play.")
+        raise ValueError(f"{problem}. Nothing was changed by this play.")
     return host
 
 

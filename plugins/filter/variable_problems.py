@@ -91,8 +91,8 @@ def variable_problems(names: t.Iterable[str], internal: t.Mapping[str, t.Any]) -
     """
     if not _is_initial(internal.get("_drs_started")):
         return [
-            "This playbook runs as a whole, and has no tags. Run it without --tags, or with a tag of its import. Nothing"
-            " was changed."
+            "This playbook runs as a whole, and has no tags. Run it without --tags, or with a tag of its import."
+            " Nothing was changed."
         ]
     problems = []
     for name in sorted(names):

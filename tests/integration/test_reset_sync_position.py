@@ -409,3 +409,25 @@ def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, tok
     assert "Job orders-to-dws is in status INCRE_TRANSFER_FAILED" in output
     assert f"DRS shows the start position mysql-bin.000999:4 for job {JOB}, not {POSITION}." in output
     assert "Before you run the reset again, check which position it started from" in output
+
+
+def test_loop_of_the_guide_does_not_take_a_failed_job_for_one_without_delay(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    guide = (PLAYBOOKS.parent / "docs/docsite/rst/guide_migration_runbook.rst").read_text(encoding="utf-8")
+    (task,) = (part for part in guide.split(".. code-block:: yaml") if "Wait until the delay" in part)
+    tasks = yaml.safe_load(task.partition("\n\nIn AWX")[0].partition("\n\nWith an approval")[0])
+    assert tasks[0].pop("retries") * tasks[0].pop("delay") >= 1800
+    tasks[0].update(retries=1, delay=1)
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    (tmp_path / "loop.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+    job = {"id": JOB, "status": "INCRE_TRANSFER_FAILED", "create_time": TIME}
+    parts = {
+        "base_info": {"name": "orders-to-dws", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS"},
+        "progress_info": {"transfer_status": "INCRE_TRANSFER_FAILED", "incr_trans_delay": "0"},
+    }
+    body = {"job": {**job, **parts}}
+    cloud.faults(
+        [{"match": {"method": "GET", "path": f"/jobs/{JOB}$"}, "kind": "replace", "body": body, "times": None}]
+    )
+    assert '"incr_trans_delay": 0' in ansible("ansible-playbook", "loop.yml", code=2, **token)

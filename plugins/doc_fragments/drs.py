@@ -25,7 +25,8 @@ options:
   iam_endpoint:
     description:
       - The IAM endpoint, for example V(https://iam.eu-west-101.myhuaweicloud.eu/v3), with or without C(/v3). Defaults
-        to the endpoint of O(region).
+        to the C(iam_endpoint) of the profile with O(auth_method=profile), to E(HUAWEICLOUD_SDK_IAM_ENDPOINT) if
+        O(access_key) has the value of E(HUAWEICLOUD_SDK_AK), or else to the endpoint of O(region).
       - If not set, the environment variable E(HW_AUTH_URL) is used.
     type: str
   project_id:
@@ -33,6 +34,9 @@ options:
       - ID of the project in O(region). Required with O(auth_token).
       - If not set, O(project_name) selects the project. Its ID is taken from the token after a login with a password,
         or looked up in IAM when an access key is used.
+      - With an access key, and if neither this option nor O(project_name) is set, the C(project_id) of the profile is
+        used with O(auth_method=profile), and E(HUAWEICLOUD_SDK_PROJECT_ID) if O(access_key) has the value of
+        E(HUAWEICLOUD_SDK_AK). Another key may belong to another account, so it is not combined with this variable.
       - If not set, the environment variable E(HW_PROJECT_ID) is used.
     type: str
   project_name:
@@ -54,9 +58,11 @@ options:
         O(project_id) is not set.
       - V(password) uses O(username), O(password) and O(domain_name). Each task logs in once to obtain a token.
       - V(profile) uses the access key in the C(basic) section of C(~/.huaweicloud/credentials), or of the file named by
-        E(HUAWEICLOUD_SDK_CREDENTIALS_FILE).
+        E(HUAWEICLOUD_SDK_CREDENTIALS_FILE), and its C(project_id) and C(iam_endpoint) unless options or other
+        environment variables set them.
       - V(agency) uses the temporary access key of an ECS host that has an agency, from the metadata service of the
-        host. If the service does not respond, the attempt takes 3 seconds.
+        host. The key is renewed before it expires, and once if it is rejected. If the service does not respond, the
+        attempt takes 3 seconds.
       - If not set, the environment variable E(HW_AUTH_METHOD) is used.
     type: str
     choices:
@@ -130,8 +136,9 @@ options:
     description:
       - Maximum number of retries of a request. A request is retried only when that is safe.
       - Every request is retried if the server temporarily refused it (HTTP 429 and 503) or if the connection could
-        not be established. The delay is taken from C(Retry-After), up to 60 seconds. Without this header, it starts
-        at a random value between half a second and one second and doubles with each retry.
+        not be established, or broke before the end of the TLS handshake. The delay is taken from C(Retry-After), up to
+        60 seconds. Without this header, it starts at a random value between half a second and one second and doubles
+        with each retry.
       - Requests that only read are also retried after a lost response and after any other server error. Requests that
         change something are not, because they may have been carried out.
       - If not set, the environment variable E(HW_MAX_RETRIES) is used.

@@ -9,9 +9,13 @@ A separate file, because a login with a password does not need it.
 
 from __future__ import annotations
 
+import calendar
+import json
 import os
 import re
 import sys
+import threading
+import time
 import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
@@ -19,14 +23,17 @@ from urllib.parse import parse_qsl, urlsplit
 from ._auth import AuthMethod, AuthOptions
 from ._endpoints import check_project_id, iam_endpoint
 from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError, MissingOptionError
-from ._hints import AUTH_HELP
+from ._hints import AUTH_HELP, drs_hint
 from ._http import HttpClient
 from ._timeout import call_with_timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
+METADATA_URL = "http://169.254.169.254"  # the same on every ECS host
 METADATA_TIMEOUT = 3.0  # Seconds. The metadata service of an ECS host responds fast or does not exist.
+RENEW_BEFORE = 300.0  # Seconds before a temporary key expires. It must not expire on the way.
+RENEW_AGAIN = 60.0  # Seconds from one attempt to renew a key to the next, if the metadata service has no new one.
 
 
 class AccessKeyAuth(AuthMethod):
@@ -41,13 +48,24 @@ class AccessKeyAuth(AuthMethod):
         self.security_token = options.security_token
 
     def validate(self) -> None:
-        super().validate()
         self._require(access_key=self.access_key, secret_key=self.secret_key)
+        if self.access_key == os.environ.get("HUAWEICLOUD_SDK_AK"):
+            # These variables belong to that key. Another key may be of another account.
+            self._set_defaults(
+                os.environ.get("HUAWEICLOUD_SDK_PROJECT_ID"), os.environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT")
+            )
+        super().validate()
         self._check_keys()
         _sdk()
         if not self.project_id:
             self._project()
             iam_endpoint(self.options.region, self.options.iam_endpoint)
+
+    def _set_defaults(self, project_id: str | None, endpoint: str | None) -> None:
+        """Set what comes with a key, unless an option or a variable of ours says otherwise."""
+        if not self.options.project_name:
+            self.project_id = self.project_id or project_id
+        self.options = self.options._replace(iam_endpoint=self.options.iam_endpoint or endpoint)
 
     def _check_keys(self) -> None:
         for option in ("access_key", "secret_key", "security_token"):
@@ -75,6 +93,7 @@ class AccessKeyAuth(AuthMethod):
             response = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
         except ApiError as error:
             if error.http_status != 403:
+                error.add_hint(drs_hint(error))
                 raise
             response = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
         projects = response.body.get("projects")
@@ -83,13 +102,15 @@ class AccessKeyAuth(AuthMethod):
                 f"The response from {endpoint} contains no list of projects.", request_id=response.request_id
             )
         ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
-        if len(ids) != 1 or not isinstance(ids[0], str):
-            found = f"{len(ids)} projects" if ids else "no project"
+        if not ids:
             raise HuaweiCloudError(
-                f"This key can access {found} with the name {name}. Set project_id or a different project_name."
+                f"This access key can access no project named {name}. Set project_id or a different project_name."
             )
+        if len(ids) > 1:
+            listed = http.sanitize(", ".join(map(str, ids)))
+            raise HuaweiCloudError(f"There are {len(ids)} projects named {name}: {listed}. Set project_id.")
         try:
-            return check_project_id(ids[0])
+            return check_project_id(ids[0] if isinstance(ids[0], str) else "")
         except InvalidOptionError:
             raise InvalidResponseError(
                 f"The project in the response from {endpoint} has no valid ID.", request_id=response.request_id
@@ -134,12 +155,20 @@ class ProfileAuth(AccessKeyAuth):
                 " Obtain a temporary access key from it, and use that key."
             )
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
-        self.project_id = self.project_id or found.project_id
+        self._set_defaults(found.project_id, found.iam_endpoint)
         super().validate()
 
 
 class AgencyAuth(AccessKeyAuth):
-    """Uses the temporary access key that an ECS host with an agency gets from its metadata service."""
+    """Uses the temporary access key that an ECS host with an agency gets from its metadata service.
+
+    The key is renewed before it expires, and when it is refused.
+    """
+
+    def __init__(self, options: AuthOptions) -> None:
+        super().__init__(options)
+        self._lock = threading.Lock()
+        self._renew_at = float("inf")
 
     def validate(self) -> None:
         try:
@@ -153,15 +182,71 @@ class AgencyAuth(AccessKeyAuth):
         super().validate()
 
     def authenticate(self, http: HttpClient) -> None:
-        try:
-            found = call_with_timeout(METADATA_TIMEOUT, _sdk().MetadataCredentialProvider.get_basic().get_credentials)
-        except Exception as error:  # pylint: disable=broad-exception-caught
-            # Exceptions of the SDK may quote the response.
-            raise HuaweiCloudError(
-                f"The metadata service of ECS hosts did not provide an access key ({type(error).__name__}). {AUTH_HELP}"
-            ) from None
-        self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token
+        self._http = http
+        self._fetch()
         super().authenticate(http)
+
+    def renew(self, http: HttpClient) -> bool:
+        old_key = self.access_key
+        with self._lock:
+            self._fetch()
+        # More signatures with a key that was refused could lock it.
+        return self.access_key != old_key
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        with self._lock:
+            if time.time() >= self._renew_at:
+                self._renew_at = time.time() + RENEW_AGAIN
+                try:
+                    self._fetch()
+                except HuaweiCloudError:
+                    pass  # The key may still be valid. If it is not, it is refused.
+            return super().__call__(request)
+
+    def _fetch(self) -> None:
+        """Get the key from the metadata service.
+
+        API page: Obtaining ECS Details Using Metadata,
+        https://support.huaweicloud.com/intl/en-us/usermanual-ecs/ecs_03_0166.html
+        """
+        try:
+            key = call_with_timeout(METADATA_TIMEOUT, self._read_metadata)
+            parts = key["access"], key["secret"], key["securitytoken"]
+            if not all(re.fullmatch(r"[\x21-\x7e]+", part) for part in parts):
+                raise ValueError
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            options = self.options
+            none = "" if options.auth_token or options.access_key or options.username else "No credentials are set. "
+            # Exceptions may quote the response.
+            raise HuaweiCloudError(
+                f"{none}The metadata service of ECS hosts did not provide an access key ({type(error).__name__})."
+                f" {AUTH_HELP}"
+            ) from None
+        self._http.secrets.update(parts)
+        self.access_key, self.secret_key, self.security_token = parts
+        try:
+            expiry = calendar.timegm(time.strptime(key["expires_at"][:19], "%Y-%m-%dT%H:%M:%S"))
+            self._renew_at = max(expiry - RENEW_BEFORE, time.time() + RENEW_AGAIN)
+        except (KeyError, TypeError, ValueError):
+            self._renew_at = float("inf")
+
+    def _read_metadata(self) -> dict[str, t.Any]:
+        import requests
+
+        deadline = time.monotonic() + METADATA_TIMEOUT
+        # The client uses no proxy for plain HTTP: it would get the key of its own host, or read that of this one.
+        request = requests.Request(
+            "PUT", f"{METADATA_URL}/meta-data/latest/api/token", headers={"X-Metadata-Token-Ttl-Seconds": "60"}
+        )
+        response, token = self._http.exchange(request, deadline)
+        headers = {}
+        if response.status_code not in (404, 405, 503):  # Otherwise, the service has no tokens. The SDK does the same.
+            response.raise_for_status()
+            headers["X-Metadata-Token"] = token.decode()
+        request = requests.Request("GET", f"{METADATA_URL}/openstack/latest/securitykey", headers=headers)
+        response, content = self._http.exchange(request, deadline)
+        response.raise_for_status()
+        return t.cast("dict[str, t.Any]", json.loads(content)["credential"])
 
 
 def _sdk() -> t.Any:
@@ -171,7 +256,7 @@ def _sdk() -> t.Any:
     """
     try:
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
-        from huaweicloudsdkcore.auth.provider import MetadataCredentialProvider, ProfileCredentialProvider
+        from huaweicloudsdkcore.auth.provider import ProfileCredentialProvider
         from huaweicloudsdkcore.sdk_request import SdkRequest
     except ImportError as error:
         raise InvalidOptionError(
@@ -180,7 +265,6 @@ def _sdk() -> t.Any:
         ) from error
     return SimpleNamespace(
         BasicCredentials=BasicCredentials,
-        MetadataCredentialProvider=MetadataCredentialProvider,
         ProfileCredentialProvider=ProfileCredentialProvider,
         SdkRequest=SdkRequest,
     )

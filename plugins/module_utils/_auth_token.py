@@ -31,9 +31,10 @@ class TokenAuth(AuthMethod):
         super().validate()
         self._require(auth_token=self.token, project_id=self.project_id)
         # Otherwise, http.client would reject a line break in the token with an error that shows the token.
-        if not re.fullmatch(r"[\x21-\x7e]+", self.token):
+        if not re.fullmatch(r"[\x21-\x7e]+", self.token) or "*" in self.token:
             raise InvalidOptionError(
-                "auth_token contains invalid characters (white space, line breaks or non-ASCII). Copy it again."
+                "auth_token contains invalid characters (white space, line breaks, non-ASCII, or asterisks, with which"
+                " Ansible masks secrets). Copy it again."
             )
 
     def authenticate(self, http: HttpClient) -> None:

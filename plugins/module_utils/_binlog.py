@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ._errors import InvalidOptionError
+from ._hints import masked_hint
 
 
 def check_position(value: str) -> str:
@@ -18,12 +19,15 @@ def check_position(value: str) -> str:
 
     :raises InvalidOptionError: when it is not.
     """
-    form = r"[^<>&:\"\\'/ ]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
+    # DRS accepts an asterisk, but more likely Ansible has masked a part of the name.
+    form = r"[^<>&:\"\\'/ *]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
     if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
-        raise InvalidOptionError(
+        error = InvalidOptionError(
             "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
             f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {value[:128]!r}."
         )
+        error.add_hint(masked_hint(value))
+        raise error
     return value
 
 
@@ -35,7 +39,7 @@ def check_gtid_set(value: str) -> str:
     :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
     """
     gtid_set = "".join(value.split())
-    if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/]", gtid_set):
+    if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/*]", gtid_set):
         raise InvalidOptionError(
             "gtid_set must be Executed_Gtid_Set from SHOW BINARY LOG STATUS (SHOW MASTER STATUS before MySQL 8.2),"
             f" at most 2048 characters without line breaks; it has {len(gtid_set)} characters and starts with"

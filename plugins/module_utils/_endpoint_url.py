@@ -22,7 +22,9 @@ def check_endpoint(option: str, value: str) -> str:
     :raises InvalidOptionError: when the URL is not acceptable.
     """
     label = "[A-Za-z0-9_-]{1,63}"
-    match = re.fullmatch(rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?/?", value)
+    match = re.fullmatch(
+        rf"(https?)://({label}(?:\.{label})*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::([0-9]{{1,5}}))?/?", value
+    )
     if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
         # The part before an @ may be a password.
         shown = repr(value) if "@" not in value else "a value that contains an @"

@@ -14,8 +14,8 @@ from ._errors import InvalidOptionError
 REGIONS_WITHOUT_IAM = frozenset(
     "af-north-1 ap-southeast-5 cn-north-11 cn-south-4 cn-southwest-3 ru-northwest-2".split()
 )
-# A European company operates this region under its own domain.
-REGION_DOMAINS = {"eu-west-101": "myhuaweicloud.eu"}
+# A European company operates the regions that begin with this, such as eu-west-101, under its own domain.
+EUROPEAN_REGIONS = "eu-west-1"
 
 
 def service_endpoint(service: str, region: str | None, option: str, value: str | None) -> str:
@@ -33,7 +33,7 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
         raise InvalidOptionError(f"Set region or {option} to determine the URL of the service.")
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
         raise InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
-    domain = REGION_DOMAINS.get(region, "myhuaweicloud.com")
+    domain = "myhuaweicloud.eu" if region.startswith(EUROPEAN_REGIONS) else "myhuaweicloud.com"
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
         return f"https://iam.{domain}"
     return f"https://{service}.{region}.{domain}"

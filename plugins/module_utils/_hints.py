@@ -40,7 +40,10 @@ HINTS = {
     "DRS.M05003": _CHECK_JOB,
     "DRS.M05004": _JOB_GONE,
     "DRS.10030014": "The job has no query with this ID. Its result may have expired. Collect the position again.",
-    "DRS.M00304": "The job does not allow this operation in its current status. Check which actions it allows.",
+    "DRS.M00304": (
+        "The job does not allow this operation in its current status, or is not of an engine type that supports it."
+        " Check which actions it allows. Positions are for mysql-to-dws jobs."
+    ),
     "DRS.M01503": "Too many requests were sent to DRS. Wait a minute before you try again.",
     "DRS.M01504": (
         "Another operation on this job is in progress, or the job is abnormal."
@@ -95,9 +98,17 @@ def login_hint(error: HuaweiCloudError) -> str | None:
         return (
             "Check the password, and that domain_name is the name of the account, not of the user or a DNS domain."
             " You cannot log in with a HUAWEI ID. Use an IAM user of the account."
+            " Check region, project_name or project_id as well: the user needs access to the project."
             " Several failed logins lock the user for 15 minutes."
         )
     return None
+
+
+def masked_hint(value: str) -> str | None:
+    """Return the hint for an option in which Ansible has put asterisks in place of a secret."""
+    if "********" not in value:
+        return None
+    return "Ansible has masked a part of it that is also part of a secret option. Log in with a token or an access key."
 
 
 def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:

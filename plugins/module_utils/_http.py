@@ -15,7 +15,8 @@ import traceback
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
-from ._errors import InvalidOptionError, InvalidResponseError
+from ._connection import Adapter, Attempt, ResponseTooLargeError
+from ._errors import HuaweiCloudError, InvalidOptionError
 from ._timeout import call_with_timeout
 
 if t.TYPE_CHECKING:
@@ -24,7 +25,7 @@ if t.TYPE_CHECKING:
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
     import requests
-    from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
+    from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
     from urllib3.util.retry import Retry
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
@@ -58,7 +59,7 @@ class _RetryPolicy(Retry):
         """Return the delay before the next attempt, in seconds."""
         try:
             asked = response is not None and self.get_retry_after(response.raw)
-        except (InvalidHeader, ValueError, OverflowError):  # a number or a year that Python does not accept
+        except Exception:  # pylint: disable=broad-exception-caught  # a date or a number that Python does not accept
             asked = None
         # The jitter spreads the retries of clients that were throttled at the same time.
         return min(MAX_PAUSE, asked or 2 ** (len(self.history) - 1) * random.uniform(0.5, 1.0))
@@ -98,7 +99,7 @@ class HttpClient:
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
-        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections)
+        self._adapter = Adapter(pool_maxsize=connections)
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -137,16 +138,19 @@ class HttpClient:
         while True:
             response, content, failure = None, b"", None
             sent = self._throttle.wait(deadline) if self._throttle else 0.0
+            attempt = Attempt()
             try:
-                response, content = self._exchange(request, deadline)
-            except (OSError, HTTPError) as error:  # the exceptions of requests are OSErrors
-                failure = error
+                response, content = self.exchange(request, deadline, attempt)
+            except HuaweiCloudError:
+                raise
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                failure = error  # Malformed responses also cause exceptions that libraries do not document.
             throttled = response is not None and _is_throttled(response.status_code, content, throttle_code)
             if response is not None and not throttled and not retries.is_retry(retry_method, response.status_code):
                 break
             try:
                 raw = None if response is None else response.raw
-                retries = retries.increment(retry_method, url, response=raw, error=failure and _cause(failure))
+                retries = retries.increment(retry_method, url, response=raw, error=failure and _cause(failure, attempt))
             except HTTPError:  # no attempts left, or not safe to send again
                 break
             pause = retries.pause(response)
@@ -158,33 +162,37 @@ class HttpClient:
         if response is None:
             from ._http_errors import transport_error
 
-            raise transport_error(method, url, failure or OSError(), self._timeout, self.sanitize)
+            raise transport_error(method, url, failure or OSError(), attempt, self._timeout, self.sanitize)
         decoded = self._decode(method, url, response, content)
         if self._throttle:
             self._throttle.on_success()
         return decoded
 
-    def _exchange(self, request: requests.Request, deadline: float | None) -> tuple[requests.Response, bytes]:
-        """Send a request once, and read the complete response within the limits of size and time."""
+    def exchange(
+        self, request: requests.Request, deadline: float | None, attempt: Attempt | None = None
+    ) -> tuple[requests.Response, bytes]:
+        """Send a request once, and read the complete response within the limits of size and time.
+
+        :param deadline: see :meth:`request`.
+        :param attempt: records how far the attempt got.
+        :returns: the response, with any status, and its body.
+        """
+        attempt = attempt or Attempt()
         prepared = request.prepare()
         timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
         settings = self._environment_settings(request.url)
-        responses: list[requests.Response] = []
 
         def exchange() -> tuple[requests.Response, bytes]:
+            attempt.begin()
             with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
-                responses.append(response)
+                attempt.response = response
+                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    raise self._unreadable(request, response, "an encoding that was not asked for")
                 content = bytearray()
                 for chunk in response.iter_content(65536):
                     content += chunk
                     if len(content) > MAX_BODY:
-                        raise InvalidResponseError(
-                            f"{request.method} {request.url} returned HTTP {response.status_code} with more than"
-                            f" {MAX_BODY} bytes.",
-                            http_status=response.status_code,
-                            request_id=self.sanitize(response.headers.get("X-Request-Id")) or None,
-                            maybe_accepted=request.method != "GET",
-                        )
+                        raise ResponseTooLargeError
                 if response.raw.length_remaining:  # urllib3 1 does not raise an error
                     raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
                 return response, bytes(content)
@@ -193,11 +201,17 @@ class HttpClient:
             # The extra second lets socket timeouts come first: they tell a failed connection from a lost response.
             return call_with_timeout(timeout + 1, exchange)
         except TimeoutError:
-            cause = ReadTimeoutError(None, request.url, "Read timed out.")  # type: ignore[arg-type]
-            raise requests.ReadTimeout(cause, response=responses[0] if responses else None) from None
-        except requests.RequestException as error:
-            error.response = responses[0] if responses else None
-            raise
+            attempt.give_up()
+            raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
+        except ResponseTooLargeError:
+            if attempt.connecting:
+                raise  # It was the response of a proxy to CONNECT.
+            raise self._unreadable(request, attempt.response, f"more than {MAX_BODY} bytes") from None
+
+    def _unreadable(self, request: requests.Request, response: requests.Response | None, what: str) -> HuaweiCloudError:
+        from ._http_errors import unreadable_response
+
+        return unreadable_response(request.method, request.url, response, what, self.sanitize)
 
     def _environment_settings(self, url: str) -> dict[str, t.Any]:
         """Return proxies and certificate authorities from the environment. Cached, because the lookup is slow."""
@@ -236,17 +250,19 @@ class HttpClient:
         text = "" if value is None else str(value)
         secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
         # Most texts are error codes and request IDs, which do not need the import.
-        if re.fullmatch(r"[\w.-]{0,40}", text, re.ASCII) and not any(secret[:16] in text for secret in secrets):
+        if re.fullmatch(r"[\w.-]{0,40}", text, re.ASCII) and not any(
+            secret[:16].lower() in text.lower() for secret in secrets
+        ):
             return text
         from ._redact import redact
 
         return redact(text, secrets)
 
 
-def _cause(error: BaseException) -> t.Any:
+def _cause(error: Exception, attempt: Attempt) -> t.Any:
     from ._http_errors import urllib3_error
 
-    return urllib3_error(error)
+    return urllib3_error(error, attempt)
 
 
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:

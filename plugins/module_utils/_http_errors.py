@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import ssl
 import typing as t
 from http.client import HTTPException
 
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
 from ._redact import excerpt
+
+if t.TYPE_CHECKING:
+    from ._connection import Attempt
 
 try:
     import requests
@@ -27,29 +33,29 @@ try:
 except ImportError:  # pragma: no cover
     pass  # Then there is no client either: see _http.py.
 
-# TLS errors that occur before the request is sent. "doesn't match" is about host names, in urllib3 1.26.
-TLS_ERRORS = ("certificate", "CERTIFICATE", "doesn't match", "WRONG_VERSION_NUMBER", "HANDSHAKE", "PROTOCOL_VERSION")
-
 
 def transport_error(
-    method: str, url: str, failure: BaseException, timeout: float, sanitize: t.Callable[[t.Any], str]
+    method: str, url: str, failure: Exception, attempt: Attempt, timeout: float, sanitize: t.Callable[[t.Any], str]
 ) -> TransportError:
     """Return the error for a request without a complete response.
 
     :param failure: the exception from requests or urllib3.
+    :param attempt: how far the attempt got.
     :param timeout: the timeout of an attempt, in seconds.
     :param sanitize: see :meth:`HttpClient.sanitize`.
     """
-    sent, cause, response = False, urllib3_error(failure), getattr(failure, "response", None)
+    sent, cause, response = False, urllib3_error(failure, attempt), attempt.response
     if isinstance(cause, SSLError):
-        reason = f"TLS failed: {sanitize(cause)}."
-        sent = not any(text in str(cause) for text in TLS_ERRORS)
-        if not sent:
+        sent, reason = not attempt.connecting, f"TLS failed: {sanitize(cause)}."
+        # "doesn't match" is about host names, in urllib3 1.26.
+        if not sent and re.search("certificate|doesn't match", str(cause), re.IGNORECASE):
             reason += " If the server uses a private certificate authority, set ca_cert to its certificate file."
     elif isinstance(cause, ProxyError):
         reason = f"the proxy from the environment did not forward the request: {sanitize(cause)}."
     elif isinstance(cause, ConnectTimeoutError):
-        reason = f"connection failed: {sanitize(cause).rsplit(': ', 1)[-1]}."
+        # urllib3 puts the connection in front, and sometimes words that say the same.
+        front = r"^(<[^>]*>|\w*Connection\([^)]*\)): (Failed to establish a new connection: )?"
+        reason = f"connection failed: {re.sub(front, '', sanitize(cause.args[-1]))}."
     elif isinstance(cause, ReadTimeoutError):
         sent, reason = True, f"no complete response before the timeout ({timeout} seconds at most)."
     elif isinstance(cause, LocationValueError) or not isinstance(
@@ -63,6 +69,24 @@ def transport_error(
         f"{method} {url}: {reason}{f' (request ID {request_id})' if request_id else ''}",
         request_id=request_id,
         maybe_accepted=sent and method != "GET",
+    )
+
+
+def unreadable_response(
+    method: str, url: str, response: requests.Response | None, what: str, sanitize: t.Callable[[t.Any], str]
+) -> InvalidResponseError:
+    """Return the error for a response whose body was not read to its end.
+
+    :param response: None when not even its headers were read to their end.
+    :param what: what the response has, as the end of a sentence.
+    :param sanitize: see :meth:`HttpClient.sanitize`.
+    """
+    status = None if response is None else response.status_code
+    return InvalidResponseError(
+        f"{method} {url} returned{f' HTTP {status}' if status else ' a response'} with {what}.",
+        http_status=status,
+        request_id=None if response is None else sanitize(response.headers.get("X-Request-Id")) or None,
+        maybe_accepted=method != "GET",
     )
 
 
@@ -120,14 +144,30 @@ def response_error(
     )
 
 
-def urllib3_error(error: BaseException) -> t.Any:
-    """Return the urllib3 exception that an exception of requests wraps."""
+def urllib3_error(error: Exception, attempt: Attempt) -> t.Any:
+    """Return the exception of urllib3 that says what happened: its policy for retries depends on the type.
+
+    :param error: the exception from requests, urllib3 or a library that they use.
+    :param attempt: how far the attempt got.
+    """
     cause: t.Any = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
     if isinstance(cause, MaxRetryError) and cause.reason:
         cause = cause.reason
-    if isinstance(cause, ProxyError) and isinstance(cause.original_error, (ConnectionError, HTTPException)):
-        # urllib3 reports a response lost behind a proxy as a proxy failure, as if nothing had been sent.
-        return ProtocolError("Connection aborted.", cause.original_error)
+    root: t.Any = cause
+    while root.args and isinstance(root.args[-1], Exception):
+        root = root.args[-1]
+    timed_out = isinstance(root, (socket.timeout, ReadTimeoutError))
+    broken = isinstance(
+        root, (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+    )
+    if attempt.connecting and (broken or timed_out):
+        # The policy retries it for every method, like a connection that was refused.
+        return ConnectTimeoutError(
+            f"it broke before the end of the TLS handshake ({'timed out' if timed_out else root})"
+        )
+    # urllib3 reports a response lost behind a proxy as a proxy failure, and one lost in TLS as a TLS failure.
+    if broken or (attempt.connected and not isinstance(cause, HTTPError)):
+        return ProtocolError("Connection aborted.", root)
     return cause
 
 

@@ -161,7 +161,7 @@ def show_job_detail(
 def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) -> T:
     """Read by v5, or by v3 if v5 refuses in a way that v3 may not.
 
-    Once v3 has answered in place of v5, it is used for all that follows. A job that v5 does not know may be of an
+    Once v3 has responded in place of v5, it is used for all that follows. A job that v5 does not know may be of an
     engine that v5 does not serve, so v3 is asked before the job is reported as absent.
     """
     if drs.reads_v3:

@@ -13,6 +13,7 @@ import typing as t
 from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import remove_values
 
 from ._drs import DrsClient
 from ._errors import HuaweiCloudError
@@ -45,6 +46,22 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         super()._load_params()
         self.params = drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
+
+    def warn(self, warning: str) -> None:
+        """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
+        super().warn(remove_values(warning, self.no_log_values))
+
+    def exit_json(self, **result: t.Any) -> None:
+        """Return the result, unless Ansible would mask a part of it: later tasks would use the masked value."""
+        masked = [name for name, value in result.items() if remove_values(value, self.no_log_values) != value]
+        if masked:
+            message = (
+                f"Ansible masks {' and '.join(masked)} in the result, because it contains the value of a secret option,"
+                " such as the password. Later tasks would use the masked value. Log in with a token (see the module"
+                " huaweicloud.drs.iam_token) or an access key, or change the password."
+            )
+            self.fail_json(msg=message, **result)
+        super().exit_json(**result)
 
     def check_range(self, option: str, minimum: int, maximum: int) -> None:
         """See :func:`check_range`."""

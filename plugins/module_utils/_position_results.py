@@ -13,6 +13,7 @@ from ._binlog import split_position
 from ._drs import DrsClient
 from ._endpoints import check_job_id
 from ._errors import InvalidOptionError
+from ._hints import masked_hint
 from ._positions import PENDING, QUERY_ID, SUCCESS, check_status
 from ._wait import wait_for
 
@@ -38,8 +39,11 @@ def check_query_id(value: str) -> str:
 
     :raises InvalidOptionError: when it is not.
     """
-    if not re.fullmatch(QUERY_ID, value):
-        raise InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
+    # An asterisk would be a part that Ansible has masked.
+    if not re.fullmatch(QUERY_ID, value) or "*" in value:
+        error = InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
+        error.add_hint(masked_hint(value))
+        raise error
     return value
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from html import unescape
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -16,32 +16,42 @@ from ._errors import InvalidOptionError
 
 MASK = "********"
 MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
+# Characters that are searched, after white space is folded. Even if it is escaped twice, a secret that begins among the
+# characters that are shown ends within these.
+MAX_SEARCHED = 200000
 
 
 def redact(text: str, secrets: t.Iterable[str]) -> str:
     """Return the text on one line, with secrets replaced by asterisks.
 
-    :param secrets: the strings to mask.
-    :returns: at most 512 characters. If decoding JSON, HTML or URL escapes would reveal a secret, the whole text is
-        replaced.
+    :param secrets: the strings to mask, in upper and lower case.
+    :returns: at most 512 characters. If decoding JSON, HTML, URL escapes or Base64 would reveal a secret, the whole
+        text is replaced.
     """
-    text = text[:200000]
+    # UTF-16 has a zero byte beside each ASCII character.
+    text = _fold(text.replace("\0", ""))[:MAX_SEARCHED]
     # Longest first, because a secret may be part of another.
-    ordered = sorted(filter(None, secrets), key=len, reverse=True)
+    ordered = sorted(filter(None, {form for secret in secrets for form in (secret, _fold(secret))}), key=len)[::-1]
     for secret in ordered:
         text = text.replace(secret, MASK)
+        if secret.lower() in text.lower():
+            text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
         if len(secret) > 32 and secret[:16] in text:  # a token that the server truncated
             text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
     text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
     decoded = {text}
     # Text without these characters has no escapes. Three levels cover JSON in a URL in HTML.
     for _depth in range(0 if set("&%+\\").isdisjoint(text) else 3):
-        decoded |= {decode(item) for item in decoded for decode in (unescape, unquote, unquote_plus, _unescape_json)}
-    if any(secret in item for secret in ordered for item in decoded) or any(
-        re.search(r"(?i)\bsignature=\w", item) for item in decoded
+        decoded |= {
+            decode(item) for item in decoded for decode in (unescape_html, unquote, unquote_plus, _unescape_json)
+        }
+    decoded |= {_decode_base64(item) for item in decoded}
+    lowered = [item.lower() for item in decoded]
+    if any(secret.lower() in item for secret in ordered for item in lowered) or any(
+        re.search(r"\bsignature=\w", item) for item in lowered
     ):
         return "(hidden because it contains a secret)"
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_LENGTH]
+    return text.strip()[:MAX_LENGTH]
 
 
 def excerpt(content: bytes) -> str:
@@ -49,7 +59,8 @@ def excerpt(content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
     if title:
-        return unescape(title[1])
+        # A cut could leave a part of a secret that is not recognized, and to decode megabytes takes seconds.
+        return unescape_html(title[1]) if len(title[1]) <= MAX_SEARCHED else "an HTML page with a very long title"
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         return "an HTML page without a title"
     return text
@@ -75,6 +86,27 @@ def proxy_secrets(proxy: str) -> set[str]:
         return set()
     login = f"{unquote(parts.username or '')}:{unquote(password)}"
     return {password, unquote(password), b64encode(login.encode("latin-1", "replace")).decode()}
+
+
+def unescape_html(text: str) -> str:
+    """Return the text without HTML escapes. ``html.unescape`` fails for numbers of more than 4,300 digits."""
+    return unescape(re.sub(r"&#0*([0-9]{1,8})[0-9]*", r"&#\1", text))
+
+
+def _fold(text: str) -> str:
+    """Return the text on one line, with one space for all that is not printable, and for several spaces."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return re.sub("  +", " ", text)
+
+
+def _decode_base64(text: str) -> str:
+    """Return what all words of the text hold that may be Base64, in lines of any length."""
+    runs = [run[: len(run) - (len(run) % 4 == 1)] for run in re.findall("[A-Za-z0-9+/_-]{8,}", text)]
+    return "".join(
+        urlsafe_b64decode(run.translate({43: "-", 47: "_"}) + "=" * (-len(run) % 4)).decode("utf-8", "replace")
+        for run in runs
+    )
 
 
 def _unescape_json(text: str) -> str:

@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 
 from ._binlog import split_position
 from ._drs import DrsClient
-from ._errors import HuaweiCloudError
+from ._errors import HuaweiCloudError, TransportError
 from ._job_actions import execute_job_action, wait_for_action
 from ._jobs import MYSQL_TO_DWS, show_actions, show_job, show_progress, show_start, show_status
 from ._jobs import RUNNING as STATUSES_OF_RUNNING_JOBS
 from ._start_position import update_start_position
 
-# Where the job is, as far as the requests and responses of this reset tell. A request changes the state to one that ends
-# in "unknown" when it is sent, and back if DRS refuses it.
+# Where the job is, as far as the requests and responses of this reset tell. When a request is sent, the state changes
+# to one that ends in "unknown", and back if DRS refuses the request.
 UNCHANGED, PAUSE_UNKNOWN, PAUSED = "unchanged", "pause_unknown", "paused"
 POSITION_UNKNOWN, POSITION_SET = "position_unknown", "position_set"
 START_UNKNOWN, RUNNING = "start_unknown", "running"
@@ -184,6 +184,8 @@ class Reset:
             step["request_id"] = error.request_id
             if not error.maybe_accepted:
                 self.state, step["accepted"] = before, False
+                if isinstance(error, TransportError):
+                    self.steps.remove(step)  # It was not sent.
             raise
 
     def _see(self, status: str | None) -> None:
@@ -197,9 +199,8 @@ class Reset:
         before, self.status = self.status, show_status(self._drs, self._job_id)
         if self.status != before:
             was_set = self.state == POSITION_SET
-            self.state = (
-                RUNNING if self.status in STATUSES_OF_RUNNING_JOBS else START_UNKNOWN if was_set else PAUSE_UNKNOWN
-            )
+            unknown = START_UNKNOWN if was_set else PAUSE_UNKNOWN
+            self.state = RUNNING if self.status in STATUSES_OF_RUNNING_JOBS else unknown
             raise HuaweiCloudError(
                 f"Job {self._job_id} was in status {before}, and is now in status {self._drs.sanitize(self.status)}."
                 f" Somebody else, or DRS itself, changed it {'after' if was_set else 'before'} the position was set."

@@ -153,9 +153,11 @@ status:
   returned: success, and failure if the query was started
   sample: pending
 position:
-  description: The position, consisting of binlog file name and offset. Returned only if RV(status=success).
+  description:
+    - The position, consisting of binlog file name and offset. Outside check mode, returned only if RV(status=success).
+    - V(null) in check mode.
   type: str
-  returned: success with O(wait=true), not in check mode
+  returned: success with O(wait=true), and in check mode
   sample: "mysql-bin.000277:805"
 gtid_set:
   description: The GTID set at the position.
@@ -242,7 +244,7 @@ def main() -> None:
                     " so it is unknown whether its position can be collected."
                 )
             request = collect_position_request(drs, job_id, reset_position_time)
-            result.update(changed=True, id=None, status=None, request_id=None, request=request)
+            result.update(changed=True, id=None, status=None, position=None, request_id=None, request=request)
         else:
             query = collect_position_async(drs, job_id, reset_position_time)
             result.update(changed=True, id=query.id, request_id=query.request_id)

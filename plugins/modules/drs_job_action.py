@@ -129,10 +129,10 @@ status_before:
   sample: INCRE_TRANSFER_STARTED
 status:
   description:
-    - With O(wait=true), status of the job after the action.
+    - With O(wait=true), status of the job when it was last read.
     - With O(wait=false), and in check mode, the same as RV(status_before).
   type: str
-  returned: success
+  returned: success, and failure if the status could be read
   sample: PAUSING
 request_id:
   description:
@@ -218,8 +218,14 @@ def main() -> None:
             result["changed"] = True
         if wait:
             try:
-                result["status"] = wait_for_action(
-                    drs, job_id, action, before, module.params["wait_timeout"], module.params["wait_sleep"]
+                wait_for_action(
+                    drs,
+                    job_id,
+                    action,
+                    before,
+                    module.params["wait_timeout"],
+                    module.params["wait_sleep"],
+                    see=lambda status: result.update(status=status),
                 )
             except HuaweiCloudError as error:
                 error.add_hint(f"Check the job before you request {action} again.")

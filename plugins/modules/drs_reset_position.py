@@ -95,19 +95,17 @@ seealso:
 EXAMPLES = r"""
 # These examples take the region and the credentials from the environment variables HW_REGION_NAME,
 # HW_DOMAIN_NAME (the account name), HW_USER_NAME and HW_USER_PASSWORD.
-- name: Collect the position at a point in time
-  huaweicloud.drs.drs_collect_db_position:
-    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
-    reset_position_time: "2023-09-19T07:00:00Z"
-    wait: true
-  register: collected
-
-- name: Reset the job to this position
+- name: Reset a job to a position that was collected before
   huaweicloud.drs.drs_reset_position:
     job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
-    position: "{{ collected.position }}"
-    gtid_set: "{{ collected.gtid_set | default(omit) }}"
-  register: reset
+    position: "mysql-bin.000277:805"
+
+- name: Reset a job whose source has gtid_mode enabled
+  huaweicloud.drs.drs_reset_position:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+    position: "mysql-bin.000277:805"
+    gtid_set: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
+    wait_timeout: 3600
 """
 
 RETURN = r"""

@@ -30,8 +30,8 @@ attributes:
     details:
       - Validates the position, logs in, and reads the job and the actions that it allows. The task does not fail if
         the job is running, because a preceding task may be the one that pauses it.
-      - If DRS does not offer to list the actions of the job, RV(job.actions) is V(null), and the module issues a
-        warning.
+      - If DRS does not offer to list the actions of the job, the C(actions) of RV(job) are V(null), and the module
+        issues a warning.
   diff_mode:
     support: full
     details:
@@ -183,7 +183,7 @@ def main() -> None:
             job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
                 module.warn(
-                    f"Job {job_id} has the task type {job['task_type'][:50]!r}."
+                    f"Job {job_id} has the task type {drs.sanitize(job['task_type'])[:50]!r}."
                     " DRS supports setting the position only for INCR_TRANS jobs."
                 )
             result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))

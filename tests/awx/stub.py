@@ -67,19 +67,19 @@ MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] =
     ),
     "projects": (
         "project",
-        {**TEXT, "scm_type": "", "scm_url": "", "scm_branch": "", "scm_revision": ""},
+        {**TEXT, "scm_type": "", "scm_url": "", "scm_branch": ""},
         {"organization": "organizations", "credential": "credentials"},
         ("name", "organization"),
     ),
     "job_templates": (
         "job_template",
-        {**TEXT, "job_type": "run", "playbook": "", "extra_vars": "", **ASKS},
+        {**TEXT, "job_type": "run", "playbook": "", "extra_vars": "", "allow_simultaneous": False, **ASKS},
         {"inventory": "inventories", "project": "projects", "execution_environment": "execution_environments"},
         ("name", "organization"),
     ),
     "workflow_job_templates": (
         "workflow_job_template",
-        {**TEXT, "extra_vars": "", **ASKS},
+        {**TEXT, "extra_vars": "", "allow_simultaneous": False, **ASKS},
         {"organization": "organizations"},
         ("name", "organization"),
     ),
@@ -92,6 +92,7 @@ MODELS: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, ...]]] =
     "workflow_approval_templates": ("workflow_approval_template", {**TEXT, "timeout": 0}, {}, ()),
 }
 UNIFIED = ("projects", "job_templates", "workflow_job_templates", "workflow_approval_templates")
+GIT_ERROR = '{"msg": "Failed to download remote objects and refs: fatal: repository not found"}'
 LINKS = ("success_nodes", "failure_nodes", "always_nodes")
 
 
@@ -104,17 +105,37 @@ class Refused(Exception):
 
 
 @dataclass
-class Awx:
-    """The state of AWX. `playbooks` are the files in the repository of every project."""
+class Repository:
+    """The Git repository of every project. Its updates end with `outcome`, or stay pending if there is none."""
 
     playbooks: set[str]
+    revision: str = "0123456789abcdef0123456789abcdef01234567"
+    outcome: str | None = "successful"
+    explanation: str = ""
+
+    @property
+    def output(self) -> str:
+        """The output of an update: tasks, in color."""
+        lines = ["", "PLAY [Update source tree if necessary] ***", ""]
+        if self.outcome == "failed":
+            lines.append(f"\x1b[0;31mfatal: [localhost]: FAILED! => {GIT_ERROR}\x1b[0m")
+        return "\r\n".join(lines)
+
+
+@dataclass
+class Awx:
+    """The state of AWX."""
+
+    repository: Repository
     url: str = ""
     objects: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in MODELS})
     surveys: dict[int, dict[str, Any]] = field(default_factory=dict)
     associated: dict[tuple[int, str], list[int]] = field(default_factory=dict)
-    updates: dict[int, list[str]] = field(default_factory=dict)
+    updates: dict[int, dict[str, Any]] = field(default_factory=dict)
+    launched: dict[int, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[int, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
     count: int = 0
 
     def number(self) -> int:
@@ -137,8 +158,10 @@ class Awx:
             related["survey_spec"] = f"{url}survey_spec/"
         if kind == "job_templates":
             shown["organization"] = self.objects["projects"][item["project"]]["organization"]
-        if kind == "projects" and self.updates.get(item["id"]):
-            summary["current_update"] = {"id": item["id"], "status": "pending"}
+        if kind == "projects":
+            related["update"] = f"{url}update/"
+            for update in self.active(item["id"])[:1]:
+                summary["current_update"] = {"id": update["id"], "status": update["status"]}
         if kind == "credentials":
             fields = self.objects["credential_types"][item["credential_type"]]["inputs"]["fields"]
             shown["inputs"] |= {
@@ -183,6 +206,9 @@ class Awx:
                 item[name] in self.objects[part] for part in (UNIFIED if other == "unified_job_templates" else (other,))
             ):
                 raise Refused(400, {name: [f"Invalid pk {item[name]!r} - object does not exist."]})
+        if kind == "projects":
+            item.setdefault("scm_revision", "")
+            item.setdefault("playbook_files", [])
         check = getattr(self, f"check_{kind}", None)
         if check:
             check(item, old)
@@ -195,8 +221,12 @@ class Awx:
             item["id"] = self.number()
             self.objects[kind][item["id"]] = item
         if kind == "projects" and any(item[name] != old.get(name) for name in ("scm_url", "scm_branch")):
-            self.updates[item["id"]] = ["pending", "running"]
+            self.update(item["id"])
         return self.shown(kind, item)
+
+    def check_execution_environments(self, item: dict[str, Any], old: dict[str, Any]) -> None:
+        if old and item["organization"] not in (None, old["organization"]):
+            raise Refused(400, {"organization": ["Cannot change the organization of an execution environment"]})
 
     def check_credential_types(self, item: dict[str, Any], old: dict[str, Any]) -> None:
         if wrong := rules.wrong_with_credential_type(item["kind"], item["inputs"], item["injectors"]):
@@ -213,7 +243,8 @@ class Awx:
             )
 
     def check_job_templates(self, item: dict[str, Any], _old: dict[str, Any]) -> None:
-        if item["project"] is None or self.updates.get(item["project"]) or item["playbook"] not in self.playbooks:
+        project = self.objects["projects"].get(item["project"])
+        if project is None or item["playbook"] not in project["playbook_files"]:
             raise Refused(400, {"playbook": ["Playbook not found for project."]})
         if item["inventory"] is None:
             raise Refused(400, {"inventory": ["Job Template must provide 'inventory' or allow prompting for it."]})
@@ -248,23 +279,103 @@ class Awx:
         """Return a node and all nodes that can follow it."""
         return {node}.union(*(self.behind(other) for link in LINKS for other in self.associated.get((node, link), [])))
 
+    # Running
+
+    def active(self, project: int) -> list[dict[str, Any]]:
+        """Return the updates of a project that have not ended. They run one after another."""
+        return [update for update in self.updates.values() if update["project"] == project and not update["finished"]]
+
+    def update(self, project: int) -> dict[str, Any]:
+        number = self.number()
+        url = f"/api/v2/project_updates/{number}/"
+        self.updates[number] = {
+            "id": number,
+            "type": "project_update",
+            "url": url,
+            "related": {"stdout": f"{url}stdout/"},
+            "project": project,
+            "status": "pending",
+            "failed": False,
+            "finished": None,
+            "event_processing_finished": False,
+            "job_explanation": "",
+            "scm_revision": "",
+        }
+        return self.updates[number]
+
+    def advance(self, looked_at: dict[str, Any]) -> None:
+        """Let time pass between two looks at an update: it waits for earlier ones of its project, runs, and ends."""
+        for update in self.active(looked_at["project"]) if self.repository.outcome else []:
+            if update is looked_at and update["status"] == "pending":
+                update["status"] = "running"
+                return
+            update["status"] = self.repository.outcome
+            update["failed"] = update["status"] != "successful"
+            update["finished"] = "2026-11-26T12:00:00Z"
+            update["event_processing_finished"] = True
+            if update["failed"]:
+                update["job_explanation"] = self.repository.explanation
+            else:
+                update["scm_revision"] = self.repository.revision
+                self.objects["projects"][update["project"]] |= {
+                    "scm_revision": self.repository.revision,
+                    "playbook_files": sorted(self.repository.playbooks),
+                }
+
+    def launch(self, workflow: int, given: dict[str, Any]) -> dict[str, Any]:
+        """Start a workflow, which then waits for its approval."""
+        answers = given.get("extra_vars", {})
+        wrong = [
+            reason
+            for question in self.surveys[workflow]["spec"]
+            for reason in rules.wrong_with_answer(question, answers)
+        ]
+        if wrong:
+            raise Refused(400, {"variables_needed_to_start": wrong})
+        blocked = not self.objects["workflow_job_templates"][workflow]["allow_simultaneous"] and any(
+            job["workflow_job_template"] == workflow for job in self.launched.values()
+        )
+        number = self.number()
+        self.launched[number] = {
+            "id": number,
+            "workflow_job_template": workflow,
+            "status": "pending" if blocked else "running",
+        }
+        return self.launched[number]
+
     # Requests
 
     def handle(self, method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
         parts = path.strip("/").split("/")[2:]
         if method in ("POST", "PATCH") and parts[0] != "tokens":
             self.changes.append(f"{method} {path}")
+        if method == "GET":
+            self.reads.append(path)
         match [method, *parts]:
             case ["POST", "tokens"]:
                 number = self.number()
                 self.tokens[number] = f"token-of-awx-{number}"
-                return 201, {"id": number, "token": self.tokens[number]}
+                return 201, {
+                    "id": number,
+                    "type": "o_auth2_access_token",
+                    "url": f"/api/v2/tokens/{number}/",
+                    "token": self.tokens[number],
+                }
             case ["DELETE", "tokens", number]:
                 del self.tokens[int(number)]
                 return 204, None
             case ["GET", "project_updates", number]:
-                left = self.updates[int(number)]
-                return 200, {"id": int(number), "status": left.pop(0) if left else "successful"}
+                self.advance(self.updates[int(number)])
+                return 200, self.updates[int(number)]
+            case ["GET", "project_updates", number, "stdout"]:
+                # Without the format, AWX sends HTML.
+                if query != {"format": "json"}:
+                    raise Refused(406, {"detail": "The stub sends only JSON."})
+                return 200, {"range": {"start": 0}, "content": self.repository.output}
+            case ["POST", "projects", number, "update"] if int(number) in self.objects["projects"]:
+                return 202, {"project_update": (update := self.update(int(number)))["id"], **update}
+            case ["POST", "workflow_job_templates", number, "launch"] if int(number) in self.surveys:
+                return 201, self.launch(int(number), given)
             case ["GET", "unified_job_templates"]:
                 return 200, self.listed("unified_job_templates", None, query, path)
             case [_, kind, *_] if kind not in MODELS:
@@ -344,10 +455,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def stub(playbooks: set[str]) -> Iterator[Awx]:
+def stub(repository: Repository) -> Iterator[Awx]:
     """Run a newly installed AWX while the block runs."""
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.awx = Awx(playbooks, f"http://127.0.0.1:{server.server_port}")
+        server.awx = Awx(repository, f"http://127.0.0.1:{server.server_port}")
         for name in ("Other", "Default"):
             server.awx.save("organizations", {}, {"name": name})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

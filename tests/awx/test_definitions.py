@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import site
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,20 @@ def test_site_files_are_what_the_job_templates_use() -> None:
     ]
 
 
+def test_users_get_collections_from_galaxy_by_name_and_version() -> None:
+    required = load(ROOT / "playbooks/collections/requirements.yml")["collections"]
+    commands = {
+        item["name"]: f"ansible-galaxy collection install '{item['name']}:{item['version']}'" for item in required
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [command for command in commands.values() if command not in readme] == []
+    assert commands["awx.awx"] in (ROOT / "docs/docsite/rst/guide_awx.rst").read_text(encoding="utf-8")
+    # At least the version that these tests use.
+    (place,) = (Path(folder) / "ansible_collections/awx/awx" for folder in site.getsitepackages())
+    tested = json.loads((place / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
+    assert commands["awx.awx"].endswith(f":>={tested}'")
+
+
 def test_workflow() -> None:
     # awx/api/views/__init__.py, WorkflowJobTemplateNodeChildrenBaseList: no duplicate nodes and no cycles. This
     # workflow is linear, with the approval in the middle.
@@ -191,6 +207,7 @@ FIELD = {"id": "one", "label": "One", "type": "string"}
         ({"injectors": {"environment": {}}}, "injectors has environment"),
         ({"injectors": {"env": {"ANSIBLE_TOKEN": "{{ one }}"}}}, "not allowed"),
         ({"injectors": {"env": {"PATH": "{{ one }}"}}}, "not allowed"),
+        ({"injectors": {"env": {"SUPERVISOR_CONFIG_PATH": "{{ one }}"}}}, "not allowed"),
         ({"injectors": {"env": {"HW-ONE": "{{ one }}"}}}, "is not a valid name"),
         ({"injectors": {"env": {"HW_ONE": "{{ two }}"}}}, "cannot be rendered"),
         ({"injectors": {"env": {"HW_ONE": "{{ one }"}}}, "cannot be rendered"),
@@ -205,6 +222,11 @@ def test_rules_for_credential_types_refuse(change: dict[str, Any], reason: str) 
     }
     assert rules.wrong_with_credential_type(**good) == []
     assert reason in "\n".join(rules.wrong_with_credential_type(**{**good, **change}))
+
+
+@pytest.mark.parametrize("name", ["PROOT_TMP_DIR", "SUPERVISOR_WEB_CONFIG_PATH"])
+def test_rules_for_credential_types_accept(name: str) -> None:
+    assert rules.wrong_with_credential_type("cloud", {"fields": [FIELD]}, {"env": {name: "{{ one }}"}}) == []
 
 
 QUESTION = {"question_name": "One", "variable": "one", "type": "text", "required": True}

@@ -14,17 +14,26 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from awx.rules import PROJECT, load
+from matrix.pairs import CORES
 
 
-def test_context(tarball: Path, tmp_path: Path) -> None:
+def definition(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = load(PROJECT / name)
+    return loaded
+
+
+@pytest.mark.parametrize("name", ["execution-environment.yml", "execution-environment-aap.yml"])
+def test_context(tarball: Path, tmp_path: Path, name: str) -> None:
     context = tmp_path / "context"
     command = [
         "ansible-builder",
         "create",
         "--file",
-        "execution-environment.yml",
+        name,
         "--context",
         str(context),
         "--output-filename",
@@ -33,9 +42,18 @@ def test_context(tarball: Path, tmp_path: Path) -> None:
     subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     steps = (context / "Containerfile").read_text(encoding="utf-8")
     files = context / "_build"
+    assert f'ARG EE_BASE_IMAGE="{definition(name)["images"]["base_image"]["name"]}"' in steps
 
-    # It installs the same collections as the project.
-    assert load(files / "requirements.yml") == load(PROJECT / "collections/requirements.yml")
+    # It installs the collections that the project requires, and those that only some playbooks need.
+    installed = load(files / "requirements.yml")["collections"]
+    assert installed == [
+        *load(PROJECT / "collections/requirements.yml")["collections"],
+        *(
+            item
+            for item in load(PROJECT.parent / "collections/requirements.yml")["collections"]
+            if item["name"] != "awx.awx"
+        ),
+    ]
     assert re.search(
         r"^RUN .*ansible-galaxy collection install .*-r requirements\.yml"
         r" --collections-path \"?/usr/share/ansible/collections",
@@ -67,11 +85,29 @@ def test_context(tarball: Path, tmp_path: Path) -> None:
         (tmp_path / "requirements.txt").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    assert {("requests", "huaweicloud.drs"), ("urllib3", "huaweicloud.drs"), ("huaweicloudsdkcore", "user")} <= set(
-        found
-    )
+    assert {
+        ("requests", "huaweicloud.drs"),
+        ("urllib3", "huaweicloud.drs"),
+        ("huaweicloudsdkcore", "user"),
+        ("PyMySQL", "user"),
+    } <= set(found)
 
-    # It has an ansible-core that the collection supports.
-    core = load(PROJECT / "execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
-    assert core == "ansible-core" + load(PROJECT.parents[1] / "meta/runtime.yml")["requires_ansible"].replace(".0", "")
-    assert core in steps
+
+def test_both_images_have_the_same_contents() -> None:
+    contents = [
+        {key: definition(name)["dependencies"][key] for key in ("galaxy", "python")}
+        for name in ("execution-environment.yml", "execution-environment-aap.yml")
+    ]
+    assert contents[0] == contents[1]
+    # The image of Automation Platform has its own ansible-core and ansible-runner, and microdnf instead of dnf.
+    assert set(definition("execution-environment-aap.yml")["dependencies"]) == {"galaxy", "python"}
+    assert definition("execution-environment-aap.yml")["options"] == {"package_manager_path": "/usr/bin/microdnf"}
+
+
+def test_ansible_core() -> None:
+    """The image has an ansible-core that the collection supports, on a Python version that all of them support."""
+    dependencies = definition("execution-environment.yml")["dependencies"]
+    requires = load(PROJECT.parents[1] / "meta/runtime.yml")["requires_ansible"]
+    assert dependencies["ansible_core"]["package_pip"] == "ansible-core" + requires.replace(".0", "")
+    python = dependencies["python_interpreter"]["package_system"].replace("python", "")
+    assert [core for core, pythons in CORES.items() if python not in pythons] == []

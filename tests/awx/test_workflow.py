@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -86,9 +87,13 @@ def synced(tarball: Path) -> Path:
 
 
 @pytest.fixture
-def launch(sim: Simulator, synced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
+def launch(
+    sim: Simulator, synced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> Launch:
     """Run a job like AWX (awx/main/tasks/jobs.py), with a credential of the collection's type."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    ansible = pytestconfig.getoption("--ansible")
+    monkeypatch.setenv("PATH", f"{ansible}{os.pathsep}{os.environ['PATH']}")
     count = 0
 
     def run(name: str, variables: dict[str, Any], credential: dict[str, str], workflow: str | None = None) -> Job:
@@ -143,6 +148,7 @@ def launch(sim: Simulator, synced: Path, tmp_path: Path, monkeypatch: pytest.Mon
                 assert all(value in text for value in credential.values())
                 left[path] = json.dumps({**json.loads(text), "env": None})
         output = re.sub(r"\x1b\[[0-9;]*m", "", left[f"{place}/artifacts/{count}/stdout"])
+        assert f"executable location = {ansible}/ansible-playbook" in output
         return Job(done.status, output, stats["event_data"].get("artifact_data", {}), left)
 
     return run

@@ -222,7 +222,7 @@ def single(bench: Bench) -> None:
         bench.say(f"| {variant} | {statistics.median(times[variant]):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |")
     bench.say(
         "",
-        f"Goals: at most 1.35 of ping, {verdict(to_ping <= 1.35)};"
+        f"Goals: at most 1.18 of ping, {verdict(to_ping <= 1.18)};"
         f" at most 0.75 of the two `uri` tasks, {verdict(to_uri <= 0.75)}.",
     )
 

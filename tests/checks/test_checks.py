@@ -97,3 +97,21 @@ def test_white_space() -> None:
 def test_newest_ansible_core_is_in_the_matrix() -> None:
     locked = (ROOT / "tests/requirements/test.txt").read_text(encoding="utf-8")
     assert max(re.findall(r"^ansible-core==(2\.\d+)\.", locked, re.MULTILINE)) == max(CORES)
+
+
+def test_readme_shows_the_matrix() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (2\.\d+) \| ([\d., ]+) \|", readme, re.MULTILINE)
+    assert {core: tuple(pythons.split(", ")) for core, pythons in rows} == CORES
+
+
+def test_actions_of_workflows_are_pinned_by_commit() -> None:
+    """A tag can be moved to other code."""
+    used = [
+        line.strip()
+        for path in sorted((ROOT / ".github/workflows").glob("*.yml"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    assert [line for line in used if not re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v[0-9.]+$", line)] == []

@@ -124,7 +124,8 @@ def methods(sim: Simulator, folder: Path) -> tuple[dict[str, dict[str, str]], di
         "HUAWEICLOUD_SDK_SK": key["secret_key"],
         "HUAWEICLOUD_SDK_SECURITY_TOKEN": key["security_token"],
         "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(profile),
-        "http_proxy": sim.url.replace("//", f"//someone:{PROXY_PASSWORD}@"),
+        **sim.ecs,
+        "http_proxy": f"http://someone:{PROXY_PASSWORD}@127.0.0.1:1",
         "https_proxy": f"http://someone:{PROXY_PASSWORD}@127.0.0.1:1",
         "NO_PROXY": "127.0.0.1",
     }

@@ -43,10 +43,11 @@ SAMPLE_QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 OTHER_JOB = "177738d1-4eee-4fcb-a4e1-09aea79jb20i"
 # The call with which each module changes something. Read-only modules and check mode never send it.
 CHANGES = {
-    "drs_batch_collect_db_position": "collect-db-position",
-    "drs_collect_db_position": "collect-db-position",
-    "drs_job_action": "action",
-    "drs_start_position": "start-position",
+    "drs_batch_collect_db_position": {"collect-db-position"},
+    "drs_collect_db_position": {"collect-db-position"},
+    "drs_job_action": {"action"},
+    "drs_reset_position": {"action", "start-position"},
+    "drs_start_position": {"start-position"},
 }
 COMMANDS = sorted(set(re.findall(r"^\$ (ansible-playbook .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)))
 
@@ -179,7 +180,7 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
 
 def changes(example: str) -> set[str]:
     """Return the calls with which an example changes something."""
-    return {call for module, call in CHANGES.items() if f"huaweicloud.drs.{module}:" in example}
+    return set().union(*(calls for module, calls in CHANGES.items() if f"huaweicloud.drs.{module}:" in example))
 
 
 def test_every_file_has_examples() -> None:
@@ -206,7 +207,7 @@ def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     (profile,) = blocks(GUIDE, "ini")
     profile = profile.replace("ak = ...", f"ak = {key['access_key']}").replace("sk = ...", f"sk = {key['secret_key']}")
     (folder / "credentials").write_text(profile, encoding="utf-8")
-    return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(folder / "credentials"), "http_proxy": sim.url}
+    return {"HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(folder / "credentials"), **sim.ecs}
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,17 @@ from huaweicloudsdkiam import v3 as iam
 from simulator.app import routes
 from simulator.client import Simulator
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _jobs, _positions
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, PasswordAuth, Session
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _job_actions,
+    _jobs,
+    _jobs_v3,
+    _position_results,
+    _positions,
+    _start_position,
+)
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key import AccessKeyAuth, AgencyAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 
@@ -66,10 +74,6 @@ DIFFERENCES: dict[str, dict[str, str]] = {
 # Calls of the contracts that the collection does not make: what a file of it would contain if it did, and the reason.
 NOT_CALLED = {
     "stop_job_action": (r"/stop[\"']", "It ends a job permanently."),
-    "show_job_list": (r"db_use_type", "Jobs are read by version 5 of the API."),
-    "batch_list_job_details": (r"batch-detail", "Jobs are read by version 5 of the API."),
-    "batch_list_job_status": (r"batch-status", "Jobs are read by version 5 of the API."),
-    "batch_list_progresses": (r"batch-progress", "Jobs are read by version 5 of the API."),
 }
 
 
@@ -140,14 +144,15 @@ class Call:
     faults: tuple[dict[str, Any], ...] = ()  # while the collection makes the call
 
 
-def action(name: str, api_name: str, status: str) -> Call:
+def action(name: str, api_name: str, status: str, pause_mode: str | None = None) -> Call:
+    params = v5.ActionParams(pause_mode=pause_mode) if pause_mode else None
     return Call(
         "execute_job_action",
-        lambda caller: _jobs.execute_job_action(caller.drs, JOB, name),
+        lambda caller: _job_actions.execute_job_action(caller.drs, JOB, name, pause_mode),
         lambda caller: caller.sdk_drs(
-            "execute_job_action", job_id=JOB, body=v5.JobActionReq(v5.ActionReq(action_name=api_name))
+            "execute_job_action", job_id=JOB, body=v5.JobActionReq(v5.ActionReq(None, api_name, params))
         ),
-        name,
+        f"{name} {pause_mode or ''}",
         status=status,
     )
 
@@ -194,7 +199,7 @@ CALLS = [
     ),
     Call(
         "show_position_result",
-        lambda caller: _positions.show_position_result(caller.drs, JOB, caller.query_id),
+        lambda caller: _position_results.show_position_result(caller.drs, JOB, caller.query_id),
         lambda caller: caller.sdk_drs("show_position_result", job_id=JOB, query_id=caller.query_id),
     ),
     *(
@@ -218,6 +223,35 @@ CALLS = [
         lambda caller: caller.sdk_drs("list_jobs", job_type="sync", offset=0, limit=_jobs.PAGE_SIZE, name=NAME),
         "by name",
     ),
+    *(
+        Call(
+            "show_job_list",
+            lambda caller, filters=filters: _jobs_v3.list_jobs(
+                caller.drs, filters.get("name"), filters.get("engine_type"), 1, 0
+            ),
+            lambda caller, filters=filters: caller.sdk_drs(
+                "show_job_list",
+                body=v3.QueryJobsReq(cur_page=1, per_page=_jobs_v3.PAGE_SIZE, db_use_type="sync", **filters),
+            ),
+            " and ".join(filters) or "all",
+        )
+        for filters in ({}, {"name": NAME}, {"name": NAME, "engine_type": "mysql-to-dws"})
+    ),
+    *(
+        Call(
+            operation,
+            lambda caller, kind=kind: _jobs_v3.show_job_detail(caller.drs, JOB, kind),
+            lambda caller, operation=operation: caller.sdk_drs(
+                operation, body=v3.BatchQueryJobReqPage([JOB], v3.PageReq(cur_page=1, per_page=1))
+            ),
+        )
+        for operation, kind in (("batch_list_job_details", "detail"), ("batch_list_job_status", "status"))
+    ),
+    Call(
+        "batch_list_progresses",
+        lambda caller: _jobs_v3.show_job_detail(caller.drs, JOB, "progress"),
+        lambda caller: caller.sdk_drs("batch_list_progresses", body=v3.BatchQueryProgressReq([JOB])),
+    ),
     Call(
         "list_instance_by_tags",
         lambda caller: _jobs.list_tags(caller.drs),
@@ -232,12 +266,16 @@ CALLS = [
     ),
     action("start", "start", "WAITING_FOR_START"),
     action("pause", "stop", "INCRE_TRANSFER_STARTED"),
+    action("pause", "stop", "INCRE_TRANSFER_STARTED", "target"),
+    action("pause", "stop", "INCRE_TRANSFER_STARTED", "all"),
     action("retry", "restart", "PAUSING"),
     action("reset", "reset", "INCRE_TRANSFER_FAILED"),
     *(
         Call(
             "update_start_position",
-            lambda caller, gtid_set=gtid_set: _jobs.update_start_position(caller.drs, JOB, POSITION, gtid_set),
+            lambda caller, gtid_set=gtid_set: _start_position.update_start_position(
+                caller.drs, JOB, POSITION, gtid_set
+            ),
             lambda caller, gtid_set=gtid_set: caller.sdk_drs(
                 "update_start_position", job_id=JOB, body=v5.ModifyStartPositionReq(POSITION, gtid_set)
             ),

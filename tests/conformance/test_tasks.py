@@ -227,7 +227,7 @@ RUNS = [
         changed=True, alone=True),
     act("stuck", {}, f"{ALL_CALLS} job job", STUCK, "request_id", job={"status": "PAUSING", "action": "stuck"},
         options=WAIT, changed=True),
-    act("fails later", {}, f"{ALL_CALLS} job", ("is in status INCRE_TRANSFER_FAILED", CHECK_FIRST), "request_id",
+    act("fails later", {}, f"{ALL_CALLS} job job", ("is in status INCRE_TRANSFER_FAILED", CHECK_FIRST), "request_id",
         options=WAIT, changed=True,
         job={"status": "PAUSING", "action": "fails_later"}),
 

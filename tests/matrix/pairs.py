@@ -24,6 +24,8 @@ CORES = {
 TARGETS = {"3.8": "2.19", "3.9": "2.21"}
 # Python versions on which urllib3 1.26.0 runs.
 OLDEST = ("3.10", "3.11")
+# Python versions on which the locked package ansible contains ansible.mysql as well as community.mysql.
+SOURCE = ("3.12", "3.13")
 
 
 def _find(version: str) -> Path | None:
@@ -52,4 +54,5 @@ MISSING = [
     ),
     *(f"modules on Python {python}" for python in TARGETS if python not in PYTHONS),
     *(["the oldest versions, on Python 3.10 or 3.11"] if not {*OLDEST} & {*PYTHONS} else []),
+    *(["ansible.mysql, on Python 3.12 or 3.13"] if not {*SOURCE} & {*PYTHONS} else []),
 ]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from matrix.pairs import OLDEST, PAIRS, PYTHONS, TARGETS
+from matrix.pairs import OLDEST, PAIRS, PYTHONS, SOURCE, TARGETS
 from tools.checkout import run, sanity
 
 Environment = Callable[[str, Path], Path]
@@ -45,6 +45,18 @@ def test_pair(environment: Environment, core: str, python: str) -> None:
     assert f"[core {core}." in run("ansible", "--version", path=path)
     units(path)
     playbooks(path)
+
+
+@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
+def test_awx_jobs(environment: Environment, core: str) -> None:
+    """The jobs of the AWX workflow, with every ansible-core that an image for AWX or Automation Platform can have."""
+    run(
+        "pytest",
+        "-q",
+        "--ansible",
+        environment(f"core-{core}", PYTHONS[newest_python(core)]),
+        "tests/awx/test_workflow.py",
+    )
 
 
 @pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
@@ -85,8 +97,12 @@ def test_galaxy_importer(environment: Environment, collection: Path) -> None:
     assert "requests>=" in run("ansible-builder", "introspect", installed, path=path)
 
 
-@pytest.mark.parametrize("name", ["awx", "source"])
-def test_with_other_collections(environment: Environment, name: str) -> None:
-    """The tests with awx.awx and with community.mysql."""
-    path = environment(name, Path(sys.executable))
-    run("pytest", "-q", f"tests/{name}", path=path)
+def test_awx(environment: Environment) -> None:
+    """The tests with awx.awx."""
+    run("pytest", "-q", "tests/awx", path=environment("awx", Path(sys.executable)))
+
+
+def test_source(environment: Environment) -> None:
+    """The tests with MariaDB, and with ansible.mysql and community.mysql as far as a Python for both is there."""
+    python = next((PYTHONS[version] for version in SOURCE if version in PYTHONS), Path(sys.executable))
+    run("pytest", "-q", "tests/source", path=environment("source", python))

@@ -23,11 +23,7 @@ from .app import build
 
 
 class Protocol(HttpToolsProtocol):
-    """Passes the connection to the application, which can reset it.
-
-    This parser also accepts requests in the form for proxies, so that a proxy setting can redirect the requests for the
-    fixed address of the metadata service to the simulator.
-    """
+    """Passes the connection to the application, which can reset it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

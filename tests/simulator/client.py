@@ -67,6 +67,14 @@ class Simulator:
         self._control("POST", "revoke", {"as": code})
 
     @property
+    def ecs(self) -> dict[str, str]:
+        """The environment of a process on an ECS host, see ecs/sitecustomize.py."""
+        return {
+            "PYTHONPATH": str(Path(__file__).with_name("ecs")),
+            "SIMULATED_METADATA_PORT": self.url.rpartition(":")[2],
+        }
+
+    @property
     def cloud(self) -> dict[str, Any]:
         result: dict[str, Any] = self._control("GET", "cloud")
         return result

@@ -21,9 +21,15 @@ import responses
 import trustme
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
-from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _http, _job_actions, _throttle, _wait
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _auth_access_key,
+    _batch,
+    _http,
+    _job_actions,
+    _throttle,
+    _wait,
+)
 from ansible_collections.huaweicloud.drs.tests.unit.loopback import Server
 
 # Hypothesis writes files as soon as tests are collected.
@@ -134,7 +140,7 @@ def metadata(monkeypatch, refusing_url):
     """Set the URL of the metadata service of an ECS host. At first there is none."""
 
     def at(url):
-        monkeypatch.setattr(MetadataAccessor, "_METADATA_ENDPOINT", url)
+        monkeypatch.setattr(_auth_access_key, "METADATA_URL", url)
 
     at(refusing_url)
     return at

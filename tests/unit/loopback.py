@@ -236,20 +236,57 @@ def flood(connection, server):
         connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
 
 
-def proxy(to=None, tls=None, then=None):
+def over_tls(tls, script):
+    """A script for a server without TLS that shakes hands first."""
+
+    def shake_hands(connection, server):
+        with tls.wrap_socket(connection, server_side=True) as inner:
+            script(inner, server)
+
+    return shake_hands
+
+
+def within_handshake(end, sent=b""):
+    """A script that reads the ClientHello, sends something, and goes on with another script."""
+
+    def script(connection, server):
+        server.requests.append(_receive(connection))
+        connection.sendall(sent)
+        end(connection, server)
+
+    return script
+
+
+def close(connection, server):
+    """Close with a TCP FIN."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def endless(start, piece):
+    """A script that responds with as much as the client takes, and counts it."""
+
+    def script(connection, server):
+        server.read_request(connection)
+        connection.sendall(start)
+        server.sent = 0
+        while not server.stopped.is_set():
+            server.sent += connection.send(piece)
+
+    return script
+
+
+def proxy(to=None, then=None):
     """A script for a proxy that accepts CONNECT.
 
     :param to: the address to connect to, whatever the client asked for.
-    :param tls: without `to`: the TLS context of the server behind the proxy.
-    :param then: without `to`: the script of that server.
+    :param then: without `to`: the script of the server behind the proxy.
     """
 
     def script(connection, server):
         server.read_request(connection)
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if then:
-            with tls.wrap_socket(connection, server_side=True) as inner:
-                then(inner, server)
+            then(connection, server)
             return
         with socket.create_connection(to, timeout=20) as target:
             back = threading.Thread(target=_copy, args=(target, connection), daemon=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -14,7 +15,7 @@ from huaweicloudsdkcore.signer import signer
 from responses.matchers import query_param_matcher
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _auth_access_key
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions
+from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key import AgencyAuth, ProfileAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
@@ -50,6 +51,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
+EXPIRY = 4070908800  # 2099-01-01, in seconds since 1970
 SDK_PARTS = [
     "huaweicloudsdkcore",
     "huaweicloudsdkcore.auth.credentials",
@@ -258,6 +260,7 @@ class TestProject:
         error = login_error(**KEY)
         assert isinstance(error, ApiError)
         assert (error.http_status, error.error_code, error.request_id) == (status, code, "r1")
+        assert ("check the key" in str(error)) is (code == "APIGW.0301")
         # Several invalid signatures lock a key.
         assert len(cloud.calls) == (3 if status == 500 else 1)
 
@@ -275,8 +278,14 @@ class TestProject:
     def test_several_projects_with_the_name(self, cloud):
         add_projects(cloud, "mine", "other", "mine")
         error = login_error(**KEY, project_name="mine")
-        for part in ("2 projects", "mine", "project_id"):
-            assert part in str(error)
+        assert str(error) == f"There are 2 projects named mine: {PROJECT_ID}, other2. Set project_id."
+
+    def test_ids_of_several_projects_are_cut_and_masked(self, cloud):
+        ids = [SECURITY_TOKEN, "\x1b[31m", None, *("x" * 64 for _number in range(100))]
+        cloud.get(PROJECTS_URL, json={"projects": [{"name": REGION, "id": value} for value in ids]})
+        message = str(login_error(**TEMPORARY_KEY))
+        assert f"There are 103 projects named {REGION}: ********, [31m, None, xxx" in message
+        assert len(message) < 700
 
     @pytest.mark.parametrize("body", [{}, {"projects": {}}, {"projects": "x"}])
     def test_response_without_a_list(self, cloud, body):
@@ -323,6 +332,46 @@ def test_unusable_project_id_is_not_shown(cloud):
     assert isinstance(caught.value, InvalidResponseError)
 
 
+class TestVariablesOfTheSdk:
+    """They belong to the key in HUAWEICLOUD_SDK_AK, which may be of another account than the key in use."""
+
+    @pytest.fixture(autouse=True)
+    def _variables(self, monkeypatch):
+        monkeypatch.setenv("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
+        monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "theirs")
+        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", "https://iam.sdk.example.com")
+
+    def test_project_of_the_key(self):
+        auth = log_in(**KEY, region=None)[0]
+        assert auth.project_id == "theirs"
+
+    def test_iam_endpoint_of_the_key(self, cloud, monkeypatch):
+        monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "")
+        add_projects(cloud, REGION, url="https://iam.sdk.example.com/v3/projects")
+        assert log_in(**KEY)[0].project_id == PROJECT_ID
+
+    def test_options_win(self, cloud):
+        assert log_in(**KEY, project_id=PROJECT_ID)[0].project_id == PROJECT_ID
+        add_projects(cloud, "mine", url="https://iam.example.com/v3/projects")
+        auth = log_in(**KEY, project_name="mine", iam_endpoint="https://iam.example.com")[0]
+        assert auth.project_id == PROJECT_ID
+
+    def test_other_key(self, cloud):
+        add_projects(cloud, REGION)
+        assert log_in(access_key="OTHER", secret_key=SECRET_KEY)[0].project_id == PROJECT_ID
+
+    @pytest.mark.parametrize(
+        "args", [{"username": "me", "password": "p", "domain_name": "d"}, {"auth_token": "t", "project_id": PROJECT_ID}]
+    )
+    def test_other_methods(self, args):
+        options = select_auth(AuthOptions(region=REGION, **args)).options
+        assert (options.project_id, options.iam_endpoint) == (args.get("project_id"), None)
+
+    def test_malformed_project(self, monkeypatch):
+        monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "a/b")
+        assert "project_id" in str(login_error(**KEY))
+
+
 class TestProfile:
     def test_permanent_key(self, cloud, profile):
         profile(PROFILE)
@@ -344,6 +393,28 @@ class TestProfile:
     def test_project_id_of_the_task_wins(self, profile):
         profile(f"{PROFILE}project_id = other\n")
         assert log_in("profile", project_id=PROJECT_ID)[0].project_id == PROJECT_ID
+
+    def test_project_name_of_the_task_wins(self, cloud, profile):
+        profile(f"{PROFILE}project_id = other\n")
+        add_projects(cloud, "mine")
+        assert log_in("profile", project_name="mine")[0].project_id == PROJECT_ID
+
+    @pytest.mark.parametrize(
+        "option, used",
+        [
+            (None, "https://iam.profile.example.com"),
+            ("https://iam.example.com/v3", "https://iam.example.com"),
+        ],
+    )
+    def test_iam_endpoint(self, cloud, profile, option, used):
+        profile(f"{PROFILE}iam_endpoint = https://iam.profile.example.com\n")
+        add_projects(cloud, REGION, url=f"{used}/v3/projects")
+        assert log_in("profile", iam_endpoint=option)[0].project_id == PROJECT_ID
+
+    def test_iam_endpoint_is_checked(self, cloud, profile):
+        profile(f"{PROFILE}iam_endpoint = http://iam.example.com\n")
+        assert "iam_endpoint" in str(login_error("profile"))
+        assert len(cloud.calls) == 0
 
     def test_file_at_home(self, monkeypatch, tmp_path):
         (tmp_path / ".huaweicloud").mkdir()
@@ -456,6 +527,7 @@ class TestAgency:
         started = time.monotonic()
         error = login_error("agency", project_id=PROJECT_ID)
         assert 0.1 <= time.monotonic() - started < 10  # seconds, on a slow machine
+        assert str(error).startswith("No credentials are set. The metadata service")
         assert AUTH_HELP in str(error)
         assert "TimeoutError" in str(error)
 
@@ -473,7 +545,7 @@ class TestAgency:
             loopback.response(b"{}"),
             loopback.response(b"null"),
             key_response(secret={"a": SECRET_KEY}, access=""),
-            key_response(expires_at=f"x {SECRET_KEY}"),
+            key_response(securitytoken=""),
             loopback.response(json.dumps({"credential": SECRET_KEY}).encode()),
             loopback.close_without_response,
         ],
@@ -483,6 +555,130 @@ class TestAgency:
         error = login_error("agency", project_id=PROJECT_ID)
         assert AUTH_HELP in str(error)
         assert "metadata" in str(error)
+
+    @pytest.mark.parametrize("status, works", [(404, True), (405, True), (503, True), (400, False), (500, False)])
+    def test_metadata_service_without_tokens(self, serve, metadata, status, works):
+        server = serve(loopback.response(SECRET_KEY.encode(), status=status), key_response())
+        metadata(server.url)
+        if works:
+            assert log_in("agency", project_id=PROJECT_ID)[0].secret_key == SECRET_KEY
+            assert b"X-Metadata" not in server.requests[1]
+        else:
+            assert "metadata" in str(login_error("agency", project_id=PROJECT_ID))
+            assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+    def test_proxy_is_never_used(self, serve, metadata, monkeypatch, name):
+        proxy = serve(loopback.response())
+        metadata(serve(loopback.response(b"metadata-token"), key_response()).url)
+        monkeypatch.setenv(name, proxy.url)
+        assert log_in("agency", project_id=PROJECT_ID)[0].secret_key == SECRET_KEY
+        assert proxy.requests == []
+
+
+class TestRenewal:
+    """Keys of the metadata service."""
+
+    @pytest.fixture
+    def keys(self, serve, metadata):
+        """Serve keys with these values one after the other, and return the server."""
+
+        def start(*values):
+            scripts = [(loopback.response(b"metadata-token"), key_response(**value)) for value in values]
+            server = serve(*itertools.chain(*scripts), loopback.response(status=500))
+            metadata(server.url)
+            return server
+
+        return start
+
+    @staticmethod
+    def in_seconds(seconds):
+        return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + seconds))
+
+    @staticmethod
+    def session():
+        auth, http = log_in("agency", project_id=PROJECT_ID)
+        return auth, Session(http, auth)
+
+    @staticmethod
+    def keys_used(cloud):
+        return [call.request.headers["Authorization"].split(",")[0].rpartition("=")[2] for call in cloud.calls]
+
+    @pytest.fixture
+    def cloud(self, cloud, metadata):
+        cloud.add_passthru("http://127.0.0.1")
+        return cloud
+
+    def test_refused_key_is_renewed_once(self, cloud, keys):
+        server = keys({"access": "OLD"}, {"access": "NEW", "secret": "new-secret", "securitytoken": "new-token"})
+        _auth, session = self.session()
+        cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
+        cloud.post(URL, json={"id": "1"})
+        assert session.request("POST", URL).body == {"id": "1"}
+        assert self.keys_used(cloud) == ["OLD", "NEW"]
+        assert cloud.calls[1].request.headers["X-Security-Token"] == "new-token"
+        assert len(server.requests) == 4
+        assert session.sanitize("the new-secret, new-token") == "the ********, ********"
+
+    def test_new_key_is_refused_as_well(self, cloud, keys):
+        keys({"access": "OLD"}, {"access": "NEW"}, {"access": "NEWER"})
+        _auth, session = self.session()
+        cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
+        for _request in range(2):
+            with pytest.raises(HuaweiCloudError, match=r"APIGW\.0301"):
+                session.request("POST", URL)
+        assert self.keys_used(cloud) == ["OLD", "NEW"]
+
+    def test_same_key_is_not_used_again(self, cloud, keys):
+        """More signatures with it could lock it."""
+        keys({}, {})
+        _auth, session = self.session()
+        cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
+        with pytest.raises(ApiError, match=r"APIGW\.0301"):
+            session.request("POST", URL)
+        assert len(cloud.calls) == 1
+
+    def test_no_new_key_after_a_refusal(self, cloud, keys):
+        keys({})
+        _auth, session = self.session()
+        cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
+        with pytest.raises(HuaweiCloudError, match="metadata service") as caught:
+            session.request("POST", URL)
+        assert (caught.value.credentials_refused, caught.value.maybe_accepted) == (True, False)
+
+    @pytest.mark.parametrize("seconds, used", [(299, ["OLD", "NEW"]), (-1, ["OLD", "NEW"]), (400, ["OLD", "OLD"])])
+    def test_renewed_before_it_expires(self, cloud, keys, monkeypatch, seconds, used):
+        monkeypatch.setattr(_auth_access_key, "RENEW_AGAIN", 0.0)
+        keys({"access": "OLD", "expires_at": "2099-01-01T00:00:00.000000Z"}, {"access": "NEW"})
+        auth, session = self.session()
+        cloud.get(URL, json={})
+        session.request("GET", URL)
+        monkeypatch.setattr(_auth_access_key.time, "time", lambda: EXPIRY - seconds)
+        session.request("GET", URL)
+        assert self.keys_used(cloud) == used
+        assert auth.access_key == used[-1]
+
+    def test_old_key_is_used_while_there_is_no_new_one(self, cloud, keys):
+        server = keys({"access": "OLD", "expires_at": self.in_seconds(10)})
+        auth, session = self.session()
+        cloud.get(URL, json={})
+        auth._renew_at = 0
+        for _request in range(3):
+            session.request("GET", URL)
+        assert self.keys_used(cloud) == ["OLD"] * 3
+        # The service is asked again after a minute.
+        assert len(server.requests) == 3
+        assert 0 < auth._renew_at - time.time() <= 60
+
+    def test_key_that_expires_soon_is_not_fetched_for_each_request(self, keys):
+        keys({"expires_at": self.in_seconds(10)})
+        auth, _session = self.session()
+        assert 0 < auth._renew_at - time.time() <= 60
+
+    @pytest.mark.parametrize("expires_at", [f"x {SECRET_KEY}", None, 7, ""])
+    def test_unreadable_expiry(self, keys, expires_at):
+        keys({"expires_at": expires_at})
+        assert self.session()[0]._renew_at == float("inf")
 
 
 def test_line_break_in_the_security_token_is_not_shown(serve, metadata):

@@ -117,7 +117,15 @@ class TestPasswordRefused:
         cloud.post(LOGIN_URL, status=status, json=body, headers={"X-IAM-Trace-Id": "trace"})
         error = login_error(**options)
         assert isinstance(error, ApiError)
-        for part in ("operator", "example-account", project, IAM, "domain_name", "account", "15 minutes"):
+        for part in (
+            "operator",
+            "example-account",
+            project,
+            IAM,
+            "domain_name",
+            "region, project_name or project_id",
+            "15 minutes",
+        ):
             assert part in str(error)
         check_nothing_shown(shown(error))
         assert (error.http_status, error.request_id, len(cloud.calls)) == (status, "trace", 1)

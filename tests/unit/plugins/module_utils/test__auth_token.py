@@ -31,7 +31,7 @@ class TestTokenAuth:
         assert (auth.project_id, len(cloud.calls)) == (PROJECT_ID, 0)
         assert http.secrets == {TOKEN}
 
-    @pytest.mark.parametrize("token", [f"{TOKEN}\n", "two words", "tök", "tok\x00en"])
+    @pytest.mark.parametrize("token", [f"{TOKEN}\n", "MII********", "two words", "tök", "tok\x00en"])
     def test_invalid_characters_are_not_shown(self, token):
         with pytest.raises(InvalidOptionError, match="auth_token") as caught:
             select_auth(AuthOptions(region=REGION, auth_token=token, project_id=PROJECT_ID))

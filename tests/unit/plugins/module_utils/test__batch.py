@@ -19,6 +19,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import Hua
 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER, position_not_found
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     JOB_ID,
@@ -37,6 +38,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     add_login,
     add_result_of,
     check_nothing_shown,
+    client,
     job_id,
     position_url,
     started,
@@ -217,6 +219,21 @@ class TestCollect:
             HuaweiCloudError, match=f"4 of 5 jobs failed. unsent: {job_id(1)}, {job_id(2)}, {job_id(3)}, {job_id(4)}"
         ):
             work.check_outcome()
+
+    def test_handshake_that_breaks_is_unsent(self, serve, tls, ca_cert, monkeypatch):
+        """The first job is served, in a connection of its own. The second is not sent."""
+        body = json.dumps({"id": "query-0", "job_id": job_id(0), "status": "pending"}).encode()
+        served = loopback.over_tls(tls, loopback.once(loopback.response(body)))
+        server = serve(served, loopback.within_handshake(loopback.close))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_cert)
+        drs = client(server.url.replace("http:", "https:"), max_retries=2)
+        work = PositionBatch(drs, [job_id(number) for number in range(3)], TIME, 1)
+        work.collect()
+        assert work.counts == {"pending": 1, "unsent": 2}
+        assert "before the end of the TLS handshake" in work.positions[1]["msg"]
+        assert "may have accepted" not in work.positions[1]["msg"]
+        # The request of the first job, and three attempts for the second.
+        assert len(server.requests) == 4
 
     def test_no_connection_does_not_end_requests_in_progress(self, cloud, monkeypatch):
         in_progress, workers = threading.Event(), {}

@@ -28,7 +28,7 @@ class TestCheckPosition:
     @pytest.mark.parametrize(
         "value",
         [POSITION, "x.000:0", "a.b.c.00000000000000000000:00000000000000000000"]
-        + [f"{'x' * 60}.{'1' * 20}:{'2' * 18}", f"{'x' * 60}.123:{'2' * 20}", "\u00f6!$%()*+,-;=?@[]^_`{|}~#.123:4"],
+        + [f"{'x' * 60}.{'1' * 20}:{'2' * 18}", f"{'x' * 60}.123:{'2' * 20}", "\u00f6!$%()+,-;=?@[]^_`{|}~#.123:4"],
     )
     def test_accepted(self, value):
         assert check_position(value) == value
@@ -61,6 +61,7 @@ class TestCheckPosition:
             "mysql-bin.000277:-805",
             "mysql-bin.000277:8e5",
             "mysql-bin.000277:805.0",
+            "********-bin.000277:805",
         ]
         + ["mysql-bin.00027\N{ARABIC-INDIC DIGIT TWO}:805", "mysql-bin.000277:80\N{FULLWIDTH DIGIT FIVE}", "x" * 9999],
     )
@@ -70,6 +71,15 @@ class TestCheckPosition:
         assert str(caught.value).isprintable()
         # Each character that is shown may be escaped.
         assert len(str(caught.value)) < 200 + 128 * 6
+
+
+def test_masked_position():
+    """Ansible masks a password that is part of the name of a file."""
+    with pytest.raises(InvalidOptionError, match="Ansible has masked a part of it"):
+        check_position("********-bin.000277:805")
+    with pytest.raises(InvalidOptionError) as caught:
+        check_position("mysql-bin")
+    assert "masked" not in str(caught.value)
 
 
 class TestCheckGtidSet:
@@ -88,7 +98,7 @@ class TestCheckGtidSet:
     @pytest.mark.parametrize(
         "value",
         ["", " ", "\n", "x" * 2049, "x" * 99999]
-        + [f"{UUID}:1{char}" for char in "<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"],
+        + [f"{UUID}:1{char}" for char in "*<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"],
     )
     def test_rejected(self, value):
         with pytest.raises(InvalidOptionError, match="^gtid_set .*2048") as caught:

@@ -58,6 +58,8 @@ class TestCheckEndpoint:
             "https://[::1",
             "https://::1",
             "https://[:::]",
+            "https://[127.0.0.1]",
+            "http://[127.0.0.1]:80",
         ],
     )
     def test_rejected(self, value):

@@ -26,6 +26,9 @@ class TestServiceEndpoint:
             ("drs", "cn-north-4", "https://drs.cn-north-4.myhuaweicloud.com"),
             ("iam", "cn-north-4", "https://iam.cn-north-4.myhuaweicloud.com"),
             ("iam", "eu-west-101", "https://iam.eu-west-101.myhuaweicloud.eu"),
+            ("iam", "eu-west-102", "https://iam.eu-west-102.myhuaweicloud.eu"),
+            ("drs", "eu-west-199", "https://drs.eu-west-199.myhuaweicloud.eu"),
+            ("drs", "eu-west-0", "https://drs.eu-west-0.myhuaweicloud.com"),
             ("drs", "af-north-1", "https://drs.af-north-1.myhuaweicloud.com"),
             ("drs", "eu-" + "a" * 47, f"https://drs.eu-{'a' * 47}.myhuaweicloud.com"),
             *(

@@ -17,6 +17,8 @@ import responses
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
@@ -202,6 +204,21 @@ def test_reset_without_a_reason_may_have_been_accepted(cloud, error):
     assert failure("POST", http=HttpClient(max_retries=0)).maybe_accepted
 
 
+@pytest.mark.parametrize(
+    "said, shown",
+    [
+        ("Failed to establish a new connection: [Errno 111] Connection refused", "[Errno 111] Connection refused"),
+        ("Failed to resolve 'h' ([Errno -2] Name or service not known)",) * 2,
+    ],
+)
+def test_only_the_reason_of_a_failed_connection_is_shown(cloud, said, shown):
+    failed = NewConnectionError(HTTPSConnection("h", 443), said)
+    cloud.post(URL, body=requests.ConnectionError(MaxRetryError(None, "/", failed)))
+    error = failure("POST", http=HttpClient(max_retries=0))
+    assert str(error) == f"POST {URL}: connection failed: {shown}."
+    assert not error.maybe_accepted
+
+
 class TestProxyErrors:
     @pytest.fixture
     def set_proxy(self, monkeypatch):
@@ -244,14 +261,14 @@ class TestProxyErrors:
         "method, sent, fault", [("POST", 1, loopback.reset_after_request), ("GET", 3, loopback.close_without_response)]
     )
     def test_response_lost_behind_the_proxy(self, serve, set_proxy, tls, ca_cert, fault, method, sent):
-        proxy = serve(loopback.proxy(tls=tls, then=fault))
+        proxy = serve(loopback.proxy(then=loopback.over_tls(tls, fault)))
         set_proxy(proxy)
         error = failure(method, "https://127.0.0.1:1/x", http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert [request.split()[0].decode() for request in proxy.requests] == ["CONNECT", method] * sent
         assert error.maybe_accepted == (method == "POST")
 
     def test_unknown_authority_behind_the_proxy(self, serve, set_proxy, tls):
-        proxy = serve(loopback.proxy(tls=tls, then=loopback.close_without_response))
+        proxy = serve(loopback.proxy(then=loopback.over_tls(tls, loopback.close_without_response)))
         set_proxy(proxy)
         error = failure("POST", "https://127.0.0.1:1/x")
         assert "ca_cert" in str(error)

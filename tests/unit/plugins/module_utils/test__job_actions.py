@@ -309,7 +309,7 @@ class TestWaitForAction:
             cloud.post(STATUS_V3_URL, json={"count": 1, "results": [{"id": JOB_ID, "status": status}]})
         assert wait_for_action(drs, JOB_ID, "pause", "INCRE_TRANSFER_STARTED", 300, 2) == "PAUSING"
         assert sent(cloud) == [("GET", JOB_URL), ("POST", STATUS_V3_URL), ("POST", STATUS_V3_URL)]
-        assert bodies(cloud) == [{"jobs": [JOB_ID]}] * 2
+        assert bodies(cloud) == [{"jobs": [JOB_ID], "page_req": {"cur_page": 1, "per_page": 1}}] * 2
 
     def test_timeout(self, cloud, drs, clock):
         add_status(cloud, "INCRE_TRANSFER_STARTED", "CHANGE_JOB_STARTED")

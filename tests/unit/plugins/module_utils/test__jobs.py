@@ -516,6 +516,7 @@ class TestReadByV3:
             ("POST", DETAILS_V3_URL),
             ("POST", PROGRESS_V3_URL),
             ("POST", JOBS_V3_URL),
+            ("POST", JOBS_V3_URL),
         ]
 
     @pytest.mark.parametrize("code", ["DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004"])
@@ -559,11 +560,17 @@ class TestReadByV3:
         """Pages of v5 and v3 need not match."""
         cloud.get(JOBS_URL, json={"total_count": 3, "jobs": [listed(1)]})
         cloud.get(JOBS_URL, status=400, json={"error_code": "DRS.M99999"})
-        for numbers in ((1, 2), (3,)):
-            cloud.post(JOBS_V3_URL, json={"total_record": 3, "jobs": [listed(number) for number in numbers]})
+        pages = [((1, 2), 3), ((3,), 3), ((3, 4), 2)]
+        for numbers, total in pages:
+            cloud.post(JOBS_V3_URL, json={"total_record": total, "jobs": [listed(number) for number in numbers]})
         assert [job["id"] for job in list_jobs(drs, "job-3")] == [job_id(3)]
+        # By default, v3 may list one engine type only.
+        common = {"per_page": PAGE_SIZE, "db_use_type": "sync", "name": "job-3"}
+        engine_type = {"engine_type": "mysql-to-dws"}
         assert bodies(cloud) == [
-            {"cur_page": page, "per_page": PAGE_SIZE, "db_use_type": "sync", "name": "job-3"} for page in (1, 2)
+            {"cur_page": 1, **common},
+            {"cur_page": 2, **common},
+            {"cur_page": 1, **common, **engine_type},
         ]
 
     @pytest.mark.parametrize("inst_info", [None, [], {"engine_type": 5}])
@@ -615,20 +622,6 @@ class TestShowStart:
         names = ("incre_start_position", "gtid", "conflict_policy", "is_open_fast_clean")
         add_details_v3(cloud, **dict.fromkeys(names, value))
         assert not any(show_start(drs, JOB_ID).values())
-
-    @pytest.mark.parametrize(
-        "response", [{"status": 404, "json": {"error_code": "APIGW.0101"}}, {"json": {"results": []}}]
-    )
-    def test_not_offered(self, cloud, response):
-        warnings = []
-        drs = client()
-        drs.warn = warnings.append
-        cloud.post(DETAILS_V3_URL, **response)
-        assert show_start(drs, JOB_ID) == dict.fromkeys(
-            ["start_position", "start_gtid_set", "conflict_policy", "failed_reason", "is_open_fast_clean"]
-        )
-        assert len(warnings) == 1
-        assert f"not known where job {JOB_ID} starts" in warnings[0]
 
 
 class TestShowActions:

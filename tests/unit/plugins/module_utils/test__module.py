@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from contextlib import nullcontext
@@ -20,6 +21,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
+    POSITION,
     REGION,
     USER,
     make_module,
@@ -68,6 +70,40 @@ class TestRules:
     def test_observed(self):
         module = make_module({"job_id": "1", "region": ""}, {"mutually_exclusive": [("job_id", "region")]}, job_id={})
         assert (module.params["job_id"], module.params["region"], module.supports_check_mode) == ("1", None, True)
+
+
+class TestMaskedValues:
+    """Ansible masks secrets in results, so that later tasks would use a masked value."""
+
+    @pytest.mark.parametrize(
+        "result",
+        [
+            {"position": f"{PASSWORD}-bin.000277:805"},
+            {"positions": [{"job_id": "1", "position": f"x{PASSWORD}"}]},
+            {"jobs": {"name": PASSWORD}},
+        ],
+    )
+    def test_task_fails(self, failed, result):
+        found = failed(lambda: make_module(LOGIN).exit_json(id="1", **result))
+        assert f"Ansible masks {next(iter(result))} in the result" in found["msg"]
+        assert "iam_token" in found["msg"]
+        assert found["id"] == "1"
+        assert PASSWORD not in str(found)
+
+    def test_other_values_are_returned(self, capsys):
+        with pytest.raises(SystemExit) as stop:
+            make_module(LOGIN).exit_json(id="1", position=POSITION, changed=True)
+        assert stop.value.code == 0
+        assert POSITION in capsys.readouterr().out
+
+    def test_warning(self, capsys):
+        module = make_module(LOGIN)
+        module.warn(f"It is {PASSWORD}.")
+        with pytest.raises(SystemExit):
+            module.exit_json()
+        out = capsys.readouterr().out
+        assert "It is ********." in out
+        assert json.dumps(PASSWORD)[1:-1] not in out
 
 
 class TestFailJsonOnError:

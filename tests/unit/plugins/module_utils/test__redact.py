@@ -8,12 +8,13 @@ import html
 import json
 import re
 import time
-from base64 import b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import MAX_SEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
     PROXY_PASSWORD,
@@ -45,12 +46,66 @@ ECHOES = {
     "url-all": lambda secret: f"GET /?password={quote(secret, safe='')}",
     "url-lower-case": lambda secret: f"GET /?password={lower_case(quote(secret, safe=''))}",
     "url-plus": lambda secret: f"GET /?password={quote_plus(secret)}",
+    "upper-case": lambda secret: f"You sent {secret.upper()}!",
+    "html-upper-case": lambda secret: f"Bad input: {html.escape(secret.upper())}",
+    "utf-16": lambda secret: f"You sent {secret}!".encode("utf-16-le"),
+    "utf-16-be": lambda secret: f"You sent {secret}!".encode("utf-16-be"),
+    "base64": lambda secret: f"You sent {b64encode(secret.encode()).decode()}!",
+    "base64-in-text": lambda secret: (
+        f"Body: {b64encode(json.dumps({'p': [secret]}, ensure_ascii=False).encode()).decode()}"
+    ),
+    "base64-for-urls": lambda secret: f"/?p={urlsafe_b64encode(secret.encode()).decode().rstrip('=')}",
+    "base64-in-lines": lambda secret: "Body:\n" + encodebytes(b"x" * 100 + secret.encode()).decode(),
     "url-in-part": lambda secret: f"GET /?password={secret[:4]}{quote(secret[4:], safe='')}",
 }
 
 
 def lower_case(quoted):
     return re.sub("%..", lambda match: match[0].lower(), quoted)
+
+
+class TestWhiteSpace:
+    """It is folded before secrets are searched, and before the text is cut."""
+
+    @pytest.mark.parametrize(
+        "text", ["It is two  words.", "It is two words.", "It is two \n words.", "It is two\x00  words."]
+    )
+    def test_secret_with_two_spaces(self, text):
+        assert error_from(text, http=HttpClient(secrets={"two  words"})).error_msg == "It is ********."
+
+    def test_spaces_at_the_ends_of_a_secret_count(self):
+        assert error_from("It is a b.", http=HttpClient(secrets={" a "})).error_msg == "It is********b."
+
+    @pytest.mark.parametrize("space", [" ", "\n", "\x00", "\u200b"])
+    def test_secret_after_much_white_space(self, space):
+        for shift in range(0, 12, 5):
+            text = "x" + space * (MAX_SEARCHED - shift) + "secret-word"
+            assert error_from(text, http=HttpClient(secrets={"secret-word"})).error_msg == (
+                "x********" if space == "\x00" else "x ********"
+            )
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "65"], ids=["nines", "zeros"])
+@pytest.mark.parametrize("text", ["&#{};", "<title>x&#{};</title>", '{{"error_msg": "&#{};"}}'])
+def test_number_of_a_character_with_many_digits(text, digits):
+    """Python refuses to convert it."""
+    error = error_from(text.format(digits), http=HttpClient(secrets={"secret"}))
+    assert error.http_status == 400
+    assert not readable("secret", shown(error))
+
+
+def test_secret_in_a_number_with_many_digits():
+    text = "".join(f"&#{'0' * 5000}{ord(char)};" for char in "secret")
+    assert error_from(text, http=HttpClient(secrets={"secret"})).error_msg == HIDDEN
+
+
+@pytest.mark.parametrize("piece", ["x", "&amp;", "\\u0026", "%25", "&#x26;#x26;", " ", "\u200b"])
+def test_title_of_8_mb(piece):
+    """To decode it would take seconds."""
+    error = error_from(
+        f"<title>{piece * (8000000 // len(piece.encode()))}</title>", http=HttpClient(secrets={TOKEN, PASSWORD})
+    )
+    assert error.error_msg == "an HTML page with a very long title"
 
 
 class TestSecrets:
@@ -70,14 +125,14 @@ class TestSecrets:
         cloud.post(URL, status=202, body=ECHOES[form](PASSWORD), headers={"X-Request-Id": PASSWORD})
         assert not readable(PASSWORD, shown(failure("POST", http=HttpClient(secrets={PASSWORD}))))
 
-    @pytest.mark.parametrize("form", [form for form in ECHOES if form not in ("html-numbers", "html-hex")])
+    @pytest.mark.parametrize("form", [form for form in ECHOES if not re.match("html-numbers|html-hex|base64", form)])
     def test_other_text_is_shown(self, form):
         """This proves that the tests above would find a secret."""
         assert "0123456789" in shown(error_from(ECHOES[form]("0123456789"), http=HttpClient(secrets={PASSWORD, TOKEN})))
 
     @pytest.mark.parametrize(
         "text, masked",
-        [("It is s3cret.", "It is ********."), ("s3crets3cret", "****************"), ("S3CRET", "S3CRET")],
+        [("It is s3cret.", "It is ********."), ("s3crets3cret", "****************"), ("S3CRET", "********")],
     )
     def test_unescaped_secret_is_masked(self, text, masked):
         assert error_from(text, http=HttpClient(secrets={"s3cret"})).error_msg == masked

@@ -13,15 +13,16 @@ import pytest
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
 FLOORS = [
-    {"_errors", "_throttle", "_timeout"},
-    {"_binlog", "_endpoint_url", "_hints", "_redact"},
-    {"_endpoints", "_http_errors"},
+    {"_connection", "_errors", "_throttle", "_timeout"},
+    {"_endpoint_url", "_hints", "_redact"},
+    {"_binlog", "_endpoints", "_http_errors"},
     {"_http"},
     {"_auth"},
     {"_auth_access_key", "_auth_password", "_drs"},
     {"_auth_token", "_jobs_v3", "_positions", "_start_position", "_wait"},
     {"_jobs", "_options", "_position_results"},
     {"_batch", "_job_actions", "_module"},
+    {"_reset"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 USES_ANSIBLE = {"_module", "_options"}

@@ -110,7 +110,7 @@ class TestAction:
         result = module.run(ARGS, check_mode)
         assert result["changed"] is True
         (warning,) = result["warnings"]
-        for part in ("not known which actions", JOB_ID, "Not supported."):
+        for part in ("unknown which actions", JOB_ID, "Not supported."):
             assert part in str(warning)
         assert sent(cloud) == (READ_ACTIONS if check_mode else SENT)
 
@@ -184,6 +184,14 @@ class TestWait:
         add_actions(cloud, "PAUSE")
         assert module.run({**ARGS, "wait": True}, check_mode=True)["status"] == RUNS
         assert (sent(cloud), clock.pauses) == (READ_ACTIONS, [])
+
+    def test_status_is_the_one_in_the_message(self, cloud, module, clock):
+        add_status(cloud, RUNS, "CHANGE_JOB_STARTED")
+        add_actions(cloud, "PAUSE")
+        add_action(cloud)
+        message, result = module.fail({**ARGS, "wait": True, "wait_timeout": 10})
+        assert "is still in status CHANGE_JOB_STARTED" in message
+        assert (result["status_before"], result["status"]) == (RUNS, "CHANGE_JOB_STARTED")
 
     def test_timeout(self, cloud, module, clock):
         """The result still has all that is known."""

@@ -116,6 +116,7 @@ class TestErrors:
         cloud.add(method, url, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not published."})
         result = module.run({**WITH_TOKEN, "job_id": JOB_ID, "include": include}, check_mode)
         assert result["jobs"] == [{**JOB, include: value}]
+        assert "unknown" in str(result["warnings"])
         assert "Not published" in str(result["warnings"])
 
 

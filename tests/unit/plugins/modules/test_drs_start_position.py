@@ -197,4 +197,4 @@ class TestCheckMode:
         cloud.get(ACTIONS_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not published."})
         result = module.run(ARGS, check_mode=True)
         assert result["job"]["actions"] is None
-        assert "not known which actions" in str(result["warnings"])
+        assert "unknown which actions" in str(result["warnings"])

@@ -1,0 +1,116 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections that know how far an attempt got, can be given up, and read a bounded number of bytes.
+
+The exceptions of requests and urllib3 do not tell a connection that broke in the TLS handshake from one that broke
+after the request, and their limits end where the length of a chunk is invalid.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import typing as t
+from http.client import HTTPResponse
+
+if t.TYPE_CHECKING:
+    import requests
+
+try:
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection
+except ImportError:  # reported by _http.py
+    HTTPAdapter = HTTPConnection = object  # type: ignore[assignment,misc]
+
+MAX_RESPONSE = 16 * 1024 * 1024  # Bytes, with headers and the framing of chunks. Twice the largest body.
+_current = threading.local()
+
+
+class ResponseTooLargeError(Exception):
+    """A response has more than ``MAX_RESPONSE`` bytes."""
+
+
+class Attempt:
+    """How far an attempt got.
+
+    ``connecting`` is true from the start of a connection until its TLS handshake has finished: nothing of the request
+    has been sent. ``connected`` is true afterwards. Both are false if there was no connection at all.
+    """
+
+    def __init__(self) -> None:
+        self.connecting = False
+        self.connection: HTTPConnection | None = None
+        self.sock: t.Any = None
+        self.response: requests.Response | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self.sock is not None and not self.connecting
+
+    def begin(self) -> None:
+        """Assign the connections of this thread to the attempt."""
+        _current.attempt = self
+
+    def give_up(self) -> None:
+        """Shut down the connection, so that the thread that waits for it ends."""
+        sock = getattr(self.connection, "sock", None) if self.connecting else self.sock
+        try:
+            # The wrappers of TLS have methods that do not suit another thread. Of a duplicate, only the connection is
+            # shut down.
+            with socket.fromfd(sock.fileno() if sock else -1, socket.AF_INET, socket.SOCK_STREAM) as duplicate:
+                duplicate.shutdown(socket.SHUT_RDWR)
+        except OSError:  # It has been closed, or does not exist yet. Then its own timeout ends the thread.
+            pass
+
+
+class Adapter(HTTPAdapter):
+    """Adds :class:`_Connection` to the connections of all pools, with and without a proxy."""
+
+    def cert_verify(self, conn: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
+        """Called with the pool, before the request is sent."""
+        super().cert_verify(conn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if not issubclass(conn.ConnectionCls, _Connection):
+            conn.ConnectionCls = type("Connection", (_Connection, conn.ConnectionCls), {})
+
+
+class _BoundedReader(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._left = MAX_RESPONSE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int | None:
+        count: int | None = self._raw.readinto(buffer)
+        self._left -= count or 0
+        if self._left < 0:
+            raise ResponseTooLargeError(f"The response has more than {MAX_RESPONSE} bytes")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _BoundedResponse
+
+    def connect(self) -> None:
+        attempt: Attempt = _current.attempt
+        attempt.connecting, attempt.connection = True, self
+        super().connect()
+        attempt.connecting, attempt.sock = False, self.sock
+
+    def putrequest(self, *args: t.Any, **kwargs: t.Any) -> None:
+        _current.attempt.sock = self.sock  # of a connection that is used again
+        super().putrequest(*args, **kwargs)

@@ -1,0 +1,279 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections that break before a request is sent, and responses without bounds."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import ssl
+import sys
+import threading
+
+import pytest
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidResponseError, TransportError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
+from ansible_collections.huaweicloud.drs.tests.unit.utils import TOKEN, execute, failure, send
+
+METHODS = pytest.mark.parametrize("method", ["GET", "POST"])
+CLIENT_HELLO = b"\x16\x03"
+# The first bytes of a record of 16 KB that holds a ServerHello.
+RECORD = b"\x16\x03\x03\x40\x00\x02"
+BREAKS = {
+    "end": loopback.within_handshake(loopback.close),
+    "reset": loopback.within_handshake(loopback.reset),
+    "reset before the ClientHello": loopback.reset,
+    "end within the ServerHello": loopback.within_handshake(loopback.close, sent=RECORD),
+    "reset within the ServerHello": loopback.within_handshake(loopback.reset, sent=RECORD),
+    "close_notify": loopback.within_handshake(loopback.close, sent=b"\x15\x03\x03\x00\x02\x01\x00"),
+}
+HANGS = {
+    "hang": loopback.within_handshake(loopback.hold),
+    "hang within the ServerHello": loopback.within_handshake(loopback.hold, sent=RECORD),
+    "drip": loopback.within_handshake(loopback.drip(b"x"), sent=RECORD),
+}
+PROXY_BREAKS = {
+    "end after CONNECT": loopback.proxy(then=loopback.close),
+    "hang after CONNECT": loopback.proxy(then=loopback.hold),
+    **{f"{name} after CONNECT": loopback.proxy(then=script) for name, script in BREAKS.items()},
+    "end in place of a response": loopback.close_without_response,
+    "reset in place of a response": loopback.reset_after_request,
+    "hang in place of a response": loopback.silence,
+    "no HTTP": loopback.once(b"garbage\r\n\r\n"),
+}
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS1.2", "TLS1.3"])
+def tls_version(request, authority):
+    """The TLS context of a server that speaks one version only."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.minimum_version = context.maximum_version = request.param
+    return context
+
+
+@pytest.fixture
+def http(ca_cert, request):
+    """A client. Its timeout is short only if the server hangs."""
+    hangs = "hang" in request.node.name or "drip" in request.node.name
+    return HttpClient(timeout=1 if hangs else 10, max_retries=2, ca_cert=ca_cert)
+
+
+def https(server):
+    return server.url.replace("http:", "https:")
+
+
+def response_over(tls, body=b'{"id": "1"}'):
+    return loopback.over_tls(tls, loopback.once(loopback.response(body)))
+
+
+class TestHandshake:
+    @METHODS
+    def test_sent_again_for_every_method(self, serve, tls_version, http, clock, method):
+        server = serve(BREAKS["end"], response_over(tls_version))
+        assert send(method, https(server), http=http, body={"a": 1}).body == {"id": "1"}
+        hello, request = server.requests  # The request was sent once.
+        assert hello.startswith(CLIENT_HELLO)
+        assert request.startswith(method.encode())
+        assert len(clock.pauses) == 1
+
+    @pytest.mark.parametrize("fault", [*BREAKS.values(), *HANGS.values()], ids=[*BREAKS, *HANGS])
+    def test_sent_again_after_every_break(self, serve, tls, http, clock, fault):
+        server = serve(fault, response_over(tls))
+        assert send("POST", https(server), http=http).body == {"id": "1"}
+        assert len([request for request in server.requests if not request.startswith(CLIENT_HELLO)]) == 1
+        assert len(clock.pauses) == 1
+
+    @pytest.mark.parametrize("fault", [*BREAKS.values(), *HANGS.values()], ids=[*BREAKS, *HANGS])
+    def test_not_accepted(self, serve, http, clock, fault):
+        server = serve(fault)
+        error = failure("POST", https(server), http=http)
+        assert isinstance(error, TransportError)
+        assert (error.maybe_accepted, len(clock.pauses)) == (False, 2)
+        assert "connection failed: " in str(error)
+        if fault is not loopback.reset:  # which may come before the connection is there
+            assert "connection failed: it broke before the end of the TLS handshake (" in str(error)
+        assert ("timed out" in str(error)) is (fault in HANGS.values())
+        assert "ca_cert" not in str(error)
+
+    @pytest.mark.parametrize("fault", PROXY_BREAKS.values(), ids=PROXY_BREAKS)
+    def test_behind_a_proxy(self, serve, monkeypatch, tls, http, clock, fault):
+        proxy = serve(fault, loopback.proxy(then=response_over(tls)))
+        monkeypatch.setenv("https_proxy", proxy.url)
+        assert send("POST", "https://127.0.0.1:1/x", http=http).body == {"id": "1"}
+        requests = [request.split()[0] for request in proxy.requests if not request.startswith(CLIENT_HELLO)]
+        assert requests[-2:] == [b"CONNECT", b"POST"]
+        assert set(requests[:-2]) <= {b"CONNECT"}
+        assert len(clock.pauses) == 1
+
+    @pytest.mark.parametrize("fault", PROXY_BREAKS.values(), ids=PROXY_BREAKS)
+    def test_not_accepted_behind_a_proxy(self, serve, monkeypatch, http, clock, fault):
+        monkeypatch.setenv("https_proxy", serve(fault).url)
+        error = failure("POST", "https://127.0.0.1:1/x", http=http)
+        assert (error.maybe_accepted, len(clock.pauses)) == (False, 2)
+        assert "it broke before the end of the TLS handshake (" in str(error)
+
+    @pytest.mark.parametrize(
+        "alert, sent",
+        [("handshake failure", b"\x15\x03\x03\x00\x02\x02\x28"), ("version", b"\x15\x03\x03\x00\x02\x02\x46")],
+    )
+    def test_refusal_is_not_repeated(self, serve, http, clock, alert, sent):
+        """The response to the next attempt would be the same."""
+        server = serve(loopback.within_handshake(loopback.close, sent=sent))
+        error = failure("POST", https(server), http=http)
+        assert "TLS failed" in str(error)
+        assert alert in str(error)
+        assert "ca_cert" not in str(error)
+        assert (clock.pauses, error.maybe_accepted) == ([], False)
+
+    def test_time_limit_of_an_attempt_in_the_handshake(self, serve, tls, ca_cert, monkeypatch, clock):
+        """Each step of a connection has the timeout, and all together exceed the limit of an attempt."""
+        original = _http.call_with_timeout
+        monkeypatch.setattr(_http, "call_with_timeout", lambda seconds, function: original(limits.pop(), function))
+        limits, server = [10, 0.25], serve(HANGS["hang"], response_over(tls))
+        http = HttpClient(timeout=10, max_retries=1, ca_cert=ca_cert)
+        assert send("POST", https(server), http=http).body == {"id": "1"}
+        assert len(clock.pauses) == 1
+
+
+class TestAfterTheHandshake:
+    """The request may have been sent, and even been read."""
+
+    @pytest.mark.parametrize("end", [loopback.close, loopback.reset, loopback.hold], ids=["end", "reset", "hang"])
+    @pytest.mark.parametrize("method, attempts", [("GET", 3), ("POST", 1)])
+    def test_connection_breaks_at_once(self, serve, tls_version, http, clock, method, attempts, end):
+        error = failure(method, https(serve(loopback.over_tls(tls_version, end))), http=http)
+        assert (len(clock.pauses), error.maybe_accepted) == (attempts - 1, method == "POST")
+
+    def test_client_certificate_is_required(self, serve, tls_version, http, ca_cert):
+        """In TLS 1.3, the handshake of the client is over by then."""
+        tls_version.load_verify_locations(ca_cert)
+        tls_version.verify_mode = ssl.CERT_REQUIRED
+        server = serve(loopback.over_tls(tls_version, loopback.once(loopback.response())))
+        error = failure("POST", https(server), http=http)
+        assert error.maybe_accepted is (tls_version.minimum_version == ssl.TLSVersion.TLSv1_3)
+        assert server.requests == []
+
+    @METHODS
+    def test_connection_that_is_used_again(self, serve, tls_version, http, clock, method):
+        """The server closes it when the second request arrives."""
+
+        def script(connection, server):
+            server.read_request(connection)
+            connection.sendall(loopback.head(200, "Content-Length: 2") + b"{}")
+            server.read_request(connection)
+
+        server = serve(loopback.over_tls(tls_version, script), response_over(tls_version))
+        send(url=https(server), http=http)
+        if method == "GET":
+            assert send(url=https(server), http=http).body == {"id": "1"}
+        else:
+            assert failure("POST", https(server), http=http).maybe_accepted
+        assert len(clock.pauses) == (method == "GET")
+
+
+def test_each_pool_gets_the_class_once(serve, tls, http):
+    server = serve(loopback.each(loopback.head(200, "Content-Length: 2") + b"{}"), tls=tls)
+    for _request in range(3):
+        send(url=server.url, http=http)
+    (pool,) = [http._adapter.poolmanager.pools[key] for key in http._adapter.poolmanager.pools.keys()]
+    assert pool.num_connections == 1
+    assert [cls.__name__ for cls in pool.ConnectionCls.__mro__][:3] == [
+        "Connection",
+        "_Connection",
+        "HTTPSConnection",
+    ]
+
+
+CHUNKED = loopback.head(200, "Transfer-Encoding: chunked")
+# What a server may send without end, where libraries expect an end.
+ENDLESS = {
+    "chunk of negative length": (CHUNKED + b"-1\r\n", b" " * 65536),
+    "length of a chunk": (CHUNKED, b"1" * 65536),
+    "extension of a chunk": (CHUNKED + b"1;", b"1" * 65536),
+    "trailer": (CHUNKED + b"0\r\n", b"X-Trailer: x\r\n" * 5000),
+    "statuses": (b"", loopback.head(100) * 5000),
+}
+
+
+class TestBounds:
+    @pytest.mark.parametrize("start, piece", ENDLESS.values(), ids=ENDLESS)
+    @pytest.mark.parametrize("over", ["http", "https"])
+    def test_endless_response(self, serve, tls, http, monkeypatch, over, start, piece):
+        monkeypatch.setattr(_connection, "MAX_RESPONSE", 2**20)
+        server = serve(loopback.endless(start, piece), tls=tls if over == "https" else None)
+        error = failure("POST", server.url, http=http)
+        # Newer versions of urllib3 bound some lines themselves.
+        assert re.search("with more than|line exceeded maximum", str(error))
+        assert error.maybe_accepted is True
+        assert isinstance(error, TransportError) or error.http_status == (None if start == b"" else 200)
+        # What the sockets hold is not read.
+        assert server.sent < 2**25
+
+    def test_proxy_without_end(self, serve, http, monkeypatch):
+        monkeypatch.setattr(_connection, "MAX_RESPONSE", 2**18)
+        # Newer versions of Python bound the number of headers themselves.
+        proxy = serve(loopback.endless(b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 60000 + b"\r\n"))
+        monkeypatch.setenv("https_proxy", proxy.url)
+        error = failure("POST", "https://127.0.0.1:1/x", http=http)
+        assert proxy.sent < 2**25
+        assert TOKEN.encode() not in proxy.requests[0]
+        assert "could not be sent: The response has more than" in str(error)
+        assert not error.maybe_accepted
+
+    @pytest.mark.parametrize("length", [b"-5", b"-%d" % 2**80, b"%x" % 2**80, b"zz", b""])
+    @pytest.mark.parametrize("method, sent", [("GET", 3), ("POST", 1)])
+    def test_length_of_a_chunk_is_invalid(self, serve, http, method, sent, length):
+        """A lost response, whatever exception it causes."""
+        server = serve(loopback.once(CHUNKED + length + b"\r\n{}\r\n0\r\n\r\n"))
+        error = failure(method, server.url, http=http)
+        assert isinstance(error, TransportError)
+        assert "no complete response" in str(error)
+        assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
+
+    @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br", "GZIP"])
+    def test_encoding_that_was_not_asked_for(self, serve, http, encoding):
+        body = gzip.compress(gzip.compress(b" " * 100000 + b"{}"))
+        server = serve(loopback.response(body, headers=[f"Content-Encoding: {encoding}", "X-Request-Id: r1"]))
+        error = failure("POST", server.url, http=http)
+        assert isinstance(error, InvalidResponseError)
+        assert "an encoding that was not asked for" in str(error)
+        assert (error.http_status, error.request_id, error.maybe_accepted) == (200, "r1", True)
+
+    def test_encoding_identity(self, serve, http):
+        server = serve(loopback.response(b'{"id": "1"}', headers=["Content-Encoding: Identity"]))
+        assert send(url=server.url, http=http).body == {"id": "1"}
+
+    @pytest.mark.parametrize(
+        "fault", [loopback.drip_header, loopback.drip_body, loopback.drip_chunks, loopback.silence]
+    )
+    @pytest.mark.parametrize("over", ["http", "https", "proxy"])
+    def test_attempt_that_is_given_up_ends(self, serve, tls, ca_cert, monkeypatch, over, fault):
+        """Its thread ends and its connection is closed, although the server goes on."""
+        original = _http.call_with_timeout
+        monkeypatch.setattr(_http, "call_with_timeout", lambda _seconds, function: original(1, function))
+        server = serve(fault, tls=tls if over == "https" else None)
+        if over == "proxy":
+            monkeypatch.setenv("https_proxy", server.url)
+        threads = set(threading.enumerate())
+        url = "https://127.0.0.1:1/x" if over == "proxy" else server.url
+        error = failure("POST", url, http=HttpClient(timeout=60, max_retries=0, ca_cert=ca_cert))
+        assert error.maybe_accepted is (over != "proxy")
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(20)  # less than the timeout
+            assert not thread.is_alive()
+
+
+def test_import_without_requests(monkeypatch):
+    """The client reports it."""
+    monkeypatch.setitem(sys.modules, "requests.adapters", None)
+    assert execute(_connection.__file__, _connection.__name__).Adapter.__base__ is object
+
+
+def test_attempt_without_a_connection_can_be_given_up():
+    _connection.Attempt().give_up()

@@ -180,7 +180,7 @@ def test_no_tag_and_no_strategy_takes_away_the_confirmation(
 def test_answer_no_in_a_terminal(cloud: Simulator, ansible: Ansible) -> None:
     """The question names the job, the project, the region and the position."""
     output = ansible(*RESET, variables={**VARIABLES, "drs_confirm": "no"}, code=2, execute=run_in_a_terminal(b"no"))
-    project = "054ba152d480d55b2f5dc0069e7ddef0"
+    project = "eu-west-101, 054ba152d480d55b2f5dc0069e7ddef0"
     question = f"Reset job orders-to-dws ({JOB}) in project {project}, region eu-west-101, to {POSITION}?"
     assert question in re.sub(r"\s+", " ", output)
     assert "The reset was not confirmed" in output

@@ -116,7 +116,7 @@ def _meant(name: str) -> str | None:
     if squashed[-1:].isdigit():
         return None  # One of several values, such as drs_job_id_2, and not a misspelling.
     distances = [
-        (_distance(squashed, form), known) for known in INPUTS for form in {_squash(known), _without_use(known)}
+        (_distance(squashed, form), known) for known in INPUTS for form in (_squash(known), _without_use(known))
     ]
     distances.append((_distance(squashed, "accountname"), "drs_domain_name"))
     distance, meant = min(distances)

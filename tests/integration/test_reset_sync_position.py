@@ -359,9 +359,9 @@ def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: d
                 if f"HOME={tmp_path}\0".encode() in process.joinpath("environ").read_bytes():
                     os.kill(int(process.name), signal.SIGKILL)
 
-    def run(*args: Any, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
         with on_request(cloud, "start-position", kill):
-            return subprocess.run(*args, **more)
+            return subprocess.run(command, check=check, **more)
 
     path = tmp_path / "report.md"
     ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=-9, execute=run, **token)

@@ -231,11 +231,16 @@ def test_workflow(sim: Simulator, launch: Launch) -> None:
         node = NODES[following]
 
     assert list(jobs) == ["collect", "apply"]
-    assert variables["drs_position"] == POSITION
+    assert variables["drs_collected"]["position"] == POSITION
     assert [name for name, _body in changes(sim)] == ["collect-db-position", "action", "start-position", "action"]
     assert changes(sim)[2][1] == {"file_and_position": POSITION}
     assert sim.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
-    assert set(jobs["collect"].artifacts) == {"drs_position", "drs_position_id", "drs_position_status"}
+    assert set(jobs["collect"].artifacts) == {
+        "drs_collected",
+        "drs_position",
+        "drs_position_id",
+        "drs_position_status",
+    }
     assert jobs["apply"].artifacts["drs_report"]["result"] == "done"
     asked = {
         question["variable"] for item in [*TEMPLATES.values(), WORKFLOW] for question in item["survey_spec"]["spec"]
@@ -248,7 +253,8 @@ def test_without_the_approval(sim: Simulator, launch: Launch) -> None:
     """Only the variable of the approved node confirms the reset. Without it, the job fails instead of prompting."""
     template = TEMPLATES["Apply position"]
     answers = {"drs_job_id": JOB, "drs_reset_position_time": TIME}
-    variables = rules.node_variables(template, {}, [{"drs_position": POSITION}], answers)
+    collected = {"job_id": JOB, "time": TIME, "id": "1", "status": "success", "position": POSITION}
+    variables = rules.node_variables(template, {}, [{"drs_collected": collected}], answers)
     before = sim.job(JOB)
     job = launch(template["name"], variables, key(sim), WORKFLOW["name"])
     # If it had prompted, ansible-runner would have ended it with the status "timeout".
@@ -274,13 +280,13 @@ def test_apply_position_by_itself(sim: Simulator, launch: Launch) -> None:
     template = TEMPLATES["Apply position"]
     answers = {
         "drs_job_id": JOB,
-        "drs_query_id": response.json()["id"],
+        "drs_use_query_id": response.json()["id"],
         "drs_confirm": "true",
-        "drs_gtid_set": "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
+        "drs_use_gtid_set": "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5",
     }
     assert rules.accepted(template, answers) == answers
     job = launch(template["name"], rules.job_variables(template, answers), key(sim))
     assert job.status == "successful", job.output
     assert [name for name, _body in changes(sim)] == ["action", "start-position", "action"]
-    assert changes(sim)[1][1] == {"file_and_position": POSITION, "gtid_set": answers["drs_gtid_set"]}
+    assert changes(sim)[1][1] == {"file_and_position": POSITION, "gtid_set": answers["drs_use_gtid_set"]}
     assert_no_secrets(sim, job)

@@ -45,6 +45,7 @@ def play(cloud_url: str, folder: str) -> int:
     code = show(
         ["ansible-playbook", "huaweicloud.drs.collect_db_position", *given],
         ANSIBLE_COLLECTIONS_PATH=folder,
+        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         HW_REGION_NAME=job["project"],

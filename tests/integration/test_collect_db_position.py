@@ -162,15 +162,14 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
 
 
 @pytest.mark.parametrize(
-    "variables",
+    ("variables", "reason"),
     [
-        f'{{"drs_job_id": "{JOB}", "drs_job_ids": ["{FLEET[0]}"], "drs_reset_position_time": "2023-09-19T07:00:00Z"}}',
-        f"drs_reset_position_time=2023-09-19T07:00:00Z drs_job_ids={FLEET[0]}, {FLEET[1]}",
+        (f"drs_job_id={JOB} drs_job_ids={FLEET[0]}", "Set drs_job_id or drs_job_name to the ID or name of a DRS job"),
+        (f"drs_job_ids={FLEET[0]}, {FLEET[1]}", "On the command line, the values must not contain white space."),
+        (f"drs_jobid={JOB}", "The variable drs_jobid is unknown; drs_job_id was probably meant."),
     ],
-    ids=["two kinds of jobs", "white space"],
+    ids=["two kinds of jobs", "white space", "name"],
 )
-def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
-    assert "Set drs_job_id to the ID of a DRS job, or drs_job_ids to the IDs of many jobs" in ansible(
-        *COLLECT, "-e", variables, code=2
-    )
+def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str, reason: str) -> None:
+    assert reason in ansible(*COLLECT, "-e", f"{variables} drs_reset_position_time=2023-09-19T07:00:00Z", code=2)
     assert cloud.requests() == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook reset_sync_position: invalid variables, confirmation, steps, report, and resuming after a failure."""
+"""The playbook reset_sync_position: what it refuses, asks, does, reports and advises."""
 
 from __future__ import annotations
 
@@ -12,27 +12,37 @@ import os
 import pty
 import re
 import select
+import shutil
+import signal
 import subprocess
 import termios
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from integration.conftest import Ansible
 from simulator.client import Simulator
 
 RESET = ("ansible-playbook", "huaweicloud.drs.reset_sync_position")
+SITE = ("ansible-playbook", Path(__file__).with_name("site.yml"))
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
+OTHER_JOB = "00000010-feed-4bee-8dad-0000010jb20r"
+TIME, OTHER_TIME = "2023-09-19T07:00:00Z", "2023-09-19T08:00:00Z"
 POSITION = "mysql-bin.000277:805"
-VARIABLES = {"drs_job_id": JOB, "drs_position": POSITION}
+GTID_SET = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"
+VARIABLES = {"drs_job_id": JOB, "drs_use_position": POSITION, "drs_confirm": True, "drs_wait_sleep": 1}
 QUESTION = b"Type yes to continue"
+RESET_CALLS = ["stop", "start-position", "restart"]
 
 
 def changes(cloud: Simulator) -> list[str]:
     """Return the requests that change something: calls by their path, actions by their name."""
-    sent = [request for request in cloud.requests() if request["method"] != "GET" and "/auth/" not in request["path"]]
+    sent = [request for request in cloud.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
     return [
         json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2]
         for request in sent
@@ -41,6 +51,27 @@ def changes(cloud: Simulator) -> list[str]:
 
 def read_report(path: Path) -> Any:
     return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def on_request(cloud: Simulator, name: str, act: Callable[[], Any]) -> Iterator[None]:
+    """Do something as soon as the cloud has received a request that changes something."""
+    over = threading.Event()
+
+    def watch() -> None:
+        watched = Simulator(cloud.url, cloud.pid, cloud.stderr_file)
+        while not over.wait(0.05):
+            if name in changes(watched):
+                act()
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def run_in_a_terminal(answer: bytes) -> Any:
@@ -73,30 +104,91 @@ def run_in_a_terminal(answer: bytes) -> Any:
     return run
 
 
+def test_every_result_that_is_handed_on_starts_unset() -> None:
+    """Otherwise, a variable from outside, or an earlier play, could take its place."""
+    registered: set[str] = set()
+    for path in PLAYBOOKS.glob("tasks/*.yml"):
+        if path.name == "awx_setup.yml":
+            continue
+        text = path.read_text(encoding="utf-8")
+        registered |= set(re.findall(r"register: (\w+)", text))
+        registered |= set(re.findall(r"(?<![\w.])_drs_\w+", text))
+    (start,) = yaml.safe_load((PLAYBOOKS / "tasks/start.yml").read_text(encoding="utf-8"))
+    unset = start["ansible.builtin.set_fact"]
+    assert registered - set(unset) == set()
+    assert all(value == {"skipped": True} for value in unset.values())
+
+
 @pytest.mark.parametrize(
-    "variables",
+    ("variables", "reason"),
     [
-        f"drs_job_id={JOB} drs_position={POSITION} drs_gtid_set=a:1-5, b:1-77",
-        f"drs_job_id={JOB} drs_job_name=orders-to-dws drs_position={POSITION}",
-        f"drs_job_id={JOB} drs_position=",
-        f"drs_job_id={JOB} drs_position={POSITION} drs_wait_sleep=often",
-        f"drs_job_id={JOB} drs_position={POSITION} drs_wait_timeout=0",
-        f"drs_job_id={JOB} drs_position={POSITION} drs_report_path=no-such-folder/report.md",
-        f"drs_job_id={JOB} drs_position={POSITION} drs_report_path=report.json",
+        ("drs_use_position=mysql-bin.000277", "it is 'mysql-bin.000277'"),
+        (f"drs_use_position={POSITION} drs_confirm=maybe", "The value 'maybe' is not a valid boolean"),
+        (f"drs_use_position={POSITION} drs_use_gtid_set=a:1-5, b:1-77", "the values must not contain white space"),
+        (
+            f"drs_reset_positon_time={TIME} drs_gtidset=a:1 drs_region_2=x _drs_reset=x",
+            "The variable _drs_reset is reserved for the playbooks of this collection. The variable drs_gtidset is"
+            " unknown; drs_use_gtid_set was probably meant. The variable drs_reset_positon_time is unknown;"
+            " drs_reset_position_time was probably meant.",
+        ),
+        (f"drs_use_position={POSITION} drs_report_path=no-such-folder/report.md", "no-such-folder of drs_report_path"),
     ],
-    ids=["white space", "ID and name", "no position", "sleep", "timeout", "folder of the report", "kind of report"],
+    ids=["position", "confirmation", "white space", "names", "folder of the report"],
 )
-def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str) -> None:
-    said = ansible(*RESET, "-e", variables, "-e", "drs_confirm=true", code=2)
-    assert "Set either drs_job_id or drs_job_name, and one of" in said
-    assert "On the command line, the values must not contain white space." in said
+def test_refused_before_any_request(cloud: Simulator, ansible: Ansible, variables: str, reason: str) -> None:
+    said = ansible(*RESET, "-e", f"drs_confirm=true drs_job_id={JOB} {variables}", code=2)
+    assert reason in said
     assert cloud.requests() == []
 
 
-def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(
-        *RESET, variables={**VARIABLES, "drs_confirm": True}, code=2, HW_USER_PASSWORD="not-the-password-9261"
+@pytest.mark.parametrize(
+    ("options", "code", "reason"),
+    [
+        (["--tags", "retry,wait"], 2, "This playbook runs as a whole, and has no tags."),
+        (["--skip-tags", "always"], 4, "--skip-tags always would leave out tasks."),
+        (["--limit", "web1"], 4, "--limit leaves out localhost"),
+        (["--step"], 4, "--step would leave out tasks."),
+        (["--start-at-task", "Reset the job"], 4, "--start-at-task would leave out tasks."),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_refuses_to_run_in_parts(
+    cloud: Simulator, ansible: Ansible, tmp_path: Path, options: list[str], code: int, reason: str
+) -> None:
+    """An earlier report of the same path stays as it is."""
+    path = tmp_path / "report.md"
+    path.write_text("An earlier report.", encoding="utf-8")
+    said = ansible(*RESET, *options, variables={**VARIABLES, "drs_report_path": str(path)}, code=code)
+    assert reason in said
+    assert cloud.requests() == []
+    assert [file.name for file in tmp_path.glob("report*")] == ["report.md"]
+    assert path.read_text(encoding="utf-8") == "An earlier report."
+
+
+def test_no_tag_and_no_strategy_takes_away_the_confirmation(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str]
+) -> None:
+    options = ["--skip-tags", "confirm,collect,pause,apply,retry"]
+    output = ansible(
+        *RESET, *options, variables={**VARIABLES, "drs_confirm": ""}, code=2, ANSIBLE_STRATEGY="free", **token
     )
+    assert "The reset was not confirmed" in output
+    assert "This reset did not change the job" in output
+    assert changes(cloud) == []
+
+
+def test_answer_no_in_a_terminal(cloud: Simulator, ansible: Ansible) -> None:
+    """The question names the job, the project, the region and the position."""
+    output = ansible(*RESET, variables={**VARIABLES, "drs_confirm": "no"}, code=2, execute=run_in_a_terminal(b"no"))
+    project = "eu-west-101, 054ba152d480d55b2f5dc0069e7ddef0"
+    question = f"Reset job orders-to-dws ({JOB}) in project {project}, region eu-west-101, to {POSITION}?"
+    assert question in re.sub(r"\s+", " ", output)
+    assert "The reset was not confirmed" in output
+    assert changes(cloud) == []
+
+
+def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
+    said = ansible(*RESET, variables=VARIABLES, code=2, HW_USER_PASSWORD="not-the-password-9261")
     assert "user drs-operator of account (domain) example-account" in said
     assert "not-the-password" not in said
     assert changes(cloud) == []
@@ -105,28 +197,30 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
 @pytest.mark.parametrize(
     ("job", "variables", "reason"),
     [
-        ({}, {"drs_job_name": "no-such-job"}, "This project has no job with the name no-such-job."),
-        ({}, {"drs_job_name": "stock-to-dws"}, "Several jobs have the name stock-to-dws"),
+        ({}, {"drs_job_name": "stock-to-dws", "drs_job_id": None}, "Several jobs have the name stock-to-dws"),
         (
-            {"engine_type": "mysql-to-mysql"},
-            {"drs_job_id": JOB},
-            "has the engine type mysql-to-mysql and the task type INCR_TRANS. This playbook sets",
+            {"status": "WAITING_FOR_START"},
+            {"drs_use_position": "", "drs_reset_position_time": TIME},
+            "is in status WAITING_FOR_START",
         ),
-        (
-            {"task_type": "FULL_INCR_TRANS"},
-            {"drs_job_id": JOB},
-            "has the engine type mysql-to-dws and the task type FULL_INCR_TRANS. This playbook sets",
-        ),
-        ({"status": "WAITING_FOR_START"}, {"drs_job_id": JOB}, "is in status WAITING_FOR_START"),
         (
             {},
-            {"drs_job_id": JOB, "drs_verify_source": True},
-            "drs_verify_source needs the collection community.mysql, which is not installed",
+            {
+                "drs_use_position": "",
+                "drs_collected": {
+                    "job_id": OTHER_JOB,
+                    "time": TIME,
+                    "id": "1",
+                    "status": "success",
+                    "position": POSITION,
+                },
+            },
+            f"drs_collected is for job {OTHER_JOB}, not for {JOB}.",
         ),
     ],
-    ids=["none", "several", "engine type", "task type", "status", "no collection for MySQL"],
+    ids=["several", "status", "artifact of another job"],
 )
-def test_refused(
+def test_job_refused_before_collecting(
     cloud: Simulator,
     ansible: Ansible,
     token: dict[str, str],
@@ -135,144 +229,210 @@ def test_refused(
     reason: str,
 ) -> None:
     cloud.job(JOB, **job)
-    assert reason in ansible(
-        *RESET, variables={**variables, "drs_position": POSITION, "drs_confirm": True}, code=2, **token
-    )
-    assert changes(cloud) == []
-
-
-@pytest.mark.parametrize("options", [[], ["--skip-tags", "confirm"]], ids=["asked", "not asked"])
-def test_without_confirmation(cloud: Simulator, ansible: Ansible, token: dict[str, str], options: list[str]) -> None:
-    output = ansible(*RESET, *options, variables=VARIABLES, code=2, **token)
-    assert "The reset was not confirmed" in output
-    assert "The job was not changed" in output
-    assert changes(cloud) == []
-
-
-def test_answer_no_in_a_terminal(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    output = ansible(*RESET, variables=VARIABLES, code=2, execute=run_in_a_terminal(b"no"), **token)
-    assert QUESTION.decode() in output
-    assert "The reset was not confirmed" in output
+    assert reason in ansible(*RESET, variables={**VARIABLES, **variables}, code=2, **token)
     assert changes(cloud) == []
 
 
 @pytest.mark.smoke
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
-    output = ansible(
-        *RESET, "--check", variables={**VARIABLES, "drs_report_path": str(tmp_path / "report.md")}, **token
-    )
-    assert f"Start position: {POSITION}" in output
+    variables = {**VARIABLES, "drs_use_position": None, "drs_reset_position_time": TIME, "drs_report_path": "report.md"}
+    output = ansible(*RESET, "--check", variables=variables, **token)
+    assert f"New position: the one at {TIME}" in output
+    assert f"Job orders-to-dws ({JOB}) can be reset." in output
     assert changes(cloud) == []
-    assert not (tmp_path / "report.md").exists()
+    assert list(tmp_path.glob("report*")) == []
 
 
-@pytest.mark.parametrize(
-    ("tag", "variables", "said", "changed"),
-    [
-        ("collect", {"drs_reset_position_time": "2023-09-19T07:00:00Z"}, POSITION, ["collect-db-position"]),
-        ("wait", {}, "is running, 0 seconds behind", []),
-    ],
-    ids=["collect", "wait"],
-)
-def test_tag_that_changes_nothing(
-    cloud: Simulator,
-    ansible: Ansible,
-    token: dict[str, str],
-    tag: str,
-    variables: dict[str, str],
-    said: str,
-    changed: list[str],
-) -> None:
-    """It needs no confirmation, and to wait needs no position."""
-    assert said in ansible(*RESET, "--tags", tag, variables={"drs_job_id": JOB, **variables}, **token)
-    assert changes(cloud) == changed
+def test_position_of_another_job_is_never_set(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
+    """After two plays collected positions of another job, the reset logs in, and collects its own position.
 
-
-def test_response_to_the_pause_is_lost(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    cloud.faults([{"match": {"method": "POST", "path": "/action"}, "kind": "reset_after", "times": 1}])
-    output = ansible(*RESET, variables={**VARIABLES, "drs_confirm": True}, code=2, **token)
-    assert "A pause was requested, or may have been. The position was not set." in output
-    assert f"Run the playbook again with drs_position={POSITION} after fixing the cause." in output
-    assert "To cancel the reset and resume the job without a new position, use" in output
-    assert changes(cloud) == ["stop"]
-
-
-def test_failed_job_does_not_resume(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    """It is not paused. Its position is set once; the next run only resumes it."""
-    cloud.job(JOB, status="INCRE_TRANSFER_FAILED", action="failed")
-    variables = {**VARIABLES, "drs_confirm": True, "drs_wait_sleep": 1}
-    output = ansible(*RESET, variables=variables, code=2, **token)
-    assert "is in status INCRE_TRANSFER_FAILED. The position was set." in output
-    assert "Run the playbook again with the same variables and --tags retry,wait" in output
-    assert changes(cloud) == ["start-position", "restart"]
-
-    cloud.job(JOB, action="success")
-    cloud.forget_requests()
-    assert "is running, 0 seconds behind" in ansible(*RESET, "--tags", "retry,wait", variables=variables, **token)
-    assert changes(cloud) == ["restart"]
-    assert cloud.job(JOB)["start_position"] == POSITION
-
-
-def test_resumes_after_failures(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
-    """A query takes too long, the response to the position is lost, and then the reset succeeds.
-
-    Each run follows the instructions of the run before.
+    Artifacts of the earlier plays are not added up.
     """
-    path = tmp_path / "report.md"
-    known = {"drs_job_name": "orders-to-dws", "drs_wait_sleep": 1, "drs_report_path": str(path)}
-    cloud.faults(
-        [
-            {
-                "match": {"path": "/db-position"},
-                "kind": "replace",
-                "body": {"job_id": JOB, "status": "pending"},
-                "times": None,
-            }
-        ]
+    output = ansible(
+        *SITE,
+        variables={
+            "job": JOB,
+            "times": [TIME, OTHER_TIME],
+            "other_job": OTHER_JOB,
+            "report": str(tmp_path / "report.md"),
+        },
     )
-    variables = {**known, "drs_reset_position_time": "2023-09-19T07:00:00Z", "drs_confirm": True, "drs_wait_timeout": 1}
-    output = ansible(*RESET, variables=variables, code=2, **token)
-    query = read_report(path)["query_id"]
-    assert f"Run the playbook again with drs_query_id={query}" in output
-    assert changes(cloud) == ["collect-db-position"]
+    assert changes(cloud) == ["collect-db-position"] * 3 + RESET_CALLS
+    assert cloud.job(OTHER_JOB)["start_position"] == "mysql-bin.000278:815"
+    assert cloud.job(JOB)["start_position"] is None
+    report = read_report(tmp_path / "report.md")
+    assert (report["job_id"], report["reset_position_time"], report["position"]) == (
+        OTHER_JOB,
+        OTHER_TIME,
+        "mysql-bin.000278:815",
+    )
+    stats = output.partition("CUSTOM STATS")[2]
+    assert re.search(r'"drs_position_status"?: "success"', stats)
+    assert re.search(r'"drs_collected": \{[^}]*"position": "mysql-bin.000278:805"', stats)
 
-    cloud.faults([{"match": {"path": "/start-position"}, "kind": "reset_after", "times": 1}])
-    output = ansible(*RESET, variables={**known, "drs_query_id": query, "drs_confirm": True}, code=2, **token)
-    assert (
-        "is in status PAUSING. It is not known whether the position was set. Run the playbook again with "
-        "drs_position=mysql-bin.000277:805 after fixing the cause. It continues from the current state of the job. "
-        "Do not resume the job before that."
-    ) in output
-    result = read_report(path)
-    assert (result["result"], result["failed_step"], result["status_after"]) == (
-        "failed",
-        "Set the position",
-        "PAUSING",
+
+@pytest.mark.smoke
+def test_collected_position_is_used_and_the_rest_of_an_earlier_night_is_not(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """The old position in group_vars is ignored, an empty port counts as unset, and no query is started.
+
+    The relative report lies in the folder in which the playbook is started, and an earlier one is kept.
+    """
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text("drs_position: mysql-bin.000001:4\n", encoding="utf-8")
+    (tmp_path / "hosts").write_text("[web]\n", encoding="utf-8")
+    (tmp_path / "report.md").write_text("An earlier report.", encoding="utf-8")
+    collected = {"job_id": JOB, "time": TIME, "id": "5", "status": "success", "position": POSITION}
+    variables = {
+        **VARIABLES,
+        "drs_use_position": "",
+        "drs_source_port": None,
+        "drs_wait_timeout": "",
+        "drs_reset_position_time": "2023-09-19T15:00:00+08:00",
+        "drs_collected": collected,
+        "drs_report_path": "report.md",
+        "drs_report": {"result": "of an earlier node"},
+    }
+    output = ansible(*RESET, "-i", "hosts", variables=variables, **token)
+    assert changes(cloud) == RESET_CALLS
+    assert cloud.job(JOB)["start_position"] == POSITION
+    assert f"Job orders-to-dws ({JOB}) is running, 0 seconds behind." in output
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == "An earlier report."
+    report, text = read_report(tmp_path / "report-1.md"), (tmp_path / "report-1.md").read_text(encoding="utf-8")
+    assert (report["result"], report["state"], report["query_id"], report["reset_position_time"]) == (
+        "done",
+        "running",
+        "5",
+        TIME,
     )
-    assert "DRS may have accepted" in result["msg"]
-    assert [step["step"] for step in result["steps"]] == ["collect", "pause"]
-    assert "**Set the position** failed" in path.read_text(encoding="utf-8")
+    assert [step["step"] for step in report["steps"]] == ["pause", "set_position", "retry"]
+    times = [report["begun"], *(step["at"] for step in report["steps"]), report["ended"]]
+    assert times == sorted(times)
+    assert re.search(rf"\| set_position \| .* \| yes \| {report['steps'][1]['request_id']} \|", text)
+    assert "| Region | eu-west-101 |" in text
+    assert "| Project | 054ba152d480d55b2f5dc0069e7ddef0 |" in text
+
+
+def test_refused_position(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """The message names the state, and the variables with which a second run sets the same position."""
+    path = tmp_path / "report.md"
+    variables = {"drs_job_name": "orders-to-dws", "drs_wait_sleep": 1, "drs_report_path": str(path)}
+    refusal = {"kind": "status", "status": 400, "body": {"error_code": "DRS.M00304", "error_msg": "Not now."}}
+    cloud.faults([{"match": {"path": "/start-position"}, **refusal}])
+    output = ansible(
+        *RESET, variables={**variables, "drs_reset_position_time": TIME, "drs_confirm": True}, code=2, **token
+    )
+    assert "The job is paused, and the position was not set." in output
+    assert (
+        f"is in status PAUSING. To run the reset again with the same position, set drs_use_position to {POSITION}, and"
+        in output
+    )
+    report = read_report(path)
+    assert (report["result"], report["state"], report["status_after"]) == ("failed", "paused", "PAUSING")
+    assert [(step["step"], step["accepted"]) for step in report["steps"]] == [("pause", True), ("set_position", False)]
+    assert changes(cloud) == ["collect-db-position", "stop", "start-position"]
 
     cloud.forget_requests()
-    output = ansible(
+    ansible(
         *RESET,
-        variables={**known, "drs_position": POSITION, "drs_gtid_set": "a:1-5"},
+        variables={**variables, "drs_use_position": POSITION, "drs_use_gtid_set": GTID_SET},
         execute=run_in_a_terminal(b"yes"),
     )
-    assert re.search("CUSTOM STATS[^~]*drs_report", output)
-    assert [request["path"] for request in cloud.requests()].count("/v3/auth/tokens") == 1
     assert changes(cloud) == ["start-position", "restart"]
     job = cloud.job(JOB)
-    assert (job["status"], job["start_position"], job["gtid_set"]) == ("INCRE_TRANSFER_STARTED", POSITION, "a:1-5")
-    result = read_report(path)
-    assert (result["result"], result["status_before"], result["status_after"]) == (
-        "done",
-        "PAUSING",
-        "INCRE_TRANSFER_STARTED",
-    )
-    assert [step["step"] for step in result["steps"]] == ["collect", "apply", "retry"]
-    times = [result["begun"], *(step["at"] for step in result["steps"]), result["ended"]]
-    assert times == sorted(times)
+    assert (job["status"], job["start_position"], job["gtid_set"]) == ("INCRE_TRANSFER_STARTED", POSITION, GTID_SET)
+    assert read_report(path) == report
+    second = read_report(tmp_path / "report-1.md")
+    assert (second["account"], second["status_before"]) == ("example-account", "PAUSING")
+    assert (second["reset_position_time"], second["query_id"]) == ("", "")
+    assert [step["step"] for step in second["steps"]] == ["set_position", "retry"]
+
+
+def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
+
+    def kill() -> None:
+        """Kill Ansible and its children, which may be in groups of their own."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"HOME={tmp_path}\0".encode() in process.joinpath("environ").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+
+    def run(command: list[str], check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
+        with on_request(cloud, "start-position", kill):
+            return subprocess.run(command, check=check, **more)
+
+    path = tmp_path / "report.md"
+    ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=-9, execute=run, **token)
     text = path.read_text(encoding="utf-8")
+    assert "to a position: under way" in text
+    assert "the state of the job is unknown" in text
     assert f"| Position | {POSITION} |" in text
-    assert re.search(rf"\| apply \| .* \| {result['steps'][1]['request_id']} \|", text)
+
+
+def test_limit_for_tasks_does_not_cut_off_the_reset(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """A report that cannot be completed fails the run, and the message says that the reset succeeded."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    cloud.faults([{"match": {"path": "/start-position"}, "kind": "latency", "seconds": 25}])
+    with on_request(cloud, "restart", lambda: shutil.rmtree(folder)):
+        output = ansible(
+            *RESET,
+            variables={**VARIABLES, "drs_report_path": str(folder / "report.md")},
+            code=2,
+            ANSIBLE_TASK_TIMEOUT="20",
+            **token,
+        )
+    assert f"The reset succeeded: job {JOB} runs from {POSITION}. The report {folder}/report.md could not be" in output
+    assert changes(cloud) == RESET_CALLS
+
+
+def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """The wait shows each status, and ends with advice that sets nothing twice."""
+    path = tmp_path / "report.md"
+    cloud.job(JOB, status="PAUSING", action="fails_later")
+    output = ansible(
+        *RESET, variables={**VARIABLES, "drs_wait_timeout": 4, "drs_report_path": str(path)}, code=2, **token
+    )
+    assert "Job orders-to-dws is in status INCRE_TRANSFER_FAILED, ? seconds behind." in output
+    assert "did not reach its incremental phase" in output
+    assert "Do not run the reset again" in output
+    assert "set drs_use_position to" not in output
+    report = read_report(path)
+    assert (report["result"], report["state"]) == ("failed", "start_unknown")
+    assert [step["step"] for step in report["steps"]] == ["set_position", "retry"]
+
+
+def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    """If DRS then shows a position that this run has not set, the run says so."""
+    cloud.job(JOB, status="PAUSING", action="fails_later", resumes_after=2, start_position="mysql-bin.000001:4")
+    with on_request(cloud, "restart", lambda: cloud.job(JOB, start_position="mysql-bin.000999:4")):
+        output = ansible(*RESET, variables=VARIABLES, code=2, **token)
+    assert "Job orders-to-dws is in status INCRE_TRANSFER_FAILED" in output
+    assert f"DRS shows the start position mysql-bin.000999:4 for job {JOB}, not {POSITION}." in output
+    assert "Before you run the reset again, check which position it started from" in output
+
+
+def test_loop_of_the_guide_does_not_take_a_failed_job_for_one_without_delay(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    guide = (PLAYBOOKS.parent / "docs/docsite/rst/guide_migration_runbook.rst").read_text(encoding="utf-8")
+    (task,) = (part for part in guide.split(".. code-block:: yaml") if "Wait until the delay" in part)
+    tasks = yaml.safe_load(task.partition("\n\nIn AWX")[0].partition("\n\nWith an approval")[0])
+    assert tasks[0].pop("retries") * tasks[0].pop("delay") >= 1800
+    tasks[0].update(retries=1, delay=1)
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    (tmp_path / "loop.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+    job = {"id": JOB, "status": "INCRE_TRANSFER_FAILED", "create_time": TIME}
+    parts = {
+        "base_info": {"name": "orders-to-dws", "engine_type": "mysql-to-dws", "task_type": "INCR_TRANS"},
+        "progress_info": {"transfer_status": "INCRE_TRANSFER_FAILED", "incr_trans_delay": "0"},
+    }
+    body = {"job": {**job, **parts}}
+    cloud.faults(
+        [{"match": {"method": "GET", "path": f"/jobs/{JOB}$"}, "kind": "replace", "body": body, "times": None}]
+    )
+    assert '"incr_trans_delay": 0' in ansible("ansible-playbook", "loop.yml", code=2, **token)

@@ -321,7 +321,7 @@ def reset(sim: Simulator, ansible: Ansible, folder: Path, source: Any, position:
     sim.reset(action_seconds=0)
     variables = {
         "drs_job_id": JOB,
-        "drs_position": position,
+        "drs_use_position": position,
         "drs_confirm": True,
         "drs_report_path": str(folder / "report.md"),
         "drs_verify_source": True,

@@ -1,0 +1,139 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: reset_plan
+short_description: Check the inputs of a reset, and decide where its position comes from
+version_added: 1.0.0
+description:
+  - Checks the inputs of the playbook C(huaweicloud.drs.reset_sync_position), and decides whether it collects the
+    position, reads the result of a query, uses the position that it was given, or uses the one that an earlier play or
+    node of a workflow collected.
+  - Used by this playbook.
+author:
+  - huaweicloud.drs contributors (!UNKNOWN)
+positional: _input, job_id
+options:
+  _input:
+    description:
+      - The variables of the playbook that are set.
+    type: dict
+    required: true
+  job_id:
+    description:
+      - ID of the job. Empty if it is not known yet.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show where the position comes from
+  ansible.builtin.debug:
+    msg: "{{ {'drs_job_id': job_id, 'drs_use_position': 'mysql-bin.000277:805'} | huaweicloud.drs.reset_plan(job_id) }}"
+  vars:
+    job_id: c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(problem) - What is wrong with the inputs. Empty if nothing is.
+    - C(source) - Where the position comes from, V(collect), V(query), V(given) or V(collected). V(unknown) until the ID
+      of the job is known.
+    - C(position) - The position, with its GTID set after a semicolon, if it is known already.
+    - C(query_id) - ID of the query, if there is one already.
+    - C(time) - The time in UTC, if the position belongs to one.
+  type: dict
+"""
+
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import check_gtid_set, parse_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
+from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import check_query_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import SUCCESS, parse_time
+
+SOURCES = ("drs_reset_position_time", "drs_use_query_id", "drs_use_position")
+
+
+def reset_plan(values: t.Mapping[str, t.Any], job_id: str) -> dict[str, str]:
+    """Return where the position comes from, see ``RETURN``.
+
+    :param values: the variables that are set.
+    :param job_id: the ID of the job. Empty if it is not known yet.
+    """
+    plan = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
+    try:
+        _plan(plan, values, job_id)
+    except InvalidOptionError as error:
+        plan["problem"] = str(error)
+    return plan
+
+
+def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> None:
+    """Complete a plan.
+
+    :raises InvalidOptionError: when an input is missing or invalid.
+    """
+    if ("drs_job_id" in values) == ("drs_job_name" in values):
+        raise InvalidOptionError("Set either drs_job_id or drs_job_name.")
+    if "drs_job_id" in values:
+        check_job_id(values["drs_job_id"])
+    for name, maximum in (("drs_wait_timeout", 86400), ("drs_wait_sleep", 3600)):
+        if name in values:
+            check_range({name: int(values[name])}, name, 1, maximum)
+    if not str(values.get("drs_report_path", ".md")).endswith(".md"):
+        raise InvalidOptionError("drs_report_path must end in .md.")
+    given = [name for name in SOURCES if name in values]
+    if len(given) > 1:
+        raise InvalidOptionError(f"Set only one of {' and '.join(given)}.")
+    gtid_set = values.get("drs_use_gtid_set")
+    if gtid_set:
+        check_gtid_set(gtid_set)
+    if "drs_use_position" in values:
+        parse_position(values["drs_use_position"], gtid_set)
+        plan.update(source="given", position=values["drs_use_position"])
+    elif "drs_use_query_id" in values:
+        plan.update(source="query", query_id=check_query_id(values["drs_use_query_id"]))
+    else:
+        if given:
+            plan.update(source="collect", time=parse_time(str(values[given[0]])))
+        _use_collected(plan, values.get("drs_collected"), job_id, gtid_set)
+
+
+def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set: str | None) -> None:
+    """Use the position that was collected earlier if it is for the same job, and for the time if one is set.
+
+    :raises InvalidOptionError: when it has to be used, but cannot be.
+    """
+    mismatch = ""
+    if collected is not None:
+        names = ("job_id", "time", "id", "status", "position")
+        texts = (str(collected.get(name, "")) for name in names) if isinstance(collected, t.Mapping) else ("",) * 5
+        job, time, query_id, status, position = texts
+        if not job or not time:
+            raise InvalidOptionError("drs_collected must be as huaweicloud.drs.collect_db_position returns it.")
+        if job_id and job != job_id:
+            mismatch = f" drs_collected is for job {job[:36]}, not for {job_id}."
+        elif status != SUCCESS:
+            mismatch = " drs_collected contains no position."
+        elif job_id and plan["time"] in ("", parse_time(time)):
+            found = f"{position};{collected['gtid_set']}" if collected.get("gtid_set") else position
+            parse_position(found, gtid_set)
+            plan.update(source="collected", position=found, query_id=query_id, time=parse_time(time))
+    if plan["source"] == "unknown" and (mismatch or collected is None):
+        raise InvalidOptionError(
+            f"Set one of drs_reset_position_time, drs_use_query_id and drs_use_position.{mismatch}"
+        )
+
+
+class FilterModule:
+    """The filter for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"reset_plan": reset_plan}

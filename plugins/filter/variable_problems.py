@@ -1,0 +1,153 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: variable_problems
+short_description: Find misspelled and reserved variables
+version_added: 1.0.0
+description:
+  - Returns the problems with the names of variables. Problems are a name that is nearly the name of an input of the
+    playbooks of this collection, and a variable that is reserved for them.
+  - Other names are not a problem, even if they begin with C(drs_).
+  - Used by the playbooks of this collection.
+author:
+  - huaweicloud.drs contributors (!UNKNOWN)
+positional: _input
+options:
+  _input:
+    description:
+      - The names of all variables.
+    type: list
+    elements: str
+    required: true
+  internal:
+    description:
+      - The values of the variables among them that the playbooks reset at their start.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show that drs_reset_position_time was meant
+  ansible.builtin.debug:
+    msg: "{{ ['drs_reset_positon_time'] | huaweicloud.drs.variable_problems({'_drs_started': {'skipped': true}}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The problems, as sentences.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import SHARED_OPTIONS
+
+CONNECTION = tuple(f"drs_{option}" for option in SHARED_OPTIONS if option != "language")
+INPUTS = (
+    "drs_job_id",
+    "drs_job_ids",
+    "drs_job_name",
+    "drs_reset_position_time",
+    "drs_use_query_id",
+    "drs_use_position",
+    "drs_use_gtid_set",
+    "drs_confirm",
+    "drs_report_path",
+    "drs_verify_source",
+    "drs_source_host",
+    "drs_source_port",
+    "drs_source_user",
+    "drs_source_password",
+    "drs_source_ca_cert",
+    "drs_concurrency",
+    "drs_wait_timeout",
+    "drs_wait_sleep",
+    *CONNECTION,
+)
+# An earlier playbook or node of a workflow may have left these. Only drs_collected is read again.
+OUTPUTS = (
+    "drs_collected",
+    "drs_position",
+    "drs_position_id",
+    "drs_position_status",
+    "drs_position_counts",
+    "drs_positions",
+    "drs_report",
+)
+# The value to which the playbooks reset their variables, like the result of a task that did not run.
+INITIAL = {"skipped": True}
+
+
+def variable_problems(names: t.Iterable[str], internal: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the problems with the names of variables.
+
+    :param names: the names of all variables.
+    :param internal: the values of those that the playbooks reset at their start.
+    """
+    if not _is_initial(internal.get("_drs_started")):
+        return [
+            "This playbook runs as a whole, and has no tags. Run it without --tags, or with a tag of its import."
+            " Nothing was changed."
+        ]
+    problems = []
+    for name in sorted(names):
+        if name in internal or (name.startswith(("_drs_", "drs_verify_")) and name != "drs_verify_source"):
+            if not _is_initial(internal.get(name)):
+                problems.append(f"The variable {name} is reserved for the playbooks of this collection.")
+        elif name not in INPUTS and name not in OUTPUTS:
+            meant = _meant(name)
+            if meant:
+                problems.append(f"The variable {name} is unknown; {meant} was probably meant.")
+    return problems
+
+
+def _is_initial(value: t.Any) -> bool:
+    return isinstance(value, t.Mapping) and dict(value) == INITIAL
+
+
+def _meant(name: str) -> str | None:
+    """Return the input that was probably meant by a name that is no input."""
+    squashed = _squash(name)
+    if squashed[-1:].isdigit():
+        return None  # One of several values, such as drs_job_id_2, and not a misspelling.
+    distances = [
+        (_distance(squashed, form), known) for known in INPUTS for form in (_squash(known), _without_use(known))
+    ]
+    distances.append((_distance(squashed, "accountname"), "drs_domain_name"))
+    distance, meant = min(distances)
+    # One mistake, or two in a long name.
+    return meant if distance <= (1 if len(squashed) < 12 else 2) else None
+
+
+def _squash(name: str) -> str:
+    return name.lower().replace("_", "")[len("drs") :]
+
+
+def _without_use(name: str) -> str:
+    return _squash(name.replace("drs_use_", "drs_"))
+
+
+def _distance(one: str, other: str) -> int:
+    """Return the number of characters to insert, delete, replace or swap with their neighbor to turn one into other."""
+    rows = [list(range(len(other) + 1))]
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+class FilterModule:
+    """The filter for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"variable_problems": variable_problems}

@@ -155,6 +155,7 @@ class _Draft(InventoryData):  # type: ignore[misc]
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
     NAME = "huaweicloud.drs.drs_jobs"
+    inventory: t.Any
 
     def verify_file(self, path: str) -> bool:
         """Return whether the file exists, and its name is one for this plugin.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ from simulator.app import routes
 from simulator.client import Simulator
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _auth_access_key,
     _job_actions,
     _jobs,
     _jobs_v3,
@@ -69,7 +71,11 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "drs": _DRS,
     "drs_v3": _DRS,
     "iam": {**_CLIENT, **_SIGNATURE},
-    "metadata": {},  # The collection uses the SDK.
+    "metadata": {
+        **_CLIENT,
+        "header user-agent": "Both are those of HTTP libraries.",
+        "header accept": "The service has one format only.",
+    },
 }
 # Calls of the contracts that the collection does not make: what a file of it would contain if it did, and the reason.
 NOT_CALLED = {
@@ -227,7 +233,7 @@ CALLS = [
         Call(
             "show_job_list",
             lambda caller, filters=filters: _jobs_v3.list_jobs(
-                caller.drs, filters.get("name"), filters.get("engine_type"), 1, 0
+                caller.drs, filters.get("name"), filters.get("engine_type"), 1, 0, time.monotonic() + 60
             ),
             lambda caller, filters=filters: caller.sdk_drs(
                 "show_job_list",
@@ -297,7 +303,12 @@ CALLS = [
         lambda caller: caller.sdk_iam.keystone_list_auth_projects(iam.KeystoneListAuthProjectsRequest()),
         faults=({"kind": "status", "status": 403, "match": {"operation": "keystone_list_projects"}},),
     ),
-    Call("create_metadata_token", our_agency, their_agency),
+    Call(
+        "create_metadata_token",
+        our_agency,
+        their_agency,
+        differences={"header x-metadata-token-ttl-seconds": "The collection uses the token at once, and once only."},
+    ),
     Call("show_security_key", our_agency, their_agency),
 ]
 
@@ -356,6 +367,7 @@ def test_the_requests_are_equal(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, call: Call, access_key: str, language: str
 ) -> None:
     monkeypatch.setattr(MetadataAccessor, "_METADATA_ENDPOINT", sim.url)
+    monkeypatch.setattr(_auth_access_key, "METADATA_URL", sim.url)
     monkeypatch.setattr(Credentials, "_CACHE", {})
     caller = Caller(sim, access_key, language)
     found = []

@@ -47,9 +47,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self.params = drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
 
-    def warn(self, warning: str) -> None:
+    def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
-        super().warn(remove_values(warning, self.no_log_values))
+        super().warn(remove_values(warning, self.no_log_values), **more)
 
     def exit_json(self, **result: t.Any) -> None:
         """Return the result, unless Ansible would mask a part of it: later tasks would use the masked value."""

@@ -133,7 +133,10 @@ def _without_use(name: str) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """Return the number of characters to insert, delete, replace or swap with their neighbor to turn one into other."""
+    """Return the number of characters to insert, delete, replace or swap with their neighbor to turn one into other.
+
+    The ratio of ``difflib`` does not tell "regoin" for "region" from a name that users have given to something else.
+    """
     rows = [list(range(len(other) + 1))]
     for i, a in enumerate(one, 1):
         row = [i]

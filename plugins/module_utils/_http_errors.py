@@ -160,6 +160,8 @@ def urllib3_error(error: Exception, attempt: Attempt) -> t.Any:
     broken = isinstance(
         root, (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
     )
+    # After a reset, Python 3.13 raises the base class with this reason.
+    broken = broken or getattr(root, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
     if attempt.connecting and (broken or timed_out):
         # The policy retries it for every method, like a connection that was refused.
         return ConnectTimeoutError(

@@ -18,7 +18,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
@@ -337,3 +337,14 @@ class TestTlsErrors:
         error = failure(method, server.url, http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert "ca_cert" not in str(error)
         assert (len(server.requests), error.maybe_accepted) == (1, method == "POST")
+
+
+@pytest.mark.parametrize("method, attempts", [("GET", 3), ("POST", 1)])
+def test_unexpected_eof_in_tls_is_a_lost_response(cloud, clock, method, attempts):
+    """Python 3.13 reports a connection that was reset so, without the subclass of the exception for it."""
+    error = ssl.SSLError(ssl.SSL_ERROR_SYSCALL, "[SSL: UNEXPECTED_EOF_WHILE_READING] unexpected eof while reading")
+    error.reason = "UNEXPECTED_EOF_WHILE_READING"
+    cloud.add(method, URL, body=requests.exceptions.SSLError(MaxRetryError(None, "/", SSLError(error))))
+    found = failure(method)
+    assert (len(cloud.calls), found.maybe_accepted) == (attempts, method == "POST")
+    assert "no complete response" in str(found)

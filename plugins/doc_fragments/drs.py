@@ -135,12 +135,12 @@ options:
   max_retries:
     description:
       - Maximum number of retries of a request. A request is retried only when that is safe.
-      - Every request is retried if the server temporarily refused it (HTTP 429 and 503) or if the connection could
-        not be established, or broke before the end of the TLS handshake. The delay is taken from C(Retry-After), up to
-        60 seconds. Without this header, it starts at a random value between half a second and one second and doubles
-        with each retry.
-      - Requests that only read are also retried after a lost response and after any other server error. Requests that
-        change something are not, because they may have been carried out.
+      - Every request is retried if the server throttled it (HTTP 429), or if the connection could not be established or
+        broke before the end of the TLS handshake. The delay is taken from C(Retry-After), up to 60 seconds. Without
+        this header, it starts at a random value between half a second and one second and doubles with each retry.
+      - Requests that only read are also retried after a lost response and after any server error (HTTP 5xx). Requests
+        that change something and logins with a password are not, because they may have been carried out. HTTP 503 is no
+        exception, because it is also the response of a gateway that lost the connection to its backend.
       - If not set, the environment variable E(HW_MAX_RETRIES) is used.
     type: int
     default: 4

@@ -52,8 +52,9 @@ class _RetryPolicy(Retry):
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        # After 429 and 503 every method is safe to retry. After another 5xx, the request may have been carried out.
-        return status_code in (429, 503) or (status_code >= 500 and self._is_method_retryable(method))
+        # After 429, every method is safe to retry. After a 5xx, the request may have been carried out: 503 included,
+        # because it is also the response of a gateway that lost its backend.
+        return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
 
     def pause(self, response: requests.Response | None) -> float:
         """Return the delay before the next attempt, in seconds."""
@@ -266,8 +267,8 @@ def _cause(error: Exception, attempt: Attempt) -> t.Any:
 
 
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
-    if status < 400 or status in (429, 503) or not throttle_code:
-        return status in (429, 503)
+    if status < 400 or status == 429 or not throttle_code:
+        return status == 429
     from ._http_errors import error_fields
 
     return bool(error_fields(_parse_json(content)[0]).get("error_code") == throttle_code)

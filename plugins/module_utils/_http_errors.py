@@ -140,7 +140,7 @@ def response_error(
         error_msg=error_msg or None,
         request_id=request_id,
         # After a 1xx status, the final response is still missing.
-        maybe_accepted=method != "GET" and (status < 200 or (status >= 500 and status != 503)),
+        maybe_accepted=method != "GET" and (status < 200 or status >= 500),
     )
 
 

@@ -199,8 +199,10 @@ class Reset:
         before, self.status = self.status, show_status(self._drs, self._job_id)
         if self.status != before:
             was_set = self.state == POSITION_SET
-            unknown = START_UNKNOWN if was_set else PAUSE_UNKNOWN
-            self.state = RUNNING if self.status in STATUSES_OF_RUNNING_JOBS else unknown
+            if was_set:
+                self.state = RUNNING if self.status in STATUSES_OF_RUNNING_JOBS else START_UNKNOWN
+            else:
+                self.state = PAUSE_UNKNOWN if self.changed else UNCHANGED
             raise HuaweiCloudError(
                 f"Job {self._job_id} was in status {before}, and is now in status {self._drs.sanitize(self.status)}."
                 f" Somebody else, or DRS itself, changed it {'after' if was_set else 'before'} the position was set."

@@ -136,8 +136,8 @@ def throttle(on: str, **more: Any) -> dict[str, Any]:
     return fault("status", on, status=429, body=THROTTLED, headers={"Retry-After": "60"}, **more)
 
 
-def down(on: str) -> dict[str, Any]:
-    return fault("status", on, status=503, body=DOWN, times=1)
+def down(kind: str, on: str) -> dict[str, Any]:
+    return fault(kind, on, status=503, body=DOWN, times=1)
 
 
 COLLECT, START, ERROR_500 = "collect", "/start-position$", {"status": 500, "code": "DRS.M00001"}
@@ -150,6 +150,8 @@ RUNS = [
     collect("refused", None, "", ("connection failed", "Connection refused")),
     collect("login is reset", lost("/tokens"), "login", (*CUT, "The login request was for user drs-operator"),
             auth="password"),
+    collect("login is unavailable", down("status", "/tokens$"), "login", ("Down for", "The login request was for user"),
+            "request_id", auth="password", status=503, code="APIGW.0613", **NINE),
     collect("key, 16 minutes fast", {}, "collect", ("signature expired", "clock"), "request_id", auth="key",
             clock_offset=960, status=401, code="APIGW.0301"),
     collect("key, 16 minutes slow", {}, "collect", ("signature expired", "clock"), "request_id", auth="key",
@@ -173,7 +175,8 @@ RUNS = [
     collect("500, accepted, and a password", broken("status_after", COLLECT), "collect", ("Broken", MAYBE),
             "request_id", auth="both", **ERROR_500),
     collect("429 for ever", throttle(COLLECT), "collect collect", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
-    collect("503, then accepted", down(COLLECT), "collect collect", (), "id", "request_id", **ONE),
+    collect("503, accepted", down("status_after", COLLECT), "collect", (MAYBE,), "request_id", status=503,
+            code="APIGW.0613", **NINE),
 
     collect("reads are reset", lost(READ, times=1), "collect read read", (), "id", "request_id", "position",
             options={**LONG_WAIT, "max_retries": 1}),
@@ -214,7 +217,8 @@ RUNS = [
     act("busy", fault("status", ACTION, status=202, body=BUSY), ALL_CALLS, ("202 DRS.M01504", "try again"),
         "request_id", status=202, code="DRS.M01504", options=WAIT),
     act("429 for ever", throttle(ACTION), f"{ALL_CALLS} action", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
-    act("503, then accepted", down(ACTION), f"{ALL_CALLS} action", (), "request_id", **ONE),
+    act("503, accepted", down("status_after", ACTION), ALL_CALLS, (MAYBE,), "request_id", status=503,
+        code="APIGW.0613", **NINE),
     act("reads are reset", lost(JOB_READ, skip=1, times=1), f"{ALL_CALLS} job job", (), "request_id",
         options={**LONG_WAIT, "max_retries": 1}),
     act("reads are throttled", throttle(JOB_READ, skip=1, times=1), f"{ALL_CALLS} job job", (), "request_id",
@@ -244,7 +248,8 @@ RUNS = [
     set_position("busy", fault("status", START, status=200, body=BUSY), "start", ("200 DRS.M01504", "try again"),
                  "request_id", status=200, code="DRS.M01504"),
     set_position("429 for ever", throttle(START), "start start", RATE_LIMIT, "request_id", **TOO_MANY, **ONE),
-    set_position("503, then accepted", down(START), "start start", (), "request_id", **ONE),
+    set_position("503, accepted", down("status_after", START), "start", (MAYBE,), "request_id", status=503,
+                 code="APIGW.0613", **NINE),
 ]  # fmt: skip
 
 

@@ -158,7 +158,7 @@ class TestSignature:
 
         monkeypatch.setattr(signer, "datetime", Clock)
         auth, http = log_in(**KEY, project_id=PROJECT_ID)
-        for status in (429, 503, 200):
+        for status in (429, 429, 200):
             cloud.post(COLLECT_URL, status=status, json={})
         http.request("POST", COLLECT_URL, auth=auth, body={"a": 1})
         requests = [call.request for call in cloud.calls]

@@ -265,7 +265,13 @@ class TestCollect:
         assert work.counts == {"pending": 2, "unsent": 3}
 
     @pytest.mark.parametrize(
-        "fault, outcome", [({"body": LOST}, "unknown"), ({"status": 504}, "unknown"), ({"status": 503}, "refused")]
+        "fault, outcome",
+        [
+            ({"body": LOST}, "unknown"),
+            ({"status": 504}, "unknown"),
+            ({"status": 503}, "unknown"),
+            ({"status": 429}, "refused"),
+        ],
     )
     def test_three_consecutive_failures_end_the_batch(self, cloud, fault, outcome):
         """If the cloud did not respond, or throttled everything, the task would otherwise take hours."""

@@ -26,6 +26,9 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -43,6 +46,19 @@ PROJECT = "054ba152d480d55b2f5dc0069e7ddef0"
 JOBS = [extra_job(number, 0).id for number in range(1, max(SIZES) + 1)]
 BATCH = "ansible_collections.huaweicloud.drs.plugins.modules.drs_batch_collect_db_position"
 RESULT = ROOT / "tests" / "output" / "bench.md"
+PLOT = RESULT.with_suffix(".svg")
+
+# What a module that uses requests costs at least: the import, and two requests like those of a login and a query.
+FLOOR = """
+import requests
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule({"url": {}})
+with requests.Session() as session:
+    session.trust_env = False
+    for _number in range(2):
+        session.get(module.params["url"])
+module.exit_json()
+"""
 
 # A small process that runs the command. Linux counts the memory of a process from before it executed another program,
 # so the memory of this script would be counted otherwise.
@@ -77,6 +93,9 @@ class Bench:
         self.folder = folder
         self.user = sim.cloud["users"][0]
         self.lines: list[str] = []
+        # What the plot shows: the seconds of a batch by its number of jobs, and of everything else for FLEET jobs.
+        self.batches: dict[int, float] = {}
+        self.others: dict[str, float] = {}
         self.environment = {
             **{
                 name: value
@@ -198,6 +217,7 @@ def single(bench: Bench) -> None:
     variants: dict[str, list[dict[str, Any]]] = {
         "`ansible.builtin.ping`": [{"ansible.builtin.ping": {}}],
         "`drs_collect_db_position`": [collect],
+        "a module that only sends two requests": [{"huaweicloud.drs.floor": {"url": f"{bench.sim.url}/"}}],
         "two `ansible.builtin.uri`": [uri_login(bench), uri_post(bench, JOBS[0], "{{ login.x_subject_token }}")],
     }
     bench.reset(1)
@@ -207,9 +227,9 @@ def single(bench: Bench) -> None:
             times[variant].append(bench.play(f"single{number}", tasks)[0])
     # The load of a machine changes within seconds. The runs of one round have about the same load, so only they are
     # compared with each other.
-    ping, module, uri = times.values()
-    ratios = [[own / other for own, other in zip(module, others, strict=True)] for others in (ping, module, uri)]
-    to_ping, _to_itself, to_uri = map(statistics.median, ratios)
+    module = times["`drs_collect_db_position`"]
+    ratios = [[own / other for own, other in zip(module, others, strict=True)] for others in times.values()]
+    to_ping, _to_itself, _to_floor, to_uri = map(statistics.median, ratios)
     bench.say(
         "",
         f"### One task, login included (whole playbooks, {ROUNDS} rounds of one each)",
@@ -263,6 +283,7 @@ def fleet(bench: Bench) -> None:
         seconds, of_task, load = zip(*measured, strict=True)
         rows[variant] = statistics.median(seconds), statistics.median(of_task), max(load)
     (batch_play, batch_task, load), *others = list(rows.values())
+    bench.others = {variant: seconds for variant, (seconds, _of_task, _load) in list(rows.items())[1:]}
     loop_play, uri_play, sdk_process = (seconds for seconds, _of_task, _load in others)
     bench.say(
         "",
@@ -312,6 +333,7 @@ def growth(bench: Bench) -> None:
                 max(load),
             )
         )
+    bench.batches = {size: seconds for size, seconds, *_rest in rows}
     least, start, *_rest = rows[0]
     costs = {size: (seconds - start) / (size - least) for size, seconds, *_rest in rows[1:]}
     spread = max(costs.values()) / min(costs.values()) - 1
@@ -333,11 +355,27 @@ def growth(bench: Bench) -> None:
     )
 
 
+def plot(bench: Bench) -> None:
+    """Plot the seconds against the number of jobs. The file changes only if the numbers do."""
+    mpl.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.family": "sans-serif"})
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="jobs", ylabel="seconds")
+    axes.plot(list(bench.batches), list(bench.batches.values()), marker="o", label="drs_batch_collect_db_position")
+    for (variant, seconds), marker in zip(bench.others.items(), "sD^", strict=True):
+        axes.plot([FLEET], [seconds], marker, label=variant.replace("`", ""))
+    axes.set_xticks(list(SIZES), [f"{size:,}" for size in SIZES])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.grid(which="major", alpha=0.3)
+    axes.legend(frameon=False, loc="upper left")
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="drs-bench-") as name, simulator() as sim:
         place = pathlib.Path(name, "ansible_collections", "huaweicloud", "drs")
         for part in ("plugins", "meta"):
             shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
+        (place / "plugins" / "modules" / "floor.py").write_text(FLOOR, encoding="utf-8")
         bench = Bench(sim, pathlib.Path(name))
         versions = subprocess.run(
             ["ansible-playbook", "--version"], env=bench.environment, capture_output=True, text=True, check=True
@@ -350,7 +388,8 @@ def main() -> None:
             part(bench)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text("\n".join(bench.lines) + "\n", encoding="utf-8")
-    print(f"\nWritten to {RESULT.relative_to(ROOT)}")
+    plot(bench)
+    print(f"\nWritten to {RESULT.relative_to(ROOT)} and {PLOT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from ._drs import DrsClient
 from ._endpoints import check_job_id
 from ._errors import HuaweiCloudError, InvalidOptionError, TransportError
-from ._hints import READ_LATER, position_not_found
+from ._hints import READ_LATER, position_not_found, read_later_hint
 from ._jobs import check_collectable
 from ._position_results import show_position_result
 from ._positions import FAILED, PENDING, SUCCESS, check_status, collect_position_async
@@ -119,7 +119,7 @@ class PositionBatch:
                 if is_transient(error, deadline) or isinstance(error, TransportError):
                     last_errors[position["id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
-                error.add_hint(READ_LATER)
+                error.add_hint(read_later_hint(error))
                 return self._record_error(position, error, PENDING)
             return 0
 

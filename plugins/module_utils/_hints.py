@@ -23,6 +23,8 @@ READ_LATER = (
     "The query continues in DRS."
     " To read its result, run huaweicloud.drs.drs_db_position_info with job_id, and with id as query_id."
 )
+# There is no such job, or no such query.
+NOT_FOUND = ("DRS.10000010", "DRS.10030014", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 
 _CHECK_JOB = "Check job_id, region and project. A job exists only in the project in which it was created."
 _JOB_GONE = f"The job does not exist, or it was deleted or released. {_CHECK_JOB}"
@@ -85,6 +87,11 @@ def drs_hint(error: HuaweiCloudError) -> str | None:
         return MAYBE_ACCEPTED  # The other hints may suggest to try again.
     code = gateway_code(error)
     return HINTS_0201.get(error.http_status or 0) if code == "APIGW.0201" else HINTS.get(code)
+
+
+def read_later_hint(error: HuaweiCloudError) -> str | None:
+    """Return the hint for an error that ended the wait for the result of a query."""
+    return None if error.error_code in NOT_FOUND else READ_LATER
 
 
 def login_hint(error: HuaweiCloudError) -> str | None:

@@ -257,9 +257,9 @@ def main() -> None:
                         drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
                     )
                 except HuaweiCloudError as error:
-                    from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import READ_LATER
+                    from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import read_later_hint
 
-                    error.add_hint(READ_LATER)
+                    error.add_hint(read_later_hint(error))
                     raise
                 result.update(status=found.status, **found.facts())
             if result["status"] == FAILED:

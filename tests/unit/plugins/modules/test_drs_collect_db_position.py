@@ -140,6 +140,12 @@ class TestWait:
         for part in (QUERY_ID, JOB_ID, "10 seconds", "huaweicloud.drs.drs_db_position_info"):
             assert part in message
 
+    @pytest.mark.parametrize("code, continues", [("DRS.M00102", True), ("DRS.10030014", False), ("DRS.M05004", False)])
+    def test_query_may_be_gone(self, cloud, module, code, continues):
+        add_collect(cloud)
+        cloud.get(RESULT_URL, status=400, json={"error_code": code, "error_msg": "No."})
+        assert ("The query continues in DRS." in module.fail({**ARGS, "wait": True})[0]) is continues
+
     def test_request_id_of_the_error(self, cloud, module):
         add_collect(cloud)
         cloud.get(RESULT_URL, status=403, json={"error_code": "DRS.M00100"}, headers={"X-Request-Id": "of the error"})

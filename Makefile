@@ -13,6 +13,9 @@ help:
 	@echo 'make lock     lock the newest versions of the packages for tests and checks'
 	@echo 'make clean    remove the environments and the output'
 
+# Otherwise, where it is set, each of some hundred processes compiles all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The environments contain the packages locked in tests/requirements/NAME.txt. uv uses the same certificates as pip.
 UV = UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never .venv/uv/bin/uv -q
 

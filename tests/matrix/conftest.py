@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from matrix import pairs
 from tools.checkout import ROOT, copy, run
+
+Environment = Callable[[str, Path], Path]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -23,17 +27,28 @@ def collection(tmp_path: Path) -> Path:
     return copy(tmp_path / "tree")
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Callable[[str, Path], Path]:
-    """Create the environment of a file in tests/requirements with a Python, and return the folder of its programs."""
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Create the environment of a file in tests/requirements with a Python, and return the folder of its programs.
+
+    It is created once, also for the tests in the other processes of pytest-xdist.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def uv(*command: str | Path) -> None:
+        run("uv", "-q", *command, path=ROOT / ".venv/uv/bin", UV_SYSTEM_CERTS="true", UV_PYTHON_DOWNLOADS="never")
 
     def make(name: str, python: Path) -> Path:
-        def uv(*command: str | Path) -> None:
-            run("uv", "-q", *command, path=ROOT / ".venv/uv/bin", UV_SYSTEM_CERTS="true", UV_PYTHON_DOWNLOADS="never")
-
-        place = tmp_path / name
-        uv("venv", "--python", python, place)
-        uv("pip", "sync", "--require-hashes", "--python", place, f"tests/requirements/{name}.txt")
+        place = folder / f"{name}-{python.name}"
+        ready = place / ".ready"
+        with place.with_name(f"{place.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ready.exists():
+                uv("venv", "--clear", "--python", python, place)
+                uv("pip", "sync", "--require-hashes", "--python", place, f"tests/requirements/{name}.txt")
+                ready.touch()
         return place / "bin"
 
     return make

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matrix.conftest import Environment
 from matrix.pairs import OLDEST, PAIRS, PYTHONS, SOURCE, TARGETS
 from tools.checkout import run, sanity
-
-Environment = Callable[[str, Path], Path]
-
 
 # What imports ansible-core. The rest of module_utils does not, see test_rooms.py: one run per Python is enough for it.
 UNITS_OF_ANSIBLE = [
     *(f"tests/unit/plugins/{folder}" for folder in ("filter", "inventory", "modules")),
     *(f"tests/unit/plugins/module_utils/test__{name}.py" for name in ("module", "options")),
 ]
+# Tests of ansible-test that read the style of files. The newest version is the strictest: one run is enough.
+STYLE = ("pep8", "pylint", "yamllint")
 
 
 def units(path: Path, *tests: str, **variables: str) -> None:
-    # Two processes, because some tests wait for timeouts.
-    run("pytest", "-q", "-n", "2", *(tests or ["tests/unit"]), path=path, **variables)
+    run("pytest", "-q", *(tests or ["tests/unit"]), path=path, **variables)
 
 
 def playbooks(path: Path, *options: str | Path) -> None:
@@ -43,38 +41,14 @@ def newest_core(python: str) -> str:
     return [core for core, number in PAIRS if number == python][-1]
 
 
-@pytest.mark.parametrize(("core", "python"), PAIRS)
-def test_pair(environment: Environment, core: str, python: str) -> None:
-    path = environment(f"core-{core}", PYTHONS[python])
-    # ansible-core itself declares the Python versions that it supports.
-    output = run(
-        "python",
-        "-c",
-        "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')",
-        path=path,
-    )
-    assert f"Programming Language :: Python :: {python}\n" in output
-    assert f"[core {core}." in run("ansible", "--version", path=path)
-    units(path, *([] if core == newest_core(python) else UNITS_OF_ANSIBLE))
-    playbooks(path)
+# The longest tests come first, and the shortest last, so that no process waits long for the others at the end.
 
 
-@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
-def test_awx_jobs(environment: Environment, core: str) -> None:
-    """The jobs of the AWX workflow, with every ansible-core that an image for AWX or Automation Platform can have."""
-    run(
-        "pytest",
-        "-q",
-        "--ansible",
-        environment(f"core-{core}", PYTHONS[newest_python(core)]),
-        "tests/awx/test_workflow.py",
-    )
-
-
-@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
+@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}, reverse=True))
 def test_sanity(environment: Environment, collection: Path, core: str) -> None:
     python = newest_python(core)
-    sanity(collection, python, environment(f"core-{core}", PYTHONS[python]))
+    skipped = () if core == PAIRS[-1][0] else STYLE
+    sanity(collection, python, environment(f"core-{core}", PYTHONS[python]), skipped)
 
 
 @pytest.mark.parametrize("python", [python for python in TARGETS if python in PYTHONS])
@@ -97,6 +71,23 @@ def test_oldest(environment: Environment, python: str) -> None:
     playbooks(path)
 
 
+def test_source(environment: Environment) -> None:
+    """The tests with MariaDB, and with ansible.mysql and community.mysql as far as a Python for both is there."""
+    python = next((PYTHONS[version] for version in SOURCE if version in PYTHONS), Path(sys.executable))
+    run("pytest", "-q", "tests/source", path=environment("source", python))
+
+
+def test_awx(environment: Environment) -> None:
+    """The tests with awx.awx. test_awx_jobs runs the jobs."""
+    run(
+        "pytest",
+        "-q",
+        "tests/awx",
+        "--ignore=tests/awx/test_workflow.py",
+        path=environment("awx", Path(sys.executable)),
+    )
+
+
 def test_galaxy_importer(environment: Environment, collection: Path) -> None:
     """Galaxy imports the collection without a warning, and ansible-builder finds its Python requirements."""
     path = environment("importer", Path(sys.executable))
@@ -109,12 +100,33 @@ def test_galaxy_importer(environment: Environment, collection: Path) -> None:
     assert "requests>=" in run("ansible-builder", "introspect", installed, path=path)
 
 
-def test_awx(environment: Environment) -> None:
-    """The tests with awx.awx."""
-    run("pytest", "-q", "tests/awx", path=environment("awx", Path(sys.executable)))
+@pytest.mark.parametrize(("core", "python"), PAIRS)
+def test_units(environment: Environment, core: str, python: str) -> None:
+    units(environment(f"core-{core}", PYTHONS[python]), *([] if core == newest_core(python) else UNITS_OF_ANSIBLE))
 
 
-def test_source(environment: Environment) -> None:
-    """The tests with MariaDB, and with ansible.mysql and community.mysql as far as a Python for both is there."""
-    python = next((PYTHONS[version] for version in SOURCE if version in PYTHONS), Path(sys.executable))
-    run("pytest", "-q", "tests/source", path=environment("source", python))
+@pytest.mark.parametrize(("core", "python"), PAIRS)
+def test_playbooks(environment: Environment, core: str, python: str) -> None:
+    path = environment(f"core-{core}", PYTHONS[python])
+    # ansible-core itself declares the Python versions that it supports.
+    output = run(
+        "python",
+        "-c",
+        "import importlib.metadata as m; print(*m.metadata('ansible-core').get_all('Classifier'), sep='\\n')",
+        path=path,
+    )
+    assert f"Programming Language :: Python :: {python}\n" in output
+    assert f"[core {core}." in run("ansible", "--version", path=path)
+    playbooks(path)
+
+
+@pytest.mark.parametrize("core", sorted({core for core, _python in PAIRS}))
+def test_awx_jobs(environment: Environment, core: str) -> None:
+    """The jobs of the AWX workflow, with every ansible-core that an image for AWX or Automation Platform can have."""
+    run(
+        "pytest",
+        "-q",
+        "--ansible",
+        environment(f"core-{core}", PYTHONS[newest_python(core)]),
+        "tests/awx/test_workflow.py",
+    )

@@ -74,7 +74,10 @@ class CachingValidator(JSONResponseBodyValidator):  # type: ignore[misc]
 
 @cache
 def read_contract(service: str) -> dict[str, Any]:
-    contract: dict[str, Any] = yaml.safe_load((CONTRACTS / f"{service}.yaml").read_text(encoding="utf-8"))
+    # The loader in C takes a tenth of the time.
+    contract: dict[str, Any] = yaml.load(
+        (CONTRACTS / f"{service}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+    )
     return contract
 
 

@@ -281,7 +281,7 @@ class Cloud:
         self.reset()
 
     def reset(self) -> None:
-        data = yaml.safe_load(START_DATA.read_text(encoding="utf-8"))
+        data = yaml.load(START_DATA.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         self.account = Project(**data["account"])
         self.start_projects = [Project(**item) for item in data["projects"]]
         self.users = {item["name"]: User(**item) for item in data["users"]}

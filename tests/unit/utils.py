@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import html
 import itertools
@@ -335,12 +336,18 @@ def texts(characters=CHARACTERS, **sizes):
 
 def pairs(*values):
     """Return combinations of the values so that each pair of values occurs in one of them."""
-    rows = list(itertools.product(*values))
-    in_row = {row: set(itertools.combinations(enumerate(row), 2)) for row in rows}
-    missing, chosen = set().union(*in_row.values()), []
-    while missing:
-        chosen.append(max(rows, key=lambda row: len(missing & in_row[row])))
-        missing -= in_row[chosen[-1]]
+    in_row = {row: set(itertools.combinations(enumerate(row), 2)) for row in itertools.product(*values)}
+    missing = {row: len(found) for row, found in in_row.items()}
+    rows_with = collections.defaultdict(list)
+    for row, found in in_row.items():
+        for pair in found:
+            rows_with[pair].append(row)
+    chosen = []
+    while rows_with:
+        chosen.append(max(missing, key=missing.get))
+        for pair in in_row[chosen[-1]]:
+            for row in rows_with.pop(pair, ()):
+                missing[row] -= 1
     return chosen
 
 

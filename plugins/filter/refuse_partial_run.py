@@ -42,6 +42,7 @@ _value:
 import typing as t
 
 from ansible import context
+from ansible.inventory.manager import split_host_pattern
 
 
 def refuse_partial_run(host: str) -> str:
@@ -50,11 +51,16 @@ def refuse_partial_run(host: str) -> str:
     :raises ValueError: when an option on the command line leaves out the host or tasks.
     """
     options = context.CLIARGS
-    skipped = sorted({"always", "tagged"} & _parts(options.get("skip_tags")))
-    limit = options.get("subset")
+    tags = {tag.strip() for tags in options.get("skip_tags") or () for tag in tags.split(",")}
+    skipped = sorted({"always", "tagged"} & tags)
+    limit = split_host_pattern(options.get("subset") or "")
+    # A file may contain the other two.
+    subtracting = [part for part in limit if part[0] in "!&@"]
     problem = ""
-    if limit and host not in _parts(limit):
+    if limit and host not in limit:
         problem = f"--limit leaves out {host}, which this play runs on. Add {host} to it"
+    elif subtracting:
+        problem = f"--limit {','.join(subtracting)} may leave out {host}, which this play runs on. Remove it"
     elif skipped:
         problem = f"--skip-tags {','.join(skipped)} would leave out tasks. Run the playbook without it"
     elif options.get("step") or options.get("start_at_task"):
@@ -63,12 +69,6 @@ def refuse_partial_run(host: str) -> str:
     if problem:
         raise ValueError(f"{problem}. Nothing was changed by this play.")
     return host
-
-
-def _parts(value: t.Any) -> set[str]:
-    """Return the parts of an option that can be repeated, or that has commas or colons between them."""
-    values = [value] if isinstance(value, str) else value or ()
-    return {part.strip() for item in values for part in item.replace(":", ",").split(",")}
 
 
 class FilterModule:

@@ -41,8 +41,10 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVI
 
 UNKNOWN = (
     "The task was cut off, so it is unknown whether the job was paused, the position was set, and the job was resumed,"
-    " and a request may still be on its way. Check the job. If it is paused and has not been running since, run the"
-    " reset again with the same position. If it has been running or stays failed, do not run the reset again."
+    " and the module may still be working on the reset. First make sure that no process named"
+    " AnsiballZ_drs_reset_position is left on the host that ran the playbook, then check the job. If it is paused and"
+    " has not been running since, run the reset again with the same position. If it has been running or stays failed,"
+    " do not run the reset again."
 )
 
 

@@ -15,7 +15,7 @@ description:
   - Used by this playbook.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
-positional: _input, job_id
+positional: _input, job_id, passed_on
 options:
   _input:
     description:
@@ -27,6 +27,12 @@ options:
       - ID of the job. Empty if it is not known yet.
     type: str
     required: true
+  passed_on:
+    description:
+      - What an earlier play of the same run collected, in the form of C(drs_collected). It takes precedence over
+        C(drs_collected), which may be an extra variable from before the run.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -50,6 +56,7 @@ _value:
 """
 
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import check_gtid_set, parse_position
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
@@ -61,12 +68,17 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import 
 SOURCES = ("drs_reset_position_time", "drs_use_query_id", "drs_use_position")
 
 
-def reset_plan(values: t.Mapping[str, t.Any], job_id: str) -> dict[str, str]:
+def reset_plan(
+    values: t.Mapping[str, t.Any], job_id: str, passed_on: t.Mapping[str, t.Any] = MappingProxyType({})
+) -> dict[str, str]:
     """Return where the position comes from, see ``RETURN``.
 
     :param values: the variables that are set.
     :param job_id: the ID of the job. Empty if it is not known yet.
+    :param passed_on: what an earlier play of the same run collected. If there was none, it has no ``job_id``.
     """
+    if "job_id" in passed_on:
+        values = {**values, "drs_collected": passed_on}
     plan = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
     try:
         _plan(plan, values, job_id)
@@ -84,9 +96,7 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
         raise InvalidOptionError("Set either drs_job_id or drs_job_name.")
     if "drs_job_id" in values:
         check_job_id(values["drs_job_id"])
-    for name, maximum in (("drs_wait_timeout", 86400), ("drs_wait_sleep", 3600)):
-        if name in values:
-            check_range({name: int(values[name])}, name, 1, maximum)
+    check_limits(values)
     if not str(values.get("drs_report_path", ".md")).endswith(".md"):
         raise InvalidOptionError("drs_report_path must end in .md.")
     given = [name for name in SOURCES if name in values]
@@ -104,6 +114,17 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
         if given:
             plan.update(source="collect", time=parse_time(str(values[given[0]])))
         _use_collected(plan, values.get("drs_collected"), job_id, gtid_set)
+
+
+def check_limits(values: t.Mapping[str, t.Any]) -> None:
+    """Check the limits for a wait.
+
+    :param values: the variables that are set.
+    :raises InvalidOptionError: when one is out of range.
+    """
+    for name, maximum in (("drs_wait_timeout", 86400), ("drs_wait_sleep", 3600)):
+        if name in values:
+            check_range({name: int(values[name])}, name, 1, maximum)
 
 
 def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set: str | None) -> None:

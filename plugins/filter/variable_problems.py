@@ -10,7 +10,8 @@ short_description: Find misspelled and reserved variables
 version_added: 1.0.0
 description:
   - Returns the problems with the names of variables. Problems are a name that is nearly the name of an input of the
-    playbooks of this collection, and a variable that is reserved for them.
+    playbooks of this collection, and a variable that is reserved for them. Extra variables are recognized by their
+    names, because no playbook can reset them.
   - Other names are not a problem, even if they begin with C(drs_).
   - Used by the playbooks of this collection.
 author:
@@ -44,6 +45,9 @@ _value:
 """
 
 import typing as t
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import SHARED_OPTIONS
 
@@ -81,6 +85,8 @@ OUTPUTS = (
 )
 # The value to which the playbooks reset their variables, like the result of a task that did not run.
 INITIAL = {"skipped": True}
+# What one of the playbooks hands on to a later play of the same run. An output may be hidden by an extra variable.
+PASSED_ON = "_drs_passed_on"
 
 
 def variable_problems(names: t.Iterable[str], internal: t.Mapping[str, t.Any]) -> list[str]:
@@ -94,10 +100,12 @@ def variable_problems(names: t.Iterable[str], internal: t.Mapping[str, t.Any]) -
             "This playbook runs as a whole, and has no tags. Run it without --tags, or with a tag of its import."
             " Nothing was changed."
         ]
+    # Ansible has parsed them already, and returns the same again.
+    extra = load_extra_vars(DataLoader())
     problems = []
     for name in sorted(names):
         if name in internal or (name.startswith(("_drs_", "drs_verify_")) and name != "drs_verify_source"):
-            if not _is_initial(internal.get(name)):
+            if name in extra or not (name == PASSED_ON or _is_initial(internal.get(name))):
                 problems.append(f"The variable {name} is reserved for the playbooks of this collection.")
         elif name not in INPUTS and name not in OUTPUTS:
             meant = _meant(name)

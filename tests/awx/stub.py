@@ -32,7 +32,6 @@ ASKS = dict.fromkeys(
     [
         "ask_variables_on_launch",
         "ask_job_type_on_launch",
-        "ask_tags_on_launch",
         "ask_credential_on_launch",
         "ask_inventory_on_launch",
         "survey_enabled",

@@ -120,7 +120,6 @@ def test_twice(awx: Awx, collections: Path) -> None:
         item = awx.named("job_templates", template["name"])
         assert awx.surveys[item["id"]] == template["survey_spec"]
         assert awx.associated[item["id"], "credentials"] == [credential["id"]]
-        assert item["ask_tags_on_launch"] == template.get("ask_tags_on_launch", False)
         assert {
             name: item[name]
             for name in ("playbook", "job_type", "survey_enabled", "ask_job_type_on_launch", "ask_variables_on_launch")

@@ -61,6 +61,8 @@ def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path
         "LANG": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
         "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+        # Otherwise, in the home folder of the account that runs the tests, whatever HOME is.
+        "ANSIBLE_REMOTE_TMP": str(tmp_path / ".ansible/tmp"),
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
@@ -112,7 +114,7 @@ def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=120,
+            timeout=300,
             check=False,
         )
         output: str = done.stdout

@@ -146,7 +146,7 @@ def test_no_position(
     cloud.faults([{**fault, "times": None}])
     said = ansible(
         *COLLECT,
-        variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": timeout, "drs_wait_sleep": 1},
+        variables={"drs_job_id": JOB, **TIME, "drs_wait_timeout": timeout, "drs_wait_sleep": 1 if timeout > 1 else 600},
         code=2,
         **token,
     )
@@ -155,20 +155,13 @@ def test_no_position(
     assert handed_on(said, **{"": "", "status": status, "id": query})
 
 
-def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME}, code=2, HW_USER_PASSWORD="not-the-password-9261")
-    assert "user drs-operator of account (domain) example-account" in said
-    assert "not-the-password" not in said
-
-
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        (f"drs_job_id={JOB} drs_job_ids={FLEET[0]}", "Set drs_job_id or drs_job_name to the ID or name of a DRS job"),
-        (f"drs_job_ids={FLEET[0]}, {FLEET[1]}", "On the command line, the values must not contain white space."),
+        (f"drs_job_id={JOB} drs_job_ids={FLEET[0]}", "Set only one of drs_job_id and drs_job_ids."),
         (f"drs_jobid={JOB}", "The variable drs_jobid is unknown; drs_job_id was probably meant."),
     ],
-    ids=["two kinds of jobs", "white space", "name"],
+    ids=["two kinds of jobs", "name"],
 )
 def test_variables_refused(cloud: Simulator, ansible: Ansible, variables: str, reason: str) -> None:
     assert reason in ansible(*COLLECT, "-e", f"{variables} drs_reset_position_time=2023-09-19T07:00:00Z", code=2)

@@ -12,12 +12,15 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
 import termios
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ JOB = "c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r"
 OTHER_JOB = "00000010-feed-4bee-8dad-0000010jb20r"
 TIME, OTHER_TIME = "2023-09-19T07:00:00Z", "2023-09-19T08:00:00Z"
 POSITION = "mysql-bin.000277:805"
+QUERY = "0eacda0b-9422-4535-8b62-537d1833638b"
 GTID_SET = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"
 VARIABLES = {"drs_job_id": JOB, "drs_use_position": POSITION, "drs_confirm": True, "drs_wait_sleep": 1}
 QUESTION = b"Type yes to continue"
@@ -104,6 +108,17 @@ def run_in_a_terminal(answer: bytes) -> Any:
     return run
 
 
+def section_of_the_guide(heading: str) -> str:
+    guide = (PLAYBOOKS.parent / "docs/docsite/rst/guide_migration_runbook.rst").read_text(encoding="utf-8")
+    return re.split(r"\n.+\n-+\n", guide.partition(f"\n{heading}\n-")[2].partition("\n")[2])[0]
+
+
+def commands_of_the_guide(heading: str) -> list[list[str]]:
+    return [
+        shlex.split(line) for line in re.findall(r"^  \$ (ansible.*)$", section_of_the_guide(heading), re.MULTILINE)
+    ]
+
+
 def test_every_result_that_is_handed_on_starts_unset() -> None:
     """Otherwise, a variable from outside, or an earlier play, could take its place."""
     registered: set[str] = set()
@@ -116,7 +131,30 @@ def test_every_result_that_is_handed_on_starts_unset() -> None:
     (start,) = yaml.safe_load((PLAYBOOKS / "tasks/start.yml").read_text(encoding="utf-8"))
     unset = start["ansible.builtin.set_fact"]
     assert registered - set(unset) == set()
-    assert all(value == {"skipped": True} for value in unset.values())
+    assert {name for name, value in unset.items() if value != {"skipped": True}} == {"_drs_passed_on"}
+
+
+def test_runs_at_the_same_time_do_not_share_a_report(tmp_path: Path) -> None:
+    """Each gets a name of its own, and no earlier file is taken."""
+    (task,) = (
+        task
+        for task in yaml.safe_load((PLAYBOOKS / "tasks/reset_check.yml").read_text(encoding="utf-8"))
+        if task["name"] == "Reserve a name for the report"
+    )
+    stem = tmp_path / "a report"
+    command = [*task["ansible.builtin.command"]["argv"][:-1], str(stem)]
+    (tmp_path / "a report-2.json").write_text("An earlier report.", encoding="utf-8")
+
+    def reserve(_run: int) -> str:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+
+    with ThreadPoolExecutor(8) as pool:
+        reserved = list(pool.map(reserve, range(20)))
+    numbers = [number for number in range(1, 21) if number != 2]
+    assert sorted(reserved) == sorted([str(stem), *(f"{stem}-{number}" for number in numbers)])
+    assert sorted(f"{name}.md" for name in reserved) == sorted(map(str, tmp_path.glob("*.md")))
+    command[-1] = str(tmp_path / "no-such-folder/report")
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -126,8 +164,8 @@ def test_every_result_that_is_handed_on_starts_unset() -> None:
         (f"drs_use_position={POSITION} drs_confirm=maybe", "The value 'maybe' is not a valid boolean"),
         (f"drs_use_position={POSITION} drs_use_gtid_set=a:1-5, b:1-77", "the values must not contain white space"),
         (
-            f"drs_reset_positon_time={TIME} drs_gtidset=a:1 drs_region_2=x _drs_reset=x",
-            "The variable _drs_reset is reserved for the playbooks of this collection. The variable drs_gtidset is"
+            f"drs_reset_positon_time={TIME} drs_gtidset=a:1 drs_region_2=x _drs_failure={{{{_drs_started}}}}",
+            "The variable _drs_failure is reserved for the playbooks of this collection. The variable drs_gtidset is"
             " unknown; drs_use_gtid_set was probably meant. The variable drs_reset_positon_time is unknown;"
             " drs_reset_position_time was probably meant.",
         ),
@@ -146,7 +184,7 @@ def test_refused_before_any_request(cloud: Simulator, ansible: Ansible, variable
     [
         (["--tags", "retry,wait"], 2, "This playbook runs as a whole, and has no tags."),
         (["--skip-tags", "always"], 4, "--skip-tags always would leave out tasks."),
-        (["--limit", "web1"], 4, "--limit leaves out localhost"),
+        (["--limit", "localhost:!localhost"], 4, "--limit !localhost may leave out localhost"),
         (["--step"], 4, "--step would leave out tasks."),
         (["--start-at-task", "Reset the job"], 4, "--start-at-task would leave out tasks."),
     ],
@@ -235,8 +273,9 @@ def test_job_refused_before_collecting(
 
 @pytest.mark.smoke
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
-    variables = {**VARIABLES, "drs_use_position": None, "drs_reset_position_time": TIME, "drs_report_path": "report.md"}
-    output = ansible(*RESET, "--check", variables=variables, **token)
+    """The command of the guide goes through all steps, and writes no report."""
+    command, _reset, _look = commands_of_the_guide("Reset one job from the command line")
+    output = ansible(*command, variables={"drs_report_path": "report.md"}, **token)
     assert f"New position: the one at {TIME}" in output
     assert f"Job orders-to-dws ({JOB}) can be reset." in output
     assert changes(cloud) == []
@@ -246,8 +285,10 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], t
 def test_position_of_another_job_is_never_set(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
     """After two plays collected positions of another job, the reset logs in, and collects its own position.
 
-    Artifacts of the earlier plays are not added up.
+    The artifacts of an earlier node of a workflow, which are extra variables, do not take the place of what these plays
+    collect and report. Artifacts of the earlier plays are not added up.
     """
+    stale = {"job_id": OTHER_JOB, "time": OTHER_TIME, "id": "5", "status": "success", "position": "mysql-bin.000001:4"}
     output = ansible(
         *SITE,
         variables={
@@ -255,8 +296,12 @@ def test_position_of_another_job_is_never_set(cloud: Simulator, ansible: Ansible
             "times": [TIME, OTHER_TIME],
             "other_job": OTHER_JOB,
             "report": str(tmp_path / "report.md"),
+            "drs_collected": stale,
+            "drs_report": {"result": "done"},
         },
     )
+    assert output.count("is set as an extra variable, which hides the result of this play from your own later") == 2
+    assert "drs_report is set as an extra variable, which hides the report of this play from later plays." in output
     assert changes(cloud) == ["collect-db-position"] * 3 + RESET_CALLS
     assert cloud.job(OTHER_JOB)["start_position"] == "mysql-bin.000278:815"
     assert cloud.job(JOB)["start_position"] is None
@@ -367,25 +412,29 @@ def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: d
     ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=-9, execute=run, **token)
     text = path.read_text(encoding="utf-8")
     assert "to a position: under way" in text
-    assert "the state of the job is unknown" in text
+    assert re.search(r"the state of the job is\s+unknown", text)
+    assert re.search(
+        r"for at most 1800 seconds per step.*no process named AnsiballZ_drs_reset_position", text, re.DOTALL
+    )
     assert f"| Position | {POSITION} |" in text
 
 
-def test_limit_for_tasks_does_not_cut_off_the_reset(
+def test_limit_for_tasks_does_not_cut_off_the_reset() -> None:
+    """A limit for all tasks in the configuration applies to tasks without one. 0 is no limit."""
+    text = (PLAYBOOKS / "tasks/reset_sync_position.yml").read_text(encoding="utf-8")
+    (block,) = (task for task in yaml.safe_load(text) if "block" in task)
+    (reset,) = (task for task in block["block"] if "huaweicloud.drs.drs_reset_position" in task)
+    assert reset["timeout"] == 0
+
+
+def test_report_that_cannot_be_completed(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
-    """A report that cannot be completed fails the run, and the message says that the reset succeeded."""
+    """It fails the run, and the message says that the reset succeeded."""
     folder = tmp_path / "reports"
     folder.mkdir()
-    cloud.faults([{"match": {"path": "/start-position"}, "kind": "latency", "seconds": 25}])
     with on_request(cloud, "restart", lambda: shutil.rmtree(folder)):
-        output = ansible(
-            *RESET,
-            variables={**VARIABLES, "drs_report_path": str(folder / "report.md")},
-            code=2,
-            ANSIBLE_TASK_TIMEOUT="20",
-            **token,
-        )
+        output = ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(folder / "report.md")}, code=2, **token)
     assert f"The reset succeeded: job {JOB} runs from {POSITION}. The report {folder}/report.md could not be" in output
     assert changes(cloud) == RESET_CALLS
 
@@ -395,7 +444,10 @@ def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: 
     path = tmp_path / "report.md"
     cloud.job(JOB, status="PAUSING", action="fails_later")
     output = ansible(
-        *RESET, variables={**VARIABLES, "drs_wait_timeout": 4, "drs_report_path": str(path)}, code=2, **token
+        *RESET,
+        variables={**VARIABLES, "drs_wait_timeout": 4, "drs_wait_sleep": 600, "drs_report_path": str(path)},
+        code=2,
+        **token,
     )
     assert "Job orders-to-dws is in status INCRE_TRANSFER_FAILED, ? seconds behind." in output
     assert "did not reach its incremental phase" in output
@@ -407,21 +459,62 @@ def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: 
 
 
 def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
-    """If DRS then shows a position that this run has not set, the run says so."""
+    """If DRS then shows a position that this run has not set, the run says so.
+
+    Before, the result of the query is waited for, although a request for it is throttled.
+    """
+    read = {"method": "GET", "path": "/db-position"}
+    found = {"job_id": JOB, "status": "success", "position": POSITION}
+    cloud.faults(
+        [
+            {"match": read, "kind": "status", "status": 429, "body": {"error_code": "APIGW.0308"}, "times": 1},
+            {"match": read, "kind": "replace", "body": {**found, "status": "pending", "position": ""}, "times": 1},
+            {"match": read, "kind": "replace", "body": found, "times": None},
+        ]
+    )
+    variables = {**VARIABLES, "drs_use_position": "", "drs_use_query_id": QUERY, "drs_max_retries": 0}
     cloud.job(JOB, status="PAUSING", action="fails_later", resumes_after=2, start_position="mysql-bin.000001:4")
     with on_request(cloud, "restart", lambda: cloud.job(JOB, start_position="mysql-bin.000999:4")):
-        output = ansible(*RESET, variables=VARIABLES, code=2, **token)
+        output = ansible(*RESET, variables=variables, code=2, **token)
     assert "Job orders-to-dws is in status INCRE_TRANSFER_FAILED" in output
     assert f"DRS shows the start position mysql-bin.000999:4 for job {JOB}, not {POSITION}." in output
     assert "Before you run the reset again, check which position it started from" in output
 
 
+def test_commands_of_the_guide(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """They reset a job from the command line, and resume one that was left paused."""
+    _check, reset, look = commands_of_the_guide("Reset one job from the command line")
+    assert "Report: " in ansible(*reset, execute=run_in_a_terminal(b"yes"), **token)
+    assert changes(cloud) == ["collect-db-position", *RESET_CALLS]
+    assert read_report(tmp_path / "report.md")["state"] == "running"
+    output = ansible(*look, **token)
+    assert f'"start_position": "{POSITION}"' in output
+    assert '"incr_trans_delay": 0' in output
+    cloud.job(JOB, status="PAUSING")
+    (resume,) = commands_of_the_guide("If a run fails")
+    ansible(*resume, **token)
+    assert cloud.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
+
+
+def test_runbook_of_the_guide(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """The reset uses the position that the play before has collected."""
+    block = section_of_the_guide("A runbook of your own").partition(".. code-block:: yaml\n")[2]
+    (tmp_path / "runbook.yml").write_text(textwrap.dedent(block.partition(".. code-block::")[0]), encoding="utf-8")
+    (command,) = commands_of_the_guide("A runbook of your own")
+    ansible(*command, execute=run_in_a_terminal(b"yes"), **token)
+    assert changes(cloud) == ["collect-db-position", *RESET_CALLS]
+    report = read_report(tmp_path / "changes/CHG0042/reset.md")
+    assert (report["state"], report["position"], report["reset_position_time"]) == ("running", POSITION, TIME)
+    status = json.loads((tmp_path / "changes/CHG0042/status.json").read_text(encoding="utf-8"))
+    assert status["jobs"][0]["id"] == JOB
+    assert not (tmp_path / "changes/readers-stopped").exists()
+
+
 def test_loop_of_the_guide_does_not_take_a_failed_job_for_one_without_delay(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
-    guide = (PLAYBOOKS.parent / "docs/docsite/rst/guide_migration_runbook.rst").read_text(encoding="utf-8")
-    (task,) = (part for part in guide.split(".. code-block:: yaml") if "Wait until the delay" in part)
-    tasks = yaml.safe_load(task.partition("\n\nIn AWX")[0].partition("\n\nWith an approval")[0])
+    task = section_of_the_guide("If a run fails").partition(".. code-block:: yaml\n")[2]
+    tasks = yaml.safe_load(task)
     assert tasks[0].pop("retries") * tasks[0].pop("delay") >= 1800
     tasks[0].update(retries=1, delay=1)
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}

@@ -20,6 +20,7 @@ refuse_partial_run = FilterModule().filters()["refuse_partial_run"]
         {"subset": "localhost", "skip_tags": ["confirm", "retry,wait"]},
         {"subset": "web*,localhost"},
         {"subset": "web:localhost"},
+        {"subset": "~web.*, localhost"},
     ],
 )
 def test_whole(monkeypatch, options):
@@ -32,6 +33,12 @@ def test_whole(monkeypatch, options):
     [
         ({"subset": "web"}, "--limit leaves out localhost"),
         ({"subset": "web,db"}, "--limit leaves out localhost"),
+        ({"subset": "localhost:&web"}, "--limit &web may leave out localhost"),
+        ({"subset": "localhost,!localhost"}, "--limit !localhost may leave out localhost"),
+        ({"subset": "localhost,!~.*,@hosts.retry"}, "--limit !~[.][*],@hosts.retry may leave out localhost"),
+        ({"subset": "@hosts.retry"}, "--limit leaves out localhost"),
+        ({"subset": "localhost[1]"}, "--limit leaves out localhost"),
+        ({"subset": "web[1:localhost:2]"}, "--limit leaves out localhost"),
         ({"skip_tags": ["always"]}, "--skip-tags always would"),
         ({"skip_tags": ("x,tagged", "always")}, "--skip-tags always,tagged would"),
         ({"step": True}, "--step would"),

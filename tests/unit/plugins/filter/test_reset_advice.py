@@ -20,3 +20,4 @@ def test_advice_of_the_module(state):
 def test_advice_without_a_state_sets_nothing_in_a_job_that_has_been_running():
     assert reset_advice("unknown") == UNKNOWN
     assert "If it has been running or stays failed, do not run the reset again." in UNKNOWN
+    assert UNKNOWN.index("AnsiballZ_drs_reset_position is left") < UNKNOWN.index("then check the job")

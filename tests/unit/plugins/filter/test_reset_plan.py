@@ -61,6 +61,15 @@ def test_source(values, job_id, expected):
     assert reset_plan({**JOB, **values}, job_id) == {**empty, **expected}
 
 
+def test_an_earlier_play_of_the_run_precedes_an_extra_variable():
+    stale = {"drs_collected": {**COLLECTED, "time": "2023-09-18T07:00:00Z", "position": "mysql-bin.000001:4"}}
+    plan = reset_plan({**JOB, **stale}, JOB_ID, COLLECTED)
+    assert (plan["position"], plan["time"]) == (POSITION, TIME)
+    assert reset_plan({**JOB, **stale}, JOB_ID, {"skipped": True})["position"] == "mysql-bin.000001:4"
+    other = reset_plan({**JOB, **stale}, JOB_ID, {**COLLECTED, "job_id": OTHER_JOB})
+    assert other["problem"].endswith(f"drs_collected is for job {OTHER_JOB}, not for {JOB_ID}.")
+
+
 @pytest.mark.parametrize(
     ("values", "source"),
     [

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.huaweicloud.drs.plugins.filter.variable_problems import (
     CONNECTION,
@@ -27,6 +28,37 @@ def test_inputs_and_outputs_are_those_that_the_playbooks_document(playbook):
     assert [name for name in CONNECTION if f"{name}," not in text and f"{name}\n" not in text] == []
     documented = set(re.findall(r"(?<![\w.])drs_\w+", text))
     assert documented - {*INPUTS, *OUTPUTS} == set()
+
+
+def table_of_the_guide():
+    """Return the rows of the table of variables: the names and the default."""
+    guide = (COLLECTION / "docs/docsite/rst/guide_migration_runbook.rst").read_text(encoding="utf-8")
+    _before, _heading, rest = guide.partition("\nVariables\n---------\n")
+    table = rest.partition("\nThe result of ")[0]
+    rows = [re.split(r"\n    -", row) for row in re.split(r"\n  \* - ", table)[2:]]
+    return [(re.findall(r"``(drs_\w+)``", names), default.strip()) for names, _meaning, default in rows]
+
+
+def test_table_of_the_guide_contains_every_input():
+    names = [name for row, _default in table_of_the_guide() for name in row]
+    assert sorted(names) == sorted([*INPUTS, "drs_collected"])
+
+
+def test_inputs_and_defaults_are_those_that_the_playbooks_read():
+    tasks = {path.stem: path.read_text(encoding="utf-8") for path in COLLECTION.glob("playbooks/tasks/*.yml")}
+    specified = {
+        name
+        for file in ("collect_db_position", "reset_check")
+        for name in re.findall(r"^      (drs_\w+): \{type: ", tasks[file], re.MULTILINE)
+    }
+    # Any type will do for the password.
+    assert specified | {"drs_source_password", *CONNECTION} == {*INPUTS, "drs_collected"}
+    default = {row[0]: text for row, text in table_of_the_guide()}
+    for name in ("drs_wait_timeout", "drs_wait_sleep"):
+        read = [
+            re.search(rf"{name} \| default\((\d+)\)", tasks[file])[1] for file in ("collect_db_position", "reset_check")
+        ]
+        assert re.findall(r"\d+", default[name]) == list(dict.fromkeys(read))
 
 
 def test_known_names_and_names_of_the_user():
@@ -91,6 +123,19 @@ def test_reserved(name, internal):
     assert variable_problems([name], {**STARTED, **internal}) == [
         f"The variable {name} is reserved for the playbooks of this collection."
     ]
+
+
+@pytest.mark.parametrize("name", ["_drs_reset", "_drs_started", "_drs_passed_on", "drs_verify_warnings"])
+def test_reserved_extra_variable_whatever_its_value_is(monkeypatch, name):
+    """No playbook can reset an extra variable, not even to the value that it already has."""
+    problem = f"The variable {name} is reserved for the playbooks of this collection."
+    assert variable_problems([name], {**STARTED, name: INITIAL}) == []
+    monkeypatch.setattr(load_extra_vars, "extra_vars", {name: INITIAL}, raising=False)
+    assert variable_problems([name], {**STARTED, name: INITIAL}) == [problem]
+
+
+def test_what_an_earlier_play_has_passed_on():
+    assert variable_problems(["_drs_passed_on"], {**STARTED, "_drs_passed_on": {"job_id": "x"}}) == []
 
 
 @pytest.mark.parametrize("internal", [{}, {"_drs_started": "x"}, {"_drs_started": {"skipped": True, "changed": False}}])

@@ -1,0 +1,96 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: collect_problem
+short_description: Check the inputs of the playbook that collects positions
+version_added: 1.0.0
+description:
+  - Checks the inputs of the playbook C(huaweicloud.drs.collect_db_position).
+  - Used by this playbook.
+author:
+  - huaweicloud.drs contributors (!UNKNOWN)
+positional: _input, job_ids
+options:
+  _input:
+    description:
+      - The variables of the playbook that are set.
+    type: dict
+    required: true
+  job_ids:
+    description:
+      - The IDs in C(drs_job_ids).
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show that the time is missing
+  ansible.builtin.debug:
+    msg: "{{ {'drs_job_name': 'orders-to-dws'} | huaweicloud.drs.collect_problem([]) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What is wrong with the inputs. Empty if nothing is.
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
+
+JOBS = ("drs_job_id", "drs_job_name", "drs_job_ids")
+
+
+def collect_problem(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> str:
+    """Return what is wrong with the inputs, or an empty text.
+
+    :param values: the variables that are set.
+    :param job_ids: the IDs in ``drs_job_ids``.
+    """
+    try:
+        _check(values, job_ids)
+    except InvalidOptionError as error:
+        return str(error)
+    return ""
+
+
+def _check(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> None:
+    """Check the inputs.
+
+    :raises InvalidOptionError: when one is missing or invalid.
+    """
+    given = [name for name in JOBS if name in values]
+    if not given:
+        raise InvalidOptionError("Set drs_job_id or drs_job_name for one job, or drs_job_ids for many jobs.")
+    if len(given) > 1:
+        raise InvalidOptionError(f"Set only one of {' and '.join(given)}.")
+    if "drs_job_id" in values:
+        check_job_id(values["drs_job_id"])
+    if "drs_job_ids" in values and not job_ids:
+        raise InvalidOptionError("drs_job_ids contains no ID of a job.")
+    if "drs_reset_position_time" not in values:
+        raise InvalidOptionError(
+            "Set drs_reset_position_time to the point in time to collect the position for, for example"
+            " 2023-09-19T07:00:00Z."
+        )
+    parse_time(str(values["drs_reset_position_time"]))
+    check_limits(values)
+    if "drs_concurrency" in values:
+        check_range({"drs_concurrency": int(values["drs_concurrency"])}, "drs_concurrency", 1, 100)
+
+
+class FilterModule:
+    """The filter for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"collect_problem": collect_problem}

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from matrix.pairs import OLDEST, PAIRS, PYTHONS, SOURCE, TARGETS
-from tools.checkout import run, sanity
+from tools.checkout import ROOT, run, sanity
+from tools.docs import CHROMIUM
 
 Environment = Callable[[str, Path], Path]
 
@@ -118,3 +119,16 @@ def test_source(environment: Environment) -> None:
     """The tests with MariaDB, and with ansible.mysql and community.mysql as far as a Python for both is there."""
     python = next((PYTHONS[version] for version in SOURCE if version in PYTHONS), Path(sys.executable))
     run("pytest", "-q", "tests/source", path=environment("source", python))
+
+
+def test_docs_site(environment: Environment, tmp_path: Path) -> None:
+    """The documentation site is built without a warning, and its pages fit into a window if Chromium is installed."""
+    output = run(
+        "python",
+        "-m",
+        "tools.docs",
+        tmp_path / "site",
+        cwd=ROOT / "tests",
+        path=environment("docs", Path(sys.executable)),
+    )
+    assert not CHROMIUM or "\n0 elements are wider" in output

@@ -7,16 +7,12 @@
 from __future__ import annotations
 
 import ast
-import http.server
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +25,7 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
+    Webhook,
     leaked,
     secrets,
 )
@@ -39,7 +36,6 @@ GUIDE = ROOT / "docs/docsite/rst/guide_authentication.rst"
 FLEETS = ROOT / "docs/docsite/rst/guide_fleets.rst"
 RUNBOOK = ROOT / "docs/docsite/rst/guide_migration_runbook.rst"
 ERRORS = ROOT / "docs/docsite/rst/guide_errors.rst"
-TROUBLESHOOTING = ROOT / "docs/docsite/rst/guide_troubleshooting.rst"
 TEMPLATE = ROOT / "playbooks/templates/reset_sync_position.md.j2"
 PLAYBOOK = ROOT / "playbooks/collect_db_position.yml"
 INVENTORY = ROOT / "plugins/inventory/drs_jobs.py"
@@ -176,7 +172,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=240,
+        timeout=250,
         check=False,
     )
     assert done.returncode == code, done.stdout
@@ -190,37 +186,6 @@ def run(
             end = request["path"].rpartition("/")[2]
             plays[-1].add("GET" if request["method"] == "GET" or end == "filter" else end)
     return done.stdout, plays
-
-
-class Webhook:
-    """A server on loopback that keeps the texts that it is told."""
-
-    def __init__(self) -> None:
-        texts = self.texts = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/team"
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    started = Webhook()
-    thread = threading.Thread(target=started.server.serve_forever)
-    thread.start()
-    yield started
-    started.server.shutdown()
-    thread.join()
-    started.server.server_close()
 
 
 def changes(example: str) -> set[str]:
@@ -325,165 +290,6 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
     output, plays = run(sim, tmp_path, command, login(sim))
     assert plays == [{"GET"}]
     assert "orders-to-dws" in output
-
-
-def example(path: Path, part: str) -> str:
-    """Return the only example of a guide that contains a part."""
-    (found,) = (block for block in blocks(path, "yaml") if part in block)
-    return found
-
-
-def commands(path: Path) -> list[str]:
-    """Return the commands of the console blocks of a guide, each of which may be continued on further lines."""
-    return [
-        command
-        for block in blocks(path, "console")
-        for command in re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)
-    ]
-
-
-def test_fleet_names_what_failed(sim: Simulator, tmp_path: Path) -> None:
-    """One position does not exist, one query is refused, and the response to one is lost."""
-    sim.reset(collect_seconds=0)
-    jobs = {
-        job["name"]: job["id"]
-        for job in sim.cloud["jobs"]
-        if (job["project"], job["engine_type"], job["status"])
-        == ("eu-west-101", "mysql-to-dws", "INCRE_TRANSFER_STARTED")
-    }
-    parent = jobs.pop("shops-to-dws")
-    outcomes = {"purged-to-dws": "failed", "refunds-to-dws": "refused", "stock-to-dws": "unknown"}
-    refusal = {"error_code": "DRS.M00304", "error_msg": "This operation cannot be performed on the task."}
-    faults = {
-        "refunds-to-dws": {"kind": "status", "status": 400, "body": refusal},
-        "stock-to-dws": {"kind": "reset_after"},
-    }
-    sim.faults(
-        [
-            {"times": None, "match": {"path": f"{jobs[name]}/collect-db-position$"}, **fault}
-            for name, fault in faults.items()
-        ]
-    )
-    (tmp_path / "shards.yml").write_text(example(FLEETS, "Name each job that failed"), encoding="utf-8")
-    output, _plays = run(sim, tmp_path, ["ansible-playbook", "shards.yml"], login(sim), code=2)
-    for name, outcome in outcomes.items():
-        assert f"{name} ({jobs[name]}): {outcome}. " in output
-    found = json.loads((tmp_path / "positions.json").read_text(encoding="utf-8"))
-    assert found == {job_id: "mysql-bin.000277:805" for name, job_id in jobs.items() if name not in outcomes}
-    assert [request for request in sim.requests() if request["path"].endswith(f"{parent}/collect-db-position")] == []
-
-
-def test_fleet_says_why_the_login_failed(sim: Simulator, tmp_path: Path) -> None:
-    (tmp_path / "shards.yml").write_text(example(FLEETS, "Name each job that failed"), encoding="utf-8")
-    environment = {**login(sim), "HW_USER_PASSWORD": "another"}
-    output, _plays = run(sim, tmp_path, ["ansible-playbook", "shards.yml"], environment, code=2)
-    assert "Check the password" in output
-
-
-@pytest.mark.parametrize(
-    ("path", "part"),
-    [(GUIDE, "Collect with the token"), (FLEETS, "Log in once for all jobs")],
-    ids=["authentication", "fleets"],
-)
-def test_login_without_log_says_why_it_failed(sim: Simulator, tmp_path: Path, path: Path, part: str) -> None:
-    (tmp_path / "play.yml").write_text(example(path, part), encoding="utf-8")
-    host = f"orders ansible_connection=local ansible_python_interpreter={sys.executable}"
-    (tmp_path / "hosts").write_text(f"[status_incre_transfer_started]\n{host}\n[parents]\n", encoding="utf-8")
-    command = ["ansible-playbook", "-i", "hosts", "play.yml", "-e", "vault_drs_password=another"]
-    environment = {**login(sim), "HW_USER_PASSWORD": "another"}
-    output, _plays = run(sim, tmp_path, command, environment, code=2)
-    assert re.search('(?m)^fatal: .*Assertion|"msg": "POST .*Check the password', output)
-
-
-def test_rescue_tells_the_team(sim: Simulator, tmp_path: Path, webhook: Webhook) -> None:
-    sim.reset(collect_seconds=0)
-    purged = next(job["id"] for job in sim.cloud["jobs"] if job["name"] == "purged-to-dws")
-    (tmp_path / "shards.yml").write_text(example(FLEETS, "rescue:"), encoding="utf-8")
-    variables = json.dumps({"drs_job_ids": [JOB, purged], "team_webhook": webhook.url})
-    run(sim, tmp_path, ["ansible-playbook", "shards.yml", "-e", variables], login(sim), code=2)
-    assert [text for text in webhook.texts if f"1 of 2 jobs failed. failed: {purged}" in text] == webhook.texts != []
-    saved = json.loads((tmp_path / "positions.json").read_text(encoding="utf-8"))
-    assert {item["job_id"]: item["outcome"] for item in saved} == {JOB: "success", purged: "failed"}
-
-
-def test_reset_tells_the_team_that_it_failed(sim: Simulator, tmp_path: Path, webhook: Webhook) -> None:
-    refusal = {"error_code": "DRS.M00304", "error_msg": "This operation cannot be performed on the task."}
-    sim.reset(
-        [{"kind": "status", "status": 400, "body": refusal, "match": {"path": "start-position$"}}], action_seconds=0
-    )
-    (tmp_path / "reset.yml").write_text(example(RUNBOOK, "tell the team"), encoding="utf-8")
-    command = ["ansible-playbook", "reset.yml", "-e", json.dumps({"team_webhook": webhook.url})]
-    run(sim, tmp_path, command, login(sim), code=2)
-    (text,) = webhook.texts
-    assert text.startswith("Reset of orders-to-dws: paused. ")
-    assert "DRS.M00304" in text
-
-
-def test_vault(sim: Simulator, tmp_path: Path) -> None:
-    """The commands of the guide encrypt the file of variables, and run the playbook with it."""
-    (tmp_path / ".vault-password").write_text("of-the-vault", encoding="utf-8")
-    password = login(sim)["HW_USER_PASSWORD"]
-    for name in ("group_vars/all/vault.yml", "site.yml"):
-        text = example(GUIDE, f"# {name}\n").replace("correct-horse", password)
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    encrypt, play = (command for command in commands(GUIDE) if "vault" in command)
-    run(sim, tmp_path, ["bash", "-c", encrypt], {})
-    assert password not in (tmp_path / "group_vars/all/vault.yml").read_text(encoding="utf-8")
-    output, _plays = run(sim, tmp_path, ["bash", "-c", play], {})
-    assert "orders-to-dws" in output
-
-
-def test_vault_in_an_inventory(sim: Simulator, tmp_path: Path) -> None:
-    (tmp_path / ".vault-password").write_text("of-the-vault", encoding="utf-8")
-    encrypt, graph = (command for command in commands(FLEETS) if "vault" in command)
-    (user,) = (user for user in sim.cloud["users"] if user["name"] == "drs-only")
-    printed, _plays = run(sim, tmp_path, ["bash", "-c", encrypt], {}, text=user["password"])
-    encrypted = re.search(r"^password: !vault \|\n(?: +\S+\n?)+", printed, re.MULTILINE)
-    assert encrypted, printed
-    inventory, replaced = re.subn(
-        r"^password: !vault \|\n(?: +\S+\n?)+", encrypted[0], VAULT_INVENTORY, flags=re.MULTILINE
-    )
-    assert replaced == 1
-    (tmp_path / "shards.drs_jobs.yml").write_text(inventory, encoding="utf-8")
-    # The password is not that of the default user, so the template must have been evaluated.
-    output, _plays = run(sim, tmp_path, ["bash", "-c", graph], {"DRS_USER": user["name"]})
-    assert "orders-to-dws" in output
-
-
-def test_deleted_job_of_the_errors(sim: Simulator, tmp_path: Path) -> None:
-    task = example(ERRORS, "that may have been deleted").replace(JOB, f"00000000{JOB[8:]}")
-    play = "- hosts: localhost\n  gather_facts: false\n  tasks:\n" + textwrap.indent(task, "    ")
-    (tmp_path / "play.yml").write_text(play, encoding="utf-8")
-    run(sim, tmp_path, ["ansible-playbook", "play.yml"], login(sim))
-    run(sim, tmp_path, ["ansible-playbook", "play.yml"], {**login(sim), "HW_USER_PASSWORD": "another"}, code=2)
-
-
-# The tests above run those with a vault, and those with Galaxy cannot be run.
-GUIDE_COMMANDS = [
-    command
-    for path in (GUIDE, RUNBOOK, FLEETS, ERRORS, TROUBLESHOOTING)
-    for command in commands(path)
-    if not re.match("export |ansible-vault |ansible-galaxy |.*--vault", command)
-]
-
-
-@pytest.mark.parametrize("command", GUIDE_COMMANDS)
-def test_command_of_a_guide(sim: Simulator, tmp_path: Path, command: str) -> None:
-    settle(sim)
-    if "action=retry" in command:
-        sim.job(JOB, status="PAUSING")
-    (tmp_path / "shards.txt").write_text(f"{JOB}\n{OTHER_JOB}\n", encoding="utf-8")
-    (tmp_path / "shards.drs_jobs.yml").write_text(INVENTORIES[1], encoding="utf-8")
-    if "reset_sync_position" in command and "--check" not in command:
-        command += " -e drs_confirm=true"  # in place of the answer of a reader
-    output, _plays = run(sim, tmp_path, ["bash", "-c", command], login(sim))
-    if "+0800" in command:
-        assert output == f"{MOMENT}\n"
-    if "include=" in command:
-        assert '"start_position": ' in output
-    if "-vvv" in command:
-        assert re.search('"request_id|"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"|"auth_method": "auto"', output)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

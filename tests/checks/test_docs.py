@@ -79,7 +79,9 @@ def test_every_state_of_a_reset_is_documented() -> None:
 
 def test_index_lists_every_page() -> None:
     """Generated pages are in no table of contents by themselves, and Sphinx does not miss them."""
-    listed = re.findall(r"^  (?:[\w ]+ )?<?([\w/*]+)>?$", (DOCS / "index.rst").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^  (?:[\w ]+ )?<?([\w/*]+)>?$", (DOCS / "index.rst").read_text(encoding="utf-8"), re.MULTILINE
+    )
     guides = yaml.safe_load((DOCS / "docsite/extra-docs.yml").read_text(encoding="utf-8"))["sections"][0]["toctree"]
     assert sorted(guides) == sorted(path.stem for path in RST.glob("*.rst"))
     folders = {"modules": "module", "inventory": "inventory"}

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-.PHONY: help demo test matrix bench format lock clean
+.PHONY: help demo test matrix bench docs format lock clean
 
 help:
 	@echo 'make demo     collect a position and reset a job, with a simulated cloud on this machine'
 	@echo 'make test     run the tests and checks with the newest ansible-core; select some with ARGS="-k retry"'
 	@echo 'make matrix   run the tests with every supported ansible-core and every Python on this machine'
 	@echo 'make bench    measure the cost of a task and of a batch, and write tests/output/bench.md'
+	@echo 'make docs     build the documentation site in tests/output/docs'
 	@echo 'make format   format the code'
 	@echo 'make lock     lock the newest versions of the packages for tests and checks'
 	@echo 'make clean    remove the environments and the output'
@@ -40,6 +41,9 @@ matrix: .venv/test/.ready
 
 bench: .venv/user/.ready .venv/bench/.ready
 	.venv/bench/bin/python tests/bench/bench.py .venv/user/bin
+
+docs: .venv/docs/.ready
+	cd tests && ../.venv/docs/bin/python -m tools.docs output/docs
 
 format: .venv/test/.ready
 	.venv/test/bin/ruff check --fix-only

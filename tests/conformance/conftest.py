@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
+import pytest
 from simulator.fixtures import running, sim
 
+from ansible_collections.huaweicloud.drs.tests.conformance.runs import Webhook
 from ansible_collections.huaweicloud.drs.tests.unit.conftest import (
     _clean_environment,
     _fresh_process,
@@ -29,3 +34,14 @@ __all__ = [
     "sim",
     "tls",
 ]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    started = Webhook()
+    thread = threading.Thread(target=started.server.serve_forever)
+    thread.start()
+    yield started
+    started.server.shutdown()
+    thread.join()
+    started.server.server_close()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
@@ -39,3 +40,23 @@ def leaked(hidden: set[str], text: str) -> list[str]:
     """Return the secrets whose first characters appear in a text, as they are or escaped as JSON."""
     begins = {secret: secret[:64] for secret in hidden}
     return [secret for secret, begin in begins.items() if begin in text or json.dumps(begin)[1:-1] in text]
+
+
+class Webhook:
+    """A server on loopback that keeps the texts that it is told."""
+
+    def __init__(self) -> None:
+        texts = self.texts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/team"

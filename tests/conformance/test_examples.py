@@ -25,6 +25,7 @@ from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     MOMENT,
     PATH,
     PROJECT,
+    Webhook,
     leaked,
     secrets,
 )
@@ -34,6 +35,7 @@ README = ROOT / "README.md"
 GUIDE = ROOT / "docs/docsite/rst/guide_authentication.rst"
 FLEETS = ROOT / "docs/docsite/rst/guide_fleets.rst"
 RUNBOOK = ROOT / "docs/docsite/rst/guide_migration_runbook.rst"
+ERRORS = ROOT / "docs/docsite/rst/guide_errors.rst"
 TEMPLATE = ROOT / "playbooks/templates/reset_sync_position.md.j2"
 PLAYBOOK = ROOT / "playbooks/collect_db_position.yml"
 INVENTORY = ROOT / "plugins/inventory/drs_jobs.py"
@@ -79,10 +81,11 @@ def is_play(block: str) -> bool:
 # guide, which imports playbooks.
 EXAMPLES = [
     (path, block)
-    for path in [*MODULES, README, GUIDE, RUNBOOK, FLEETS]
+    for path in [*MODULES, README, GUIDE, RUNBOOK, FLEETS, ERRORS]
     for block in blocks(path, "yaml")
-    if "import_playbook" not in block
-    and (is_play(block) or (path != README and isinstance(yaml.safe_load(block), list)))
+    # Of an inventory, only the plugin knows the tags.
+    if "import_playbook" not in block and "\nplugin: " not in block
+    if is_play(block) or (path != README and isinstance(yaml.safe_load(block), list))
 ]
 # Each example gets only the environment that it mentions, so that nothing it lacks comes from there.
 GROUPS = {
@@ -92,7 +95,9 @@ GROUPS = {
         block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block
     ],
 }
-INVENTORIES = [block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block]
+*INVENTORIES, VAULT_INVENTORY = [
+    block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block
+]
 
 
 # Tells the simulator when the next play starts.
@@ -135,9 +140,13 @@ def login(sim: Simulator) -> dict[str, str]:
     }
 
 
-def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str, str]) -> tuple[str, list[set[str]]]:
-    """Run a command that must succeed, without the environment of this machine.
+def run(
+    sim: Simulator, folder: Path, command: list[str], environment: dict[str, str], code: int = 0, text: str = ""
+) -> tuple[str, list[set[str]]]:
+    """Run a command without the environment of this machine.
 
+    :param code: the exit code that it must have.
+    :param text: its standard input.
     :returns: Its output, and the DRS calls before the first play and in each play. Read-only calls are GET.
     """
     sim.forget_requests()
@@ -160,14 +169,14 @@ def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str,
             "HW_DRS_ENDPOINT": sim.url,
             **environment,
         },
-        stdin=subprocess.DEVNULL,
+        input=text,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=120,
+        timeout=250,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == code, done.stdout
     assert re.findall(r"\[(?:WARNING|DEPRECATION).*", done.stdout) == [], done.stdout
     assert leaked(secrets(sim), done.stdout) == []
     plays: list[set[str]] = [set()]
@@ -186,7 +195,7 @@ def changes(example: str) -> set[str]:
 
 
 def test_every_file_has_examples() -> None:
-    assert {path for path, _block in EXAMPLES} == {*MODULES, README, GUIDE, RUNBOOK, FLEETS}
+    assert {path for path, _block in EXAMPLES} == {*MODULES, README, GUIDE, RUNBOOK, FLEETS, ERRORS}
     assert len(INVENTORIES) == 2
     assert len(COMMANDS) == 2
     assert sorted(sum(GROUPS.values(), [])) == sorted(block for _path, block in EXAMPLES)
@@ -217,7 +226,7 @@ def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     [*((group, []) for group in GROUPS), *((group, ["--check"]) for group in GROUPS if group.startswith("login"))],
     ids=str,
 )
-def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]) -> None:
+def test_examples(sim: Simulator, tmp_path: Path, webhook: Webhook, group: str, options: list[str]) -> None:
     """Run the examples of a group one after the other, each in its own play.
 
     In check mode, only the examples that register the result of a changing task are run: later tasks use that result.
@@ -232,6 +241,7 @@ def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]
         "vault_drs_access_key": key["access_key"],
         "vault_drs_secret_key": key["secret_key"],
         "drs_job_ids": [JOB, OTHER_JOB],
+        "team_webhook": webhook.url,
         "queries": {"results": queries},
     }
     site = []
@@ -262,6 +272,8 @@ def test_examples(sim: Simulator, tmp_path: Path, group: str, options: list[str]
     else:
         assert all(plays)
         assert [calls - {"GET"} for calls in plays] == [changes(example) for example in examples]
+    told = [example for example in examples if "tell the team how it ended" in example and "--check" not in options]
+    assert [text.strip() for text in webhook.texts] == ["Reset of orders-to-dws: running." for _example in told]
     # A job that was paused has been resumed, from the position that was set.
     repositioned = "--check" not in options and any("start-position" in calls for calls in plays)
     job = sim.job(JOB)

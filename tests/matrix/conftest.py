@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from matrix import pairs
 from tools.checkout import ROOT, copy, run
+from tools.docs import CHROMIUM
 
 Environment = Callable[[str, Path], Path]
 
@@ -19,6 +20,8 @@ Environment = Callable[[str, Path], Path]
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name in pairs.MISSING:
         terminalreporter.write_line(f"not run, because this machine does not have the Python version: {name}")
+    if not CHROMIUM:
+        terminalreporter.write_line("not run, because Chromium is not installed: whether the pages of the site fit")
 
 
 @pytest.fixture

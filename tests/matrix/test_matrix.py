@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from matrix.conftest import Environment
 from matrix.pairs import OLDEST, PAIRS, PYTHONS, SOURCE, TARGETS
-from tools.checkout import run, sanity
+from tools.checkout import ROOT, run, sanity
+from tools.docs import CHROMIUM
 
 # What imports ansible-core. The rest of module_utils does not, see test_rooms.py: one run per Python is enough for it.
 UNITS_OF_ANSIBLE = [
@@ -98,6 +99,19 @@ def test_galaxy_importer(environment: Environment, collection: Path) -> None:
     installed = str(tarball.parent / "installed")
     run("ansible-galaxy", "collection", "install", "--offline", "--force", "-p", installed, tarball, path=path)
     assert "requests>=" in run("ansible-builder", "introspect", installed, path=path)
+
+
+def test_docs_site(environment: Environment, tmp_path: Path) -> None:
+    """The documentation site is built without a warning, and its pages fit into a window if Chromium is installed."""
+    output = run(
+        "python",
+        "-m",
+        "tools.docs",
+        tmp_path / "site",
+        cwd=ROOT / "tests",
+        path=environment("docs", Path(sys.executable)),
+    )
+    assert not CHROMIUM or "\n0 elements are wider" in output
 
 
 @pytest.mark.parametrize(("core", "python"), PAIRS)

@@ -47,7 +47,6 @@ class TracingHttpClient(HttpClient):
             if response is not None:
                 request_id = response.headers.get("X-Request-Id") or response.headers.get("X-IAM-Trace-Id")
                 outcome = f"HTTP {response.status_code}, request ID {self.sanitize(request_id) or 'unknown'}"
-            auth = AUTH_NAMES.get(type(request.auth).__name__, "none")
-            seconds = time.monotonic() - started
-            url = self.sanitize(request.url)
-            self._trace(f"{request.method} {url}: {outcome}, {seconds:.2f} s, auth_method {auth}")
+            line = f"{request.method} {self.sanitize(request.url)}: {outcome}, {time.monotonic() - started:.2f} s"
+            auth = AUTH_NAMES.get(type(request.auth).__name__)
+            self._trace(f"{line}, auth_method {auth}" if auth else line)

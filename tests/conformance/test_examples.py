@@ -122,17 +122,6 @@ def collect(sim: Simulator, job: str, token: str) -> str:
     return str(response.json()["id"])
 
 
-def login(sim: Simulator) -> dict[str, str]:
-    """Return the environment variables that the examples mention."""
-    user = sim.cloud["users"][0]
-    return {
-        "HW_REGION_NAME": "eu-west-101",
-        "HW_DOMAIN_NAME": sim.cloud["account"]["name"],
-        "HW_USER_NAME": user["name"],
-        "HW_USER_PASSWORD": user["password"],
-    }
-
-
 def run(sim: Simulator, folder: Path, command: list[str], environment: dict[str, str]) -> tuple[str, list[set[str]]]:
     """Run a command that must succeed, without the environment of this machine.
 
@@ -200,7 +189,7 @@ def settle(sim: Simulator) -> None:
 
 def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     if group == "login in the environment":
-        return login(sim)
+        return sim.user
     if group == "login in the task":
         return {}
     key = sim.key()
@@ -274,7 +263,7 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
     for number, inventory in enumerate(INVENTORIES):
         (tmp_path / f"{number}.drs_jobs.yml").write_text(inventory, encoding="utf-8")
         command += ["-i", f"{number}.drs_jobs.yml"]
-    output, plays = run(sim, tmp_path, command, login(sim))
+    output, plays = run(sim, tmp_path, command, sim.user)
     assert plays == [{"GET"}]
     assert "orders-to-dws" in output
 
@@ -283,7 +272,7 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
 def test_command_of_the_readme(sim: Simulator, tmp_path: Path, command: str) -> None:
     sim.reset(collect_seconds=0, action_seconds=0)
     given = shlex.split(command.replace("/tmp/drs-demo", str(tmp_path)))
-    _output, plays = run(sim, tmp_path, given, login(sim))
+    _output, plays = run(sim, tmp_path, given, sim.user)
     more = {"action", "start-position"} if "reset_sync_position" in command else set()
     assert set().union(*plays) - {"GET"} == {"collect-db-position", *more}
 

@@ -812,7 +812,7 @@ def test_requests_are_shown_with_vvv(cloud, parse, monkeypatch):
     add_login(cloud)
     add_jobs(cloud)
     parse(WITH_PASSWORD)
-    lines = [re.sub(r"[?:] ?.*", "", line.replace("https://", "")) for line in said if "auth_method" in line]
+    lines = [re.sub(r"[?:] ?.*", "", line.replace("https://", "")) for line in said if "request ID" in line]
     assert lines == [
         f"{method} {url.replace('https://', '')}"
         for method, url in (("POST", LOGIN_URL.partition("?")[0]), ("GET", JOBS_URL), ("POST", TAGS_URL))

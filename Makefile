@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-.PHONY: help demo simulator test matrix bench format lock clean
+.PHONY: help demo simulator test matrix bench release format lock clean
 
 help:
 	@echo 'make demo       collect a position and reset a job, with a simulated cloud on this machine'
@@ -10,6 +10,7 @@ help:
 	@echo 'make test       run the tests and checks with the newest ansible-core; select some with ARGS="-k retry"'
 	@echo 'make matrix     run the tests with every supported ansible-core and every Python on this machine'
 	@echo 'make bench      measure the cost of a task and of a batch, and write tests/output/bench.md'
+	@echo 'make release    prepare the release VERSION=1.2.3, all but publishing it'
 	@echo 'make format     format the code'
 	@echo 'make lock       lock the newest versions of the packages for tests and checks'
 	@echo 'make clean      remove the environments and the output'
@@ -41,6 +42,12 @@ matrix: .venv/test/.ready
 
 bench: .venv/user/.ready .venv/bench/.ready
 	.venv/bench/bin/python tests/bench/bench.py .venv/user/bin
+
+# The command that tests a release.
+TEST = $(MAKE) test
+
+release: .venv/test/.ready
+	.venv/test/bin/python tests/tools/release.py '$(VERSION)' --test '$(TEST)'
 
 format: .venv/test/.ready
 	.venv/test/bin/ruff check --fix-only

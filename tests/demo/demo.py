@@ -1,10 +1,7 @@
 # Copyright (c) huaweicloud.drs contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collects a database position and resets a synchronization like a user, with a simulated cloud on this machine.
-
-The optional argument is the tarball of the collection. Without it, the tarball is built from this checkout.
-"""
+"""Collects a database position and resets a synchronization like a user, with a simulated cloud on this machine."""
 
 from __future__ import annotations
 
@@ -70,10 +67,8 @@ def play(sim: Simulator, folder: str) -> None:
 def main() -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="drs-demo-") as folder:
-        tarball = sys.argv[1] if sys.argv[1:] else ""
-        if not tarball:
-            show(["ansible-galaxy", "collection", "build", "--output-path", folder])
-            (tarball,) = map(str, pathlib.Path(folder).glob("*.tar.gz"))
+        show(["ansible-galaxy", "collection", "build", "--output-path", folder])
+        (tarball,) = map(str, pathlib.Path(folder).glob("*.tar.gz"))
         show(
             ["ansible-galaxy", "collection", "install", "--offline", tarball],
             "^.* was installed .*",

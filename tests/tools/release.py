@@ -41,7 +41,7 @@ VERSIONS = {
 def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
     """Show a command, and run it. It must succeed."""
     print(f"$ {shlex.join(map(str, command))}", flush=True)
-    subprocess.run([*command], cwd=cwd, env=env, check=True)
+    subprocess.run([*map(str, command)], cwd=cwd, env=env, check=True)
 
 
 def git(*arguments: str) -> str:

@@ -95,6 +95,7 @@ cache_connection: ~/.cache/drs_jobs
 cache_timeout: 300
 """
 
+import functools
 import hashlib
 import json
 import re
@@ -126,6 +127,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
     connect,
     drop_empty_options,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._trace import TracingHttpClient
 
 # Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
 trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
@@ -243,7 +245,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests cannot be imported.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
-        drs = connect(self.params, self.task_options, secrets, ansible_version, self.display.warning)
+        drs = connect(
+            self.params,
+            self.task_options,
+            self.display.warning,
+            secrets=secrets,
+            ansible_version=ansible_version,
+            create=functools.partial(TracingHttpClient, self.display.vvv),
+        )
         jobs, tags = list_jobs(drs), list_tags(drs)
         if tags is None:
             self.display.warning(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ._errors import HuaweiCloudError
 
@@ -116,6 +117,40 @@ def masked_hint(value: str) -> str | None:
     if "********" not in value:
         return None
     return "Ansible has masked a part of it that is also part of a secret option. Log in with a token or an access key."
+
+
+def masked_result(names: t.Sequence[str]) -> str:
+    """Return the message for a result in which Ansible would mask these values."""
+    return (
+        f"Ansible masks {' and '.join(names)} in the result, because it contains the value of a secret option,"
+        " such as the password. Later tasks would use the masked value. Log in with a token (see the module"
+        " huaweicloud.drs.iam_token) or an access key, or change the password."
+    )
+
+
+def ignored_hint(
+    methods: t.Mapping[str, t.Sequence[str]],
+    specs: t.Mapping[str, t.Mapping[str, t.Any]],
+    params: t.Mapping[str, t.Any],
+    task_options: t.Collection[str],
+) -> str | None:
+    """Return the hint for credentials in the environment that were not used.
+
+    :param methods: the options of each authentication method.
+    :param specs: the argument specification of these options, which contains their environment variables.
+    :param params: all options, from the task and from the environment.
+    :param task_options: the names of the options that are set in the task.
+    """
+    for names in methods.values():
+        in_task = " and ".join(name for name in names if name in task_options)
+        ignored = [name for name in names if params[name] and name not in task_options]
+        if in_task and ignored:
+            variables = " and ".join(" or ".join(specs[name]["fallback"][1]) for name in ignored)
+            return (
+                f"{variables} from the environment is ignored, because the task sets {in_task}: the environment may"
+                " belong to another user or key. Set all of them in the task or none."
+            )
+    return None
 
 
 def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:

@@ -17,11 +17,8 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ._drs import DrsClient
 from ._errors import HuaweiCloudError
-from ._http import REQUESTS_IMPORT_ERROR
+from ._http import REQUESTS_IMPORT_ERROR, HttpClient
 from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
-
-if t.TYPE_CHECKING:
-    from ._throttle import Throttle
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,6 +35,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> None:
         # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
         gc.freeze()
+        self._requests: list[str] = []
         super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
@@ -47,6 +45,19 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self.params = drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
 
+    def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
+        if self._requests:
+            kwargs["invocation"] = {"module_args": self.params, "requests": self._requests}
+        super()._return_formatted(kwargs)
+
+    def create_http_client(self, **settings: t.Any) -> HttpClient:
+        """Return an HTTP client. With ``-vvv``, it adds its requests to the invocation, which Ansible shows then."""
+        if self._verbosity < 3:
+            return HttpClient(**settings)
+        from ._trace import TracingHttpClient
+
+        return TracingHttpClient(self._requests.append, **settings)
+
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
         super().warn(remove_values(warning, self.no_log_values), **more)
@@ -55,28 +66,20 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """Return the result, unless Ansible would mask a part of it: later tasks would use the masked value."""
         masked = [name for name, value in result.items() if remove_values(value, self.no_log_values) != value]
         if masked:
-            message = (
-                f"Ansible masks {' and '.join(masked)} in the result, because it contains the value of a secret option,"
-                " such as the password. Later tasks would use the masked value. Log in with a token (see the module"
-                " huaweicloud.drs.iam_token) or an access key, or change the password."
-            )
-            self.fail_json(msg=message, **result)
-        super().exit_json(**result)
+            from ._hints import masked_result
 
-    def check_range(self, option: str, minimum: int, maximum: int) -> None:
-        """See :func:`check_range`."""
-        check_range(self.params, option, minimum, maximum)
+            self.fail_json(msg=masked_result(masked), **result)
+        super().exit_json(**result)
 
     def check_wait(self) -> None:
         """Check the range of ``wait_timeout`` and ``wait_sleep``."""
-        self.check_range("wait_timeout", 1, 86400)
-        self.check_range("wait_sleep", 1, 3600)
+        check_range(self.params, "wait_timeout", 1, 86400)
+        check_range(self.params, "wait_sleep", 1, 3600)
 
-    def connect(self, connections: int = 1, throttle: Throttle | None = None) -> DrsClient:
+    def connect(self, **client: t.Any) -> DrsClient:
         """See :func:`connect`. The secrets are those that Ansible masks in the result of a module."""
-        return connect(
-            self.params, self.task_options, self.no_log_values, self.ansible_version, self.warn, connections, throttle
-        )
+        client.update(secrets=self.no_log_values, ansible_version=self.ansible_version, create=self.create_http_client)
+        return connect(self.params, self.task_options, self.warn, **client)
 
     @contextmanager
     def fail_json_on_error(
@@ -89,8 +92,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """
 
         def fail(message: str, **more: t.Any) -> None:
-            advice = complete()
-            self.fail_json(msg=f"{message} {advice}".rstrip(), **{**result, **more})
+            self.fail_json(msg=f"{message} {complete()}".rstrip(), **{**result, **more})
 
         def ignore_signals() -> None:
             for number in SIGNALS:

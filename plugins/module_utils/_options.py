@@ -18,9 +18,6 @@ from ._endpoints import service_endpoint
 from ._errors import InvalidOptionError, MissingOptionError
 from ._http import HttpClient
 
-if t.TYPE_CHECKING:
-    from ._throttle import Throttle
-
 VERSION = "1.0.0"  # of the collection, as in galaxy.yml
 # The authentication methods with their options, in the order in which "auto" tries them, which is also the order of
 # Huawei Cloud's Terraform provider. The options of a method all come from the task or all from the environment.
@@ -107,54 +104,57 @@ def create_http_client(
     params: t.Mapping[str, t.Any],
     secrets: set[str],
     ansible_version: str,
-    connections: int = 1,
-    throttle: Throttle | None = None,
+    create: t.Callable[..., HttpClient] = HttpClient,
+    **more: t.Any,
 ) -> HttpClient:
     """Return the HTTP client that the shared options configure.
 
+    :param secrets: strings to mask. Secrets obtained later are added.
+    :param create: creates it.
+    :param more: what no option configures, see :class:`HttpClient`.
     :raises InvalidOptionError: when an option is invalid.
     """
     check_range(params, "timeout", 1, 3600)
     check_range(params, "max_retries", 0, 100)
-    return HttpClient(
+    return create(
         validate_certs=params["validate_certs"],
         ca_cert=params["ca_cert"],
         timeout=params["timeout"],
         max_retries=params["max_retries"],
-        connections=connections,
-        throttle=throttle,
         user_agent=f"huaweicloud.drs/{VERSION} ansible-core/{ansible_version}",
         secrets=secrets,
+        **more,
     )
 
 
 def create_auth(params: t.Mapping[str, t.Any], auth_method: str, task_options: t.Collection[str]) -> AuthMethod:
     """Return the authentication method that the shared options configure, see :func:`select_auth`."""
     options = AuthOptions(**{name: params[name] for name in AuthOptions._fields})
-    return select_auth(options, auth_method, task_options)
+    try:
+        return select_auth(options, auth_method, task_options)
+    except MissingOptionError as error:
+        from ._hints import ignored_hint
+
+        error.add_hint(ignored_hint(AUTH_METHODS, SHARED_OPTIONS, params, task_options))
+        raise
 
 
 def connect(
     params: t.Mapping[str, t.Any],
     task_options: t.Collection[str],
-    secrets: set[str],
-    ansible_version: str,
     warn: t.Callable[[str], None],
-    connections: int = 1,
-    throttle: Throttle | None = None,
+    **client: t.Any,
 ) -> DrsClient:
     """Check all shared options, log in, and return a client for the project.
 
     :param task_options: the names of the options that are set in the task.
-    :param secrets: strings to mask. Secrets obtained later are added.
     :param warn: shows a warning to the user.
-    :param connections: the maximum number of concurrent threads.
-    :param throttle: paces these threads.
+    :param client: see :func:`create_http_client`.
     :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
     """
     endpoint = service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
     auth = create_auth(params, params["auth_method"], task_options)
-    http = create_http_client(params, secrets, ansible_version, connections, throttle)
+    http = create_http_client(params, **client)
     auth.authenticate(http)
     return DrsClient(Session(http, auth), endpoint, params["language"], warn)
 
@@ -199,7 +199,7 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
             if names or not incomplete:
                 raise
     if incomplete:
-        raise InvalidOptionError(" ".join(incomplete))
+        raise MissingOptionError(" ".join(incomplete))
     from ._hints import AUTH_HELP
 
     raise InvalidOptionError(f"No credentials are set. {AUTH_HELP}")

@@ -231,6 +231,7 @@ import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch, check_job_ids
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
 from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
 
@@ -250,10 +251,10 @@ def main() -> None:
     with module.fail_json_on_error(result):
         job_ids = check_job_ids(module.params["job_ids"])
         reset_position_time = parse_time(module.params["reset_position_time"])
-        module.check_range("concurrency", 1, 100)
+        check_range(module.params, "concurrency", 1, 100)
         module.check_wait()
         result["reset_position_time"] = reset_position_time
-        drs = module.connect(module.params["concurrency"], Throttle())
+        drs = module.connect(connections=module.params["concurrency"], throttle=Throttle())
         batch = PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
         try:
             if module.check_mode:

@@ -126,7 +126,10 @@ def main() -> None:
             )
         login = t.cast(PasswordAuth, create_auth(module.params, "password", module.task_options))
         # The token is not masked in the result, because it is the result.
-        login.authenticate(create_http_client(module.params, set(module.no_log_values), module.ansible_version))
+        secrets = set(module.no_log_values)
+        login.authenticate(
+            create_http_client(module.params, secrets, module.ansible_version, module.create_http_client)
+        )
     module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
 
 

@@ -107,12 +107,7 @@ class Bench:
             "ANSIBLE_COLLECTIONS_PATH": str(folder),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "HW_REGION_NAME": "eu-west-101",
-            "HW_AUTH_URL": f"{sim.url}/v3",
-            "HW_DRS_ENDPOINT": sim.url,
-            "HW_DOMAIN_NAME": sim.cloud["account"]["name"],
-            "HW_USER_NAME": self.user["name"],
-            "HW_USER_PASSWORD": self.user["password"],
+            **sim.user,
         }
 
     def reset(self, jobs: int) -> None:

@@ -18,8 +18,10 @@ from typing import Any
 
 import pytest
 import yaml
+from demo.demo import MESSAGES
 from simulator.client import Simulator
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import (
     JOB,
     MOMENT,
@@ -37,7 +39,6 @@ FLEETS = ROOT / "docs/docsite/rst/guide_fleets.rst"
 RUNBOOK = ROOT / "docs/docsite/rst/guide_migration_runbook.rst"
 ERRORS = ROOT / "docs/docsite/rst/guide_errors.rst"
 TEMPLATE = ROOT / "playbooks/templates/reset_sync_position.md.j2"
-PLAYBOOK = ROOT / "playbooks/collect_db_position.yml"
 INVENTORY = ROOT / "plugins/inventory/drs_jobs.py"
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
 
@@ -129,17 +130,6 @@ def collect(sim: Simulator, job: str, token: str) -> str:
     return str(response.json()["id"])
 
 
-def login(sim: Simulator) -> dict[str, str]:
-    """Return the environment variables that the examples mention."""
-    user = sim.cloud["users"][0]
-    return {
-        "HW_REGION_NAME": "eu-west-101",
-        "HW_DOMAIN_NAME": sim.cloud["account"]["name"],
-        "HW_USER_NAME": user["name"],
-        "HW_USER_PASSWORD": user["password"],
-    }
-
-
 def run(
     sim: Simulator, folder: Path, command: list[str], environment: dict[str, str], code: int = 0, text: str = ""
 ) -> tuple[str, list[set[str]]]:
@@ -211,7 +201,7 @@ def settle(sim: Simulator) -> None:
 
 def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
     if group == "login in the environment":
-        return login(sim)
+        return sim.user
     if group == "login in the task":
         return {}
     key = sim.key()
@@ -288,56 +278,66 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
     for number, inventory in enumerate(INVENTORIES):
         (tmp_path / f"{number}.drs_jobs.yml").write_text(inventory, encoding="utf-8")
         command += ["-i", f"{number}.drs_jobs.yml"]
-    output, plays = run(sim, tmp_path, command, login(sim))
+    output, plays = run(sim, tmp_path, command, sim.user)
     assert plays == [{"GET"}]
     assert "orders-to-dws" in output
 
 
+MASKED = re.compile(r"\(query [^)]*\)|/\S*/report.md")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_of_the_readme(sim: Simulator, tmp_path: Path, command: str) -> None:
+    """It also prints the messages that the README shows, as in the demo."""
     sim.reset(collect_seconds=0, action_seconds=0)
     given = shlex.split(command.replace("/tmp/drs-demo", str(tmp_path)))
-    _output, plays = run(sim, tmp_path, given, login(sim))
+    output, plays = run(sim, tmp_path, given, {**sim.user, "ANSIBLE_VERBOSITY": "0"})
     more = {"action", "start-position"} if "reset_sync_position" in command else set()
     assert set().union(*plays) - {"GET"} == {"collect-db-position", *more}
+    (block,) = (block for block in blocks(README, "console") if command in block)
+    shown = block.partition(f"{command}\n")[2].partition("$ ")[0].splitlines()
+    messages = re.findall(MESSAGES, output, re.MULTILINE)
+    assert [MASKED.sub("", message) for message in messages] == [MASKED.sub("", line) for line in shown]
 
 
-HIDDEN = (
-    "Find the job by its name",
-    "Show the result of check mode",
-    "Say that later plays do not see the result",
-)
-
-
-def shown(tasks: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the tasks in the order of the output when no task fails. Skipped tasks are hidden."""
-    found: list[str] = []
-    for task in tasks:
-        if task["name"] in HIDDEN:
-            continue
-        included = task.get("ansible.builtin.include_tasks", "")
-        if isinstance(included, dict):
-            included = included["file"]
-        # The README shows the playbook for one job.
-        file = task.get("ansible.builtin.import_tasks") or re.sub("{{.*}}", "one", included)
-        if file:
-            found += [task["name"]] if included else []
-            found += shown(yaml.safe_load((PLAYBOOK.parent / "tasks" / Path(file).name).read_text(encoding="utf-8")))
-            continue
-        found += shown([*task["block"], *task.get("always", [])]) if "block" in task else [task["name"]]
-    return found
-
-
-def test_demo_in_the_readme() -> None:
-    (block,) = (block for block in blocks(README, "console") if "TASK [" in block)
-    (play,) = yaml.safe_load(PLAYBOOK.read_text(encoding="utf-8"))
-    assert re.findall(r"^TASK \[(.*)\] \*+$", block, re.MULTILINE) == shown(play["tasks"])
-
-
-def test_report_in_the_readme() -> None:
-    (block,) = (block for block in blocks(README, "console") if "# Reset of" in block)
+def test_report_in_the_guide() -> None:
+    (block,) = blocks(RUNBOOK, "markdown")
     rows = re.compile(r"^\| ([\w ,()]+) \|", re.MULTILINE)
     labels = rows.findall(TEMPLATE.read_text(encoding="utf-8"))
     for absent in ("GTID set", "Warning"):
         labels.remove(absent)
     assert rows.findall(block) == [*labels, "pause", "set_position", "retry"]
+
+
+def test_diagram_of_the_readme() -> None:
+    """It has the states of a reset, in the order in which one reaches them."""
+    (diagram,) = blocks(README, "mermaid")
+    assert sorted(re.findall(r"--> (\w+):", diagram)) == sorted(ADVICE)
+    assert [state for state in ADVICE if state in re.findall(r"^ +(\w+) -->", diagram, re.MULTILINE)] == [
+        "unchanged",
+        "paused",
+        "position_set",
+        "running",
+    ]
+
+
+def test_length_of_the_readme() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_content_of_the_readme() -> None:
+    readme = README.read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\(([\w/.]+)\) \|", readme, re.MULTILINE)
+    content = [*MODULES, INVENTORY, *ROOT.glob("playbooks/*.yml")]
+    assert sorted(listed) == sorted((path.stem, str(path.relative_to(ROOT))) for path in content)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"])
+def test_links(name: str) -> None:
+    """They lead to files of this repository, and to headings that exist."""
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            path, _, anchor = target.partition("#")
+            text = (ROOT / path).read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]

@@ -8,97 +8,85 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
+sys.path.insert(0, str(ROOT / "tests"))
 
+from simulator.client import Simulator, simulator  # noqa: E402
+
+# Of the output of a play: text in quotation marks, on one line or in a list.
+MESSAGES = r'^    (?:"msg": |    )"(.*)",?$'
 # Without settings for a real cloud, and without a proxy.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("HW_")}
 ENVIRONMENT.update(PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
 
 
-def show(command: list[str], **variables: str) -> int:
-    """Run a command like in a shell, where exported variables stay set."""
+def show(command: list[str], pattern: str = "", **variables: str) -> None:
+    """Run a command like in a shell, where exported variables stay set. End the demo if it fails.
+
+    :param pattern: the lines of the output to show, or the group in them; default: all. All lines are shown if the
+        command fails.
+    """
     for name, value in variables.items():
-        if ENVIRONMENT.get(name) != value:
-            print(f"$ export {name}={'********' if 'PASSWORD' in name else shlex.quote(value)}")
+        print(f"$ export {name}={'********' if 'PASSWORD' in name else shlex.quote(value)}")
     ENVIRONMENT.update(variables)
     print(f"$ {shlex.join(command)}", flush=True)
-    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False).returncode
+    output = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    ) as process:
+        for line in process.stdout or ():
+            output.append(line)
+            found = re.search(pattern, line)
+            if found:
+                print(found.group(found.lastindex or 0) if pattern else line.rstrip("\n"), flush=True)
+    if process.returncode:
+        print("", "The command failed. This is all of its output:", *output, sep="\n")
+        sys.exit(process.returncode)
 
 
-def play(cloud_url: str, folder: str) -> int:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-        f"{cloud_url}/_simulator/cloud", timeout=10
-    ) as response:
-        cloud = json.load(response)
-    user, job = cloud["users"][0], cloud["jobs"][0]
+def play(sim: Simulator, folder: str) -> None:
+    """Run the two playbooks, and show what they report."""
+    job = sim.cloud["jobs"][0]
     given = ["-e", f"drs_job_id={job['id']}", "-e", "drs_reset_position_time=2023-09-19T07:00:00Z"]
-    report = str(pathlib.Path(folder, "report.md"))
-    code = show(
-        ["ansible-playbook", "huaweicloud.drs.collect_db_position", *given],
-        ANSIBLE_COLLECTIONS_PATH=folder,
-        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
-        ANSIBLE_LOCALHOST_WARNING="false",
-        ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
-        HW_REGION_NAME=job["project"],
-        HW_AUTH_URL=f"{cloud_url}/v3",
-        HW_DRS_ENDPOINT=cloud_url,
-        HW_DOMAIN_NAME=cloud["account"]["name"],
-        HW_USER_NAME=user["name"],
-        HW_USER_PASSWORD=user["password"],
-    )
-    code = code or show(
-        [
-            "ansible-playbook",
-            "huaweicloud.drs.reset_sync_position",
-            *given,
-            "-e",
-            "drs_confirm=true",
-            "-e",
-            f"drs_report_path={report}",
-        ]
-    )
-    return code or show(["cat", report])
+    report = pathlib.Path(folder, "report.md")
+    show(["ansible-playbook", "huaweicloud.drs.collect_db_position", *given], MESSAGES, **sim.user)
+    confirmed = ["-e", "drs_confirm=true", "-e", f"drs_report_path={report}"]
+    show(["ansible-playbook", "huaweicloud.drs.reset_sync_position", *given, *confirmed], MESSAGES)
+    show(["cat", str(report)])
 
 
-def main() -> int:
+def main() -> None:
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="drs-demo-") as folder:
-        code = show(["ansible-galaxy", "collection", "build", "--output-path", folder])
-        tarball = next(map(str, pathlib.Path(folder).glob("*.tar.gz")), "")
-        code = code or show(
-            ["ansible-galaxy", "collection", "install", "--offline", tarball], ANSIBLE_COLLECTIONS_PATH=folder
+        show(["ansible-galaxy", "collection", "build", "--output-path", folder])
+        (tarball,) = map(str, pathlib.Path(folder).glob("*.tar.gz"))
+        show(
+            ["ansible-galaxy", "collection", "install", "--offline", tarball],
+            "^.* was installed .*",
+            ANSIBLE_COLLECTIONS_PATH=folder,
+            ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
+            ANSIBLE_LOCALHOST_WARNING="false",
+            ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         )
-        if code:
-            return code
-        info = pathlib.Path(folder, "simulator.json")
-        log = pathlib.Path(folder, "simulator.log")
-        with log.open("wb") as errors:
-            simulator = subprocess.Popen(
-                [sys.executable, "-m", "simulator", "--info-file", str(info)],
-                env={**ENVIRONMENT, "PYTHONPATH": str(ROOT / "tests")},
-                stderr=errors,
-            )
-        try:
-            deadline = time.monotonic() + 30
-            while not info.exists():
-                if simulator.poll() is not None or time.monotonic() > deadline:
-                    print(log.read_text(encoding="utf-8"), "The simulator did not start.", sep="\n", file=sys.stderr)
-                    return 1
-                time.sleep(0.1)
-            return play(f"http://127.0.0.1:{json.loads(info.read_text(encoding='utf-8'))['port']}", folder)
-        finally:
-            simulator.terminate()
-            simulator.wait(timeout=10)
+        with simulator() as sim:
+            sim.settings(collect_seconds=0, action_seconds=0)
+            play(sim, folder)
+        report = json.loads(pathlib.Path(folder, "report.json").read_text(encoding="utf-8"))
+    print(
+        f"\nDone in {time.monotonic() - started:.0f} seconds, with a simulated cloud:"
+        f" position {report['position']} was collected, and job {report['job_name']} was reset to it."
+    )
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(main())
+    main()

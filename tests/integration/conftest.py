@@ -50,8 +50,7 @@ def token(cloud: Simulator) -> dict[str, str]:
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path) -> dict[str, str]:
     """The whole environment of Ansible: the credentials of a user, and nothing from the environment of the tests."""
-    known = cloud.cloud
-    user, key = known["users"][0], known["access_keys"][0]
+    key = cloud.key()
     profile = tmp_path / ".huaweicloud" / "credentials"
     profile.parent.mkdir()
     profile.write_text(f"[basic]\nak = {key['access_key']}\nsk = {key['secret_key']}\n", encoding="utf-8")
@@ -68,12 +67,7 @@ def environment(request: pytest.FixtureRequest, cloud: Simulator, tmp_path: Path
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_SHOW_CUSTOM_STATS": "true",
         "ANSIBLE_VERBOSITY": "4",
-        "HW_REGION_NAME": "eu-west-101",
-        "HW_AUTH_URL": f"{cloud.url}/v3",
-        "HW_DRS_ENDPOINT": cloud.url,
-        "HW_DOMAIN_NAME": known["account"]["name"],
-        "HW_USER_NAME": user["name"],
-        "HW_USER_PASSWORD": user["password"],
+        **cloud.user,
     }
 
 

@@ -75,6 +75,19 @@ class Simulator:
         }
 
     @property
+    def user(self) -> dict[str, str]:
+        """The environment variables with which the collection logs in as the first user."""
+        cloud = self.cloud
+        return {
+            "HW_REGION_NAME": "eu-west-101",
+            "HW_AUTH_URL": f"{self.url}/v3",
+            "HW_DRS_ENDPOINT": self.url,
+            "HW_DOMAIN_NAME": cloud["account"]["name"],
+            "HW_USER_NAME": cloud["users"][0]["name"],
+            "HW_USER_PASSWORD": cloud["users"][0]["password"],
+        }
+
+    @property
     def cloud(self) -> dict[str, Any]:
         result: dict[str, Any] = self._control("GET", "cloud")
         return result

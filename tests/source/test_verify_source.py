@@ -335,12 +335,7 @@ def reset(sim: Simulator, ansible: Ansible, folder: Path, source: Any, position:
         *options,
         variables=variables,
         code=code,
-        HW_REGION_NAME="eu-west-101",
-        HW_AUTH_URL=f"{sim.url}/v3",
-        HW_DRS_ENDPOINT=sim.url,
-        HW_DOMAIN_NAME=sim.cloud["account"]["name"],
-        HW_USER_NAME=sim.cloud["users"][0]["name"],
-        HW_USER_PASSWORD=sim.cloud["users"][0]["password"],
+        **sim.user,
     )
 
 

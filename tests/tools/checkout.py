@@ -39,6 +39,21 @@ def copy(folder: Path) -> Path:
     return place
 
 
+def repository(folder: Path) -> Path:
+    """Commit a copy of the files to the branch main of a new repository in an empty folder, and return its path."""
+    place = copy(folder)
+    for command in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["config", "user.name", "huaweicloud.drs contributors"],
+        ["config", "user.email", "contributors@example.com"],
+        ["config", "commit.gpgsign", "false"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message=Copy the files"],
+    ):
+        subprocess.run(["git", *command], cwd=place, check=True)
+    return place
+
+
 def run(*command: str | Path, cwd: Path = ROOT, path: Path = BIN, **variables: str) -> str:
     """Run a program of an environment and return its output. Fail if the program fails or skips something."""
     done = subprocess.run(

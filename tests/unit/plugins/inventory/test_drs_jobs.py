@@ -804,3 +804,17 @@ class TestErrors:
     def test_missing_requests(self, parse, monkeypatch):
         monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")
         assert "Python library requests" in failure(parse, WITH_TOKEN)
+
+
+def test_requests_are_shown_with_vvv(cloud, parse, monkeypatch):
+    said = []
+    monkeypatch.setattr(Display, "vvv", lambda display, message, **more: said.append(message))
+    add_login(cloud)
+    add_jobs(cloud)
+    parse(WITH_PASSWORD)
+    lines = [re.sub(r"[?:] ?.*", "", line.replace("https://", "")) for line in said if "request ID" in line]
+    assert lines == [
+        f"{method} {url.replace('https://', '')}"
+        for method, url in (("POST", LOGIN_URL.partition("?")[0]), ("GET", JOBS_URL), ("POST", TAGS_URL))
+    ]
+    check_nothing_shown(*said)

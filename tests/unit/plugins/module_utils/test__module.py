@@ -24,6 +24,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     POSITION,
     REGION,
     USER,
+    add_login,
+    check_nothing_shown,
     make_module,
 )
 
@@ -106,6 +108,30 @@ class TestMaskedValues:
         assert json.dumps(PASSWORD)[1:-1] not in out
 
 
+class TestTrace:
+    """Ansible shows the invocation with ``-vvv`` only."""
+
+    def result(self, cloud, capsys, verbosity, end):
+        add_login(cloud)
+        module = make_module({**LOGIN, "_ansible_verbosity": verbosity})
+        module.connect()
+        with pytest.raises(SystemExit):
+            getattr(module, end)(msg="It ended.")
+        out = capsys.readouterr().out
+        check_nothing_shown(out)
+        return json.loads(out)["invocation"]
+
+    @pytest.mark.parametrize("end", ["exit_json", "fail_json"])
+    def test_requests(self, cloud, capsys, end):
+        invocation = self.result(cloud, capsys, 3, end)
+        (line,) = invocation["requests"]
+        assert re.match(r"POST https://iam\..*/v3/auth/tokens\?nocatalog=true: HTTP 201, request ID \w+, ", line)
+        assert invocation["module_args"]["username"] == USER["username"]
+
+    def test_less_verbose(self, cloud, capsys):
+        assert set(self.result(cloud, capsys, 2, "exit_json")) == {"module_args"}
+
+
 class TestFailJsonOnError:
     def run(self, error, result=None):
         module = make_module({**LOGIN})
@@ -165,17 +191,6 @@ def test_missing_requests(monkeypatch, failed):
     result = failed(lambda: make_module({}))
     assert "requests" in result["msg"]
     assert "Python library" in result["msg"]
-
-
-@pytest.mark.parametrize("value, valid", [(1, True), (9, True), (0, False), (10, False), (True, False)])
-def test_check_range(value, valid):
-    module = make_module({"wait": 1}, wait={"type": "int"})
-    module.params["wait"] = value
-    if valid:
-        module.check_range("wait", 1, 9)
-    else:
-        with pytest.raises(InvalidOptionError, match=rf"wait.*1 to 9.*{value}"):
-            module.check_range("wait", 1, 9)
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,18 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_access_key i
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_token import TokenAuth
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError, InvalidOptionError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    InvalidOptionError,
+    MissingOptionError,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import AUTH_HELP
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job_detail
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
     AUTH_METHODS,
     SHARED_OPTIONS,
     VERSION,
+    check_range,
     select_auth,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import collect_position_request
@@ -398,6 +403,42 @@ class TestTaskBeforeEnvironment:
             choose({}, {**PROJECT_TOKEN, **USER, name: "a\udcff"}, auth_method)
 
 
+class TestIgnoredEnvironment:
+    """What the user exported is not used, and the message says so."""
+
+    @pytest.mark.parametrize("auth_method", ["auto", None])
+    @pytest.mark.parametrize(
+        "task, env, said",
+        [
+            (
+                {"username": "operator", "domain_name": "example-account"},
+                {"HW_USER_PASSWORD": PASSWORD},
+                "password must be set as well. HW_USER_PASSWORD from the environment is ignored, because the task sets"
+                " username: ",
+            ),
+            (
+                {"access_key": ACCESS_KEY},
+                {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY},
+                "HW_SECRET_KEY or HUAWEICLOUD_SDK_SK from the environment is ignored, because the task sets access_key",
+            ),
+        ],
+    )
+    def test_message(self, monkeypatch, task, env, said, auth_method):
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        method = auth_method or ("password" if "username" in task else "aksk")
+        module = make_module({"region": REGION, "auth_method": method, **task})
+        with pytest.raises(MissingOptionError) as caught:
+            module.connect()
+        assert said in str(caught.value)
+        check_nothing_shown(shown(caught.value))
+
+    def test_nothing_is_ignored(self):
+        with pytest.raises(MissingOptionError) as caught:
+            make_module({"region": REGION, "username": "operator"}).connect()
+        assert "ignored" not in str(caught.value)
+
+
 class TestOptionsOfSelectAuth:
     @pytest.mark.parametrize(
         "args, env, expected, task_only",
@@ -434,6 +475,15 @@ class TestOptionsOfSelectAuth:
             name: value for name, value in {**options._asdict(), "auth_method": auth_method}.items() if value
         } == expected
         assert task_options - {"region"} == {name for name in task_options if name.startswith("_ansible")} | task_only
+
+
+@pytest.mark.parametrize("value, valid", [(1, True), (9, True), (0, False), (10, False), (True, False)])
+def test_check_range(value, valid):
+    if valid:
+        check_range({"wait": value}, "wait", 1, 9)
+    else:
+        with pytest.raises(InvalidOptionError, match=rf"wait.*1 to 9.*{value}"):
+            check_range({"wait": value}, "wait", 1, 9)
 
 
 class TestConnect:

@@ -17,7 +17,7 @@ FLOORS = [
     {"_endpoint_url", "_hints", "_redact"},
     {"_binlog", "_endpoints", "_http_errors"},
     {"_http"},
-    {"_auth"},
+    {"_auth", "_trace"},
     {"_auth_access_key", "_auth_password", "_drs"},
     {"_auth_token", "_job_lists", "_jobs_v3", "_positions", "_start_position", "_wait"},
     {"_jobs", "_options", "_position_results"},

@@ -84,8 +84,7 @@ EXAMPLES = [
     (path, block)
     for path in [*MODULES, README, GUIDE, RUNBOOK, FLEETS, ERRORS]
     for block in blocks(path, "yaml")
-    # Of an inventory, only the plugin knows the tags.
-    if "import_playbook" not in block and "\nplugin: " not in block
+    if "import_playbook" not in block
     if is_play(block) or (path != README and isinstance(yaml.safe_load(block), list))
 ]
 # Each example gets only the environment that it mentions, so that nothing it lacks comes from there.
@@ -96,9 +95,7 @@ GROUPS = {
         block for _path, block in EXAMPLES if "HW_USER_PASSWORD" not in block and "auth_method: " not in block
     ],
 }
-*INVENTORIES, VAULT_INVENTORY = [
-    block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block
-]
+INVENTORIES = [block for path in [INVENTORY, FLEETS] for block in blocks(path, "yaml") if "\nplugin: " in block]
 
 
 # Tells the simulator when the next play starts.

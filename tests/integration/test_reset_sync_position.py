@@ -233,7 +233,6 @@ def test_job_refused_before_collecting(
     assert changes(cloud) == []
 
 
-@pytest.mark.smoke
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     variables = {**VARIABLES, "drs_use_position": None, "drs_reset_position_time": TIME, "drs_report_path": "report.md"}
     output = ansible(*RESET, "--check", variables=variables, **token)

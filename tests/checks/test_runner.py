@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,11 @@ def test_last_line(tmp_path: Path, body: str, code: int, counted: str) -> None:
     """A skipped test has failed. Where results come from does not matter."""
     (tmp_path / "conftest.py").symlink_to(ROOT / "tests/conftest.py")
     (tmp_path / "test_one.py").write_text(f"import pytest\n\n\ndef test_one():\n    {body}\n", encoding="utf-8")
-    for more in ([], ["-n", "1"]):
+    # The other plugins take most of the time of such a run.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    for more in ([], ["-p", "xdist.plugin", "-n", "1"]):
+        command = [sys.executable, "-m", "pytest", *more]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *more], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8", check=False
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False
         )
         assert (done.returncode, done.stdout.splitlines()[-1]) == (code, counted)

@@ -63,7 +63,6 @@ def test_one_and_many(cloud: Simulator, ansible: Ansible, token: dict[str, str])
     assert posts(cloud) == ["collect-db-position"] * 6
 
 
-@pytest.mark.smoke
 def test_many_of_which_one_is_unknown(cloud: Simulator, ansible: Ansible) -> None:
     """The jobs are set on the command line. There is one login, by variables, and the other positions are passed on."""
     login = f"drs_region=eu-west-101 drs_endpoint={cloud.url} drs_iam_endpoint={cloud.url}"

@@ -68,7 +68,6 @@ def test_name_of_a_group(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> 
     }
 
 
-@pytest.mark.smoke
 def test_file_of_another_name(ansible: Ansible, tmp_path: Path) -> None:
     write(tmp_path, "jobs.yml")
     strict = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}

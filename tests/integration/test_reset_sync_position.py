@@ -271,7 +271,6 @@ def test_job_refused_before_collecting(
     assert changes(cloud) == []
 
 
-@pytest.mark.smoke
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """The command of the guide goes through all steps, and writes no report."""
     command, _reset, _look = commands_of_the_guide("Reset one job from the command line")

@@ -108,7 +108,7 @@ def ansible(request: pytest.FixtureRequest, cloud: Simulator, environment: dict[
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=300,
+            timeout=240,
             check=False,
         )
         output: str = done.stdout

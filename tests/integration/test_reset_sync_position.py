@@ -462,13 +462,13 @@ def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, tok
 
     Before, the result of the query is waited for, although a request for it is throttled.
     """
-    read = {"method": "GET", "path": "/db-position"}
+    read = {"match": {"method": "GET", "path": "/db-position"}, "kind": "status"}
     found = {"job_id": JOB, "status": "success", "position": POSITION}
     cloud.faults(
         [
-            {"match": read, "kind": "status", "status": 429, "body": {"error_code": "APIGW.0308"}, "times": 1},
-            {"match": read, "kind": "replace", "body": {**found, "status": "pending", "position": ""}, "times": 1},
-            {"match": read, "kind": "replace", "body": found, "times": None},
+            {**read, "status": 429, "body": {"error_code": "APIGW.0308"}, "times": 1},
+            {**read, "status": 200, "body": {**found, "status": "pending", "position": ""}, "times": 1},
+            {**read, "status": 200, "body": found, "times": None},
         ]
     )
     variables = {**VARIABLES, "drs_use_position": "", "drs_use_query_id": QUERY, "drs_max_retries": 0}

@@ -174,9 +174,11 @@ GUIDE_COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", GUIDE_COMMANDS)
+@pytest.mark.parametrize("command", dict.fromkeys(GUIDE_COMMANDS))
 def test_command_of_a_guide(sim: Simulator, tmp_path: Path, command: str) -> None:
     settle(sim)
+    if "include=" in command:
+        sim.job(JOB, status="PAUSING")
     (tmp_path / "shards.txt").write_text(f"{JOB}\n{OTHER_JOB}\n", encoding="utf-8")
     (tmp_path / "shards.drs_jobs.yml").write_text(INVENTORIES[1], encoding="utf-8")
     output, _plays = run(sim, tmp_path, ["bash", "-c", command], login(sim))
@@ -184,5 +186,7 @@ def test_command_of_a_guide(sim: Simulator, tmp_path: Path, command: str) -> Non
         assert output == f"{MOMENT}\n"
     if "include=" in command:
         assert '"start_position": ' in output
+        # The delay of a job that does not replicate, which is not 0.
+        assert '"incr_trans_delay": null' in output
     if "-vvv" in command:
         assert '"region": "eu-west-101"' in output

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from matrix.pairs import CORES
 from tools.checkout import ROOT, files, run, sanity
 
@@ -63,8 +64,11 @@ def test_types() -> None:
         "vermin --quiet --no-tips --target=3.8- --violations plugins",
         "check-jsonschema --builtin-schema vendor.github-workflows "
         + " ".join(map(str, (ROOT / ".github/workflows").glob("*.yml"))),
+        "check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml",
+        "check-jsonschema --builtin-schema vendor.github-issue-forms "
+        + " ".join(map(str, (ROOT / ".github/ISSUE_TEMPLATE").glob("*_*.yml"))),
     ],
-    ids=lambda command: "-".join(command.split()[:2]),
+    ids=lambda command: "-".join(command.split()[: 3 if "vendor" in command else 2]),
 )
 def test_check(command: str) -> None:
     run(*command.split())
@@ -103,6 +107,16 @@ def test_readme_shows_the_matrix() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (2\.\d+) \| ([\d., ]+) \|", readme, re.MULTILINE)
     assert {core: tuple(pythons.split(", ")) for core, pythons in rows} == CORES
+
+
+def test_bug_reports_contain_what_is_needed() -> None:
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml").read_text(encoding="utf-8"))
+    first, *fields = form["body"]
+    assert "**Remove secrets**" in first["attributes"]["value"]
+    required = [item["id"] for item in fields if item.get("validations", {}).get("required")]
+    assert {"versions", "request"} <= set(required)
+    (confirmed,) = (item["attributes"]["options"] for item in fields if item["type"] == "checkboxes")
+    assert [option["required"] for option in confirmed] == [True]
 
 
 def test_actions_of_workflows_are_pinned_by_commit() -> None:

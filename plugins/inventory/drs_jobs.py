@@ -137,8 +137,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 # Excludes templates, host patterns, job IDs, and names with which Ansible would read the variables of another host: it
-# reads host_vars/a.yml for the hosts "a" and "a.yml".
-HOST_NAME = rf"(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$)[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
+# reads host_vars/a.yml for the hosts "a" and "a.yml", and on some file systems also for "A" and "A.YML".
+HOST_NAME = rf"(?i:(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$))[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
 
 
 class _Draft(InventoryData):  # type: ignore[misc]
@@ -276,11 +276,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
         :raises AnsibleError: when a constructed option cannot be evaluated, or even the ID of a job is not unique.
         """
-        count = Counter(job["name"] for job in jobs)
+        count = Counter((job["name"] or "").lower() for job in jobs)
         # All jobs count, so that the name of a host does not depend on the filters.
         hosts = {
             job["id"]: job["name"]
-            if count[job["name"]] == 1 and re.fullmatch(HOST_NAME, job["name"] or "")
+            if re.fullmatch(HOST_NAME, job["name"] or "") and count[job["name"].lower()] == 1
             else job["id"]
             for job in jobs
         }

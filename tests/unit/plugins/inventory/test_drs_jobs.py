@@ -226,6 +226,11 @@ class TestHosts:
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
         assert sorted(parse(WITH_TOKEN).hosts) == [ONE, THREE, FOUR, FIVE, "single"]
 
+    def test_names_that_differ_in_case(self, cloud, parse):
+        """They share their variables on a control node whose file system does not tell them apart."""
+        add_jobs(cloud, [job(1, "orders"), job(2, "Orders"), job(3, "single")])
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, TWO, "single"]
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -233,7 +238,7 @@ class TestHosts:
             "a\n",
             "{{ 1 }}",
             "a" * 65,
-            *"a.yml a.b.yaml a.json".split(),
+            *"a.yml a.b.yaml a.json A.YML LocalHost".split(),
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )

@@ -139,20 +139,37 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 # Excludes templates, host patterns, job IDs, and names with which Ansible would read the variables of another host: it
-# reads host_vars/a.yml for the hosts "a" and "a.yml".
-HOST_NAME = rf"(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$)[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
+# reads host_vars/a.yml for the hosts "a" and "a.yml", and on some file systems also for "A" and "A.YML".
+HOST_NAME = rf"(?i:(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$))[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
 
 
 class _Draft(InventoryData):  # type: ignore[misc]
-    """An inventory in which a host may have the name of a group, to find out the names of all groups."""
+    """An inventory in which a host may have the name of a group, to find out the names of all groups.
+
+    ``loops`` has the pairs of groups of which the first cannot contain the second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loops: set[tuple[str, str]] = set()
 
     def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
         self.hosts[entity].set_variable(varname, value)
 
-    def add_child(self, group: str, child: str) -> t.Any:
-        return (
-            self.groups[group].add_host(self.hosts[child]) if child in self.hosts else super().add_child(group, child)
-        )
+    def add_child(self, group: str, child: str) -> None:
+        if child in self.hosts:
+            self.groups[group].add_host(self.hosts[child])
+        else:
+            self.add_child_group(super().add_child, group, child)
+
+    def add_child_group(self, add_child: t.Callable[[str, str], t.Any], group: str, child: str) -> None:
+        """Add a group to another, unless that would make a loop: then a tag could take away the whole inventory."""
+        try:
+            if group == child:
+                raise AnsibleError
+            add_child(group, child)
+        except AnsibleError:
+            self.loops.add((group, child))
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
@@ -268,11 +285,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
         :raises AnsibleError: when a constructed option cannot be evaluated, or even the ID of a job is not unique.
         """
-        count = Counter(job["name"] for job in jobs)
+        count = Counter((job["name"] or "").lower() for job in jobs)
         # All jobs count, so that the name of a host does not depend on the filters.
         hosts = {
             job["id"]: job["name"]
-            if count[job["name"]] == 1 and re.fullmatch(HOST_NAME, job["name"] or "")
+            if re.fullmatch(HOST_NAME, job["name"] or "") and count[job["name"].lower()] == 1
             else job["id"]
             for job in jobs
         }
@@ -314,8 +331,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for name in draft.groups:
             inventory.add_group(name)
         for group in draft.groups.values():
-            for member in (*group.child_groups, *group.hosts):
-                inventory.add_child(group.name, member.name)
+            for child in group.child_groups:
+                draft.add_child_group(inventory.add_child, group.name, child.name)
+            for host in group.hosts:
+                inventory.add_child(group.name, host.name)
+        for name, child in sorted(draft.loops):
+            self.display.warning(
+                f"{self.NAME}: The group {child} was not added to the group {name}, which would then contain itself."
+            )
 
     def _add_host(self, host: str, job: dict[str, t.Any]) -> None:
         values = {
@@ -349,9 +372,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """Sanitize a group name whatever the configuration says.
 
         A name built from a tag may contain a template, which Ansible would run later, or a path, in which it would look
-        for variables.
+        for variables. Ansible cannot use the reserved names for other groups, and plays for localhost would run on the
+        jobs.
         """
-        return to_safe_group_name(name, force=True, silent=True)
+        safe = to_safe_group_name(name, force=True, silent=True)
+        return f"_{safe}" if safe in ("", "all", "ungrouped", "localhost") else safe
 
 
 def _protect(value: t.Any) -> t.Any:

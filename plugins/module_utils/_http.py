@@ -250,8 +250,8 @@ class HttpClient:
         """Return untrusted text on one line, with secrets masked, at most 512 characters."""
         text = "" if value is None else str(value)
         secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
-        # Most texts are error codes and request IDs, which do not need the import.
-        if re.fullmatch(r"[\w.-]{0,40}", text, re.ASCII) and not any(
+        # Most texts are error codes and request IDs, which do not need the import. They are no Base64 of a secret.
+        if re.fullmatch(r"[0-9a-f-]{0,40}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}", text) and not any(
             secret[:16].lower() in text.lower() for secret in secrets
         ):
             return text

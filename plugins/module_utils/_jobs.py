@@ -204,8 +204,8 @@ def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) ->
 
 
 def is_absent(error: ApiError) -> bool:
-    """Return whether DRS does not know a job. v3 may respond with HTTP 200 then, see ``_jobs_v3.py``."""
-    return error.error_code in ABSENT or error.http_status == 200
+    """Return whether DRS does not know a job. v3 may respond with HTTP 200 and no error, see ``_jobs_v3.py``."""
+    return error.error_code in ABSENT or (error.http_status == 200 and not error.error_code)
 
 
 def is_unsupported(error: ApiError) -> bool:

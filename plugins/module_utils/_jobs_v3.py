@@ -39,7 +39,7 @@ def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline:
 
     :param kind: a key of :data:`PATHS`.
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
-    :raises ApiError: when there is no such job. Some responses have HTTP status 200 then.
+    :raises ApiError: when there is no such job, or it cannot be read. Some responses have HTTP status 200 then.
     """
     body: dict[str, t.Any] = {"jobs": [job_id]}
     if kind != "progress":
@@ -54,16 +54,18 @@ def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline:
     if not entry or (kind != "progress" and not entry.get("status")):
         from ._hints import HINTS
 
-        reason = drs.sanitize(entry.get("error_message") or entry.get("error_msg"))
-        absent = ApiError(
-            f"DRS does not know job {job_id}{f': {reason}' if reason else ''}.",
+        code = drs.sanitize(entry.get("error_code")) or None
+        reason = drs.sanitize(entry.get("error_message") or entry.get("error_msg")) or None
+        said = " ".join(filter(None, [code, reason]))
+        error = ApiError(
+            f"DRS did not return job {job_id}{f': {said}' if said else ''}.",
             http_status=response.status,
-            error_code=drs.sanitize(entry.get("error_code")) or None,
-            error_msg=reason or None,
+            error_code=code,
+            error_msg=reason,
             request_id=response.request_id,
         )
-        absent.add_hint(HINTS["DRS.10000010"])
-        raise absent
+        error.add_hint(HINTS.get(code or "DRS.10000010"))
+        raise error
     inst_info = entry.get("inst_info")
     engine_type = inst_info.get("engine_type") if isinstance(inst_info, dict) else None
     job = {

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 from base64 import b64encode, urlsafe_b64decode
@@ -19,39 +20,76 @@ MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
 # Characters that are searched, after white space is folded. Even if it is escaped twice, a secret that begins among the
 # characters that are shown ends within these.
 MAX_SEARCHED = 200000
+# Of secrets that are longer, such as tokens, pieces are recognized as well.
+LONG, PIECE = 32, 16  # characters
+SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
 
 
 def redact(text: str, secrets: t.Iterable[str]) -> str:
     """Return the text on one line, with secrets replaced by asterisks.
 
     :param secrets: the strings to mask, in upper and lower case.
-    :returns: at most 512 characters. If decoding JSON, HTML, URL escapes or Base64 would reveal a secret, the whole
-        text is replaced.
+    :returns: at most 512 characters. If a secret can be read in another way, the whole text is replaced: after decoding
+        JSON, HTML, URL escapes or Base64, across white space, or in a text whose character set is not known. Of a
+        secret of more than 32 characters, a piece of 16 counts.
     """
     # UTF-16 has a zero byte beside each ASCII character.
-    text = _fold(text.replace("\0", ""))[:MAX_SEARCHED]
+    text = _fold(re.sub(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]", "", text.replace("\0", "")))[:MAX_SEARCHED]
     # Longest first, because a secret may be part of another.
     ordered = sorted(filter(None, {form for secret in secrets for form in (secret, _fold(secret))}), key=len)[::-1]
     for secret in ordered:
         text = text.replace(secret, MASK)
         if secret.lower() in text.lower():
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
-        if len(secret) > 32 and secret[:16] in text:  # a token that the server truncated
-            text = re.sub(re.escape(secret[:16]) + r"\S*", MASK, text)
+        if len(secret) > LONG and secret[:PIECE] in text:  # a token that the server truncated
+            text = re.sub(re.escape(secret[:PIECE]) + r"\S*", MASK, text)
     text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
-    decoded = {text}
-    # Text without these characters has no escapes. Three levels cover JSON in a URL in HTML.
-    for _depth in range(0 if set("&%+\\").isdisjoint(text) else 3):
-        decoded |= {
-            decode(item) for item in decoded for decode in (unescape_html, unquote, unquote_plus, _unescape_json)
-        }
-    decoded |= {_decode_base64(item) for item in decoded}
-    lowered = [item.lower() for item in decoded]
-    if any(secret.lower() in item for secret in ordered for item in lowered) or any(
-        re.search(r"\bsignature=\w", item) for item in lowered
-    ):
+    if _is_revealing(text, ordered):
         return "(hidden because it contains a secret)"
     return text.strip()[:MAX_LENGTH]
+
+
+def _is_revealing(text: str, secrets: list[str]) -> bool:
+    """Return whether a secret can be read in the part of the text that is shown, as it is or after decoding it."""
+    # Only what begins among the characters that are shown counts, so each level needs less text.
+    forms = _unescape({text}, MAX_SEARCHED // 5)
+    # Twice more covers JSON in a URL in HTML.
+    forms = _unescape(_unescape(forms, MAX_SEARCHED // 25), MAX_SEARCHED // 125)
+    # UTF-16 and escapes may be within Base64.
+    forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, MAX_LENGTH)
+    lowered = [form.lower() for form in forms]
+    if any(re.search(r"\bsignature=\w", form) for form in lowered):
+        return True
+    solid = [_solid(form) for form in lowered]
+    for secret in secrets:
+        folded = {secret.lower(), secret.upper().lower()}  # some characters become two in upper case
+        if any(form in item for form in folded for item in lowered):
+            return True
+        if len(secret) > LONG:
+            pieces = _pieces(_solid(secret.lower()))
+            if any(item[start : start + PIECE] in pieces for item in solid for start in range(MAX_LENGTH)):
+                return True
+        elif any(len(form) >= SHORT and form in item for form in map(_solid, folded) for item in solid):
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=16)  # A token has thousands.
+def _pieces(secret: str) -> frozenset[str]:
+    return frozenset(secret[start : start + PIECE] for start in range(len(secret) - PIECE + 1))
+
+
+def _solid(text: str) -> str:
+    """Return the ASCII characters of a text that are not white space. Others differ between character sets."""
+    return re.sub("[^!-~]", "", text)
+
+
+def _unescape(texts: set[str], length: int) -> set[str]:
+    """Return the texts, and what they are once escapes are undone, each up to a length."""
+    decoders = (unescape_html, unquote, unquote_plus, _unescape_json)
+    # Text without these characters has no escapes.
+    found = {decode(text) for text in texts if not set("&%+\\").isdisjoint(text) for decode in decoders}
+    return {text[:length] for text in texts | found}
 
 
 def excerpt(content: bytes) -> str:
@@ -100,21 +138,24 @@ def _fold(text: str) -> str:
     return re.sub("  +", " ", text)
 
 
-def _decode_base64(text: str) -> str:
-    """Return what all words of the text hold that may be Base64, in lines of any length."""
-    runs = [run[: len(run) - (len(run) % 4 == 1)] for run in re.findall("[A-Za-z0-9+/_-]{8,}", text)]
-    return "".join(
-        urlsafe_b64decode(run.translate({43: "-", 47: "_"}) + "=" * (-len(run) % 4)).decode("utf-8", "replace")
-        for run in runs
-    )
+def _decode_base64(text: str) -> set[str]:
+    """Return what a text holds if it is Base64, in lines of any length, and wherever it begins."""
+    run = re.sub("[^A-Za-z0-9+/_-]", "", text).translate({43: "-", 47: "_"})
+    found = set()
+    for item in (run[start:] for start in range(4)):
+        # The last character is not enough for a byte if it is alone in its group of four.
+        whole = item[: len(item) - (len(item) % 4 == 1)]
+        found.add(urlsafe_b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace"))
+    return found
 
 
 def _unescape_json(text: str) -> str:
     names = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
     def unescape_one(match: re.Match[str]) -> str:
-        return chr(int(match[1], 16)) if match[1] else names.get(match[2], match[2])
+        digits = match[1] or match[2]  # \\x is of JavaScript and of the logs of web servers
+        return chr(int(digits, 16)) if digits else names.get(match[3], match[3])
 
-    plain = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|(.))", unescape_one, text)
+    plain = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", unescape_one, text)
     # JSON escapes characters beyond U+FFFF as surrogate pairs.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -226,6 +226,11 @@ class TestHosts:
         add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
         assert sorted(parse(WITH_TOKEN).hosts) == [ONE, THREE, FOUR, FIVE, "single"]
 
+    def test_names_that_differ_in_case(self, cloud, parse):
+        """They share their variables on a control node whose file system does not tell them apart."""
+        add_jobs(cloud, [job(1, "orders"), job(2, "Orders"), job(3, "single")])
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, TWO, "single"]
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -233,7 +238,7 @@ class TestHosts:
             "a\n",
             "{{ 1 }}",
             "a" * 65,
-            *"a.yml a.b.yaml a.json".split(),
+            *"a.yml a.b.yaml a.json A.YML LocalHost".split(),
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )
@@ -403,6 +408,40 @@ class TestConstructed:
             {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
         )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
+
+    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", ""])
+    def test_reserved_names_of_groups(self, cloud, parse, warnings, name):
+        """Whoever tags one job could take away the hosts of the others, or have plays for localhost run on jobs."""
+        add_jobs(cloud, tags={ONE: {"shard": f"{name},a"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "shards"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert (members(inventory, f"_{name}"), members(inventory, "shards")) == (["shard1"], ["shard1"])
+        assert sorted(inventory.groups) == sorted(["all", "ungrouped", "shards", "a", f"_{name}"])
+        assert [group.name for group in inventory.groups["shards"].child_groups] == [f"_{name}", "a"]
+        assert warnings == []
+
+    def test_group_within_itself(self, cloud, parse, warnings):
+        add_jobs(cloud, tags={ONE: {"shard": "shards"}, TWO: {"shard": "b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert (members(inventory, "shards"), members(inventory, "b")) == (["shard1", "shard2"], ["shard2"])
+        assert warnings == [
+            f"{NAME}: The group shards was not added to the group shards, which would then contain itself."
+        ]
+
+    def test_group_within_its_own_part(self, cloud, parse, warnings):
+        """Part of the loop is in another inventory file."""
+        inventory = InventoryData()
+        for name in ("web", "shards"):
+            inventory.add_group(name)
+        inventory.add_child("web", "shards")
+        add_jobs(cloud, tags={ONE: {"shard": "web"}, TWO: {"shard": "b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
+        parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
+        assert (members(inventory, "shards"), members(inventory, "web")) == (["shard2"], ["shard1", "shard2"])
+        assert warnings == [
+            f"{NAME}: The group web was not added to the group shards, which would then contain itself."
+        ]
 
     def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
         """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""

@@ -505,11 +505,20 @@ class TestCheckCollectable:
     def test_v3_does_not_know_the_job(self, cloud, drs, results):
         cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999"})
         cloud.post(DETAILS_V3_URL, json={"count": len(results), "results": results})
-        with pytest.raises(ApiError, match=f"DRS does not know job {JOB_ID}.*Check job_id, region and project"):
+        with pytest.raises(ApiError, match=f"DRS did not return job {JOB_ID}.*Check job_id, region and project"):
             check_collectable(drs, JOB_ID)
-        with pytest.raises(ApiError, match=f"DRS does not know job {JOB_ID}"):
+        with pytest.raises(ApiError, match=f"DRS did not return job {JOB_ID}"):
             check_collectable(drs, JOB_ID)
         assert len(cloud.calls) == 3
+
+    def test_v3_refuses_with_http_200(self, cloud, drs):
+        """The job may exist, so v5 is asked again the next time."""
+        results = [{"id": JOB_ID, "error_code": "DRS.M00102", "error_message": "No."}]
+        cloud.get(JOB_URL, status=400, json={"error_code": "DRS.M99999"})
+        cloud.post(DETAILS_V3_URL, json={"count": 1, "results": results})
+        with pytest.raises(ApiError, match="DRS.M99999.* failed as well: .*: DRS.M00102 No.*Ask .* for permission"):
+            show_job(drs, JOB_ID)
+        assert not drs.reads_v3
 
     @pytest.mark.parametrize("status, code", [(404, "DRS.M00289"), (403, "APIGW.0101"), (400, "DRS.M00105")])
     def test_other_errors_are_raised(self, cloud, drs, status, code):
@@ -663,7 +672,7 @@ class TestReadByV3:
     @pytest.mark.parametrize(
         "status, code",
         [(401, "APIGW.0301"), (403, None), (403, "DRS.M00102"), (429, "APIGW.0308"), (400, "DRS.M01503")]
-        + [(400, "DRS.M00105"), (500, None), (503, None), (202, "DRS.M01504")],
+        + [(400, "DRS.M00105"), (500, None), (503, None), (202, "DRS.M01504"), (200, "DRS.M00102")],
     )
     def test_other_refusals(self, cloud, drs, status, code):
         cloud.get(JOB_URL, status=status, json={"error_code": code, "error_msg": "x"})
@@ -773,7 +782,9 @@ class TestShowActions:
         assert len(warnings) == 1
         assert code in warnings[0]
 
-    @pytest.mark.parametrize("status, code", [(403, "DRS.M00102"), (401, None), (429, None), (500, None)])
+    @pytest.mark.parametrize(
+        "status, code", [(403, "DRS.M00102"), (200, "DRS.M00102"), (401, None), (429, None), (500, None)]
+    )
     def test_other_errors_are_raised(self, cloud, drs, status, code):
         cloud.get(ACTIONS_URL, status=status, json={"error_code": code})
         with pytest.raises(ApiError):

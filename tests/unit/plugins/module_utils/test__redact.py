@@ -7,6 +7,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import textwrap
 import time
 from base64 import b64encode, encodebytes, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
@@ -56,6 +57,19 @@ ECHOES = {
     ),
     "base64-for-urls": lambda secret: f"/?p={urlsafe_b64encode(secret.encode()).decode().rstrip('=')}",
     "base64-in-lines": lambda secret: "Body:\n" + encodebytes(b"x" * 100 + secret.encode()).decode(),
+    "base64-code": lambda secret: json.dumps({"error_code": b64encode(secret.encode()).decode().rstrip("=")}),
+    "base64-in-path": lambda secret: f"GET /error/{b64encode(secret.encode()).decode()}",
+    "base64-in-short-lines": lambda secret: "\n".join(
+        textwrap.wrap(b64encode(f"Body: {secret}".encode()).decode(), 10)
+    ),
+    "base64-of-utf-16": lambda secret: b64encode(f"Body: {secret}".encode("utf-16-le")).decode(),
+    "base64-of-json": lambda secret: b64encode(json.dumps({"p": secret}).encode()).decode(),
+    "base64-of-url": lambda secret: b64encode(quote(secret, safe="").encode()).decode(),
+    "javascript": lambda secret: "".join(f"\\x{byte:02x}" for byte in secret.encode("latin-1")),
+    "latin-1": lambda secret: f"You sent {secret}!".encode("latin-1"),
+    "split-by-a-line": lambda secret: f"{secret[:5]}\r\n  {secret[5:]}",
+    "split-by-colors": lambda secret: f"{secret[:5]}\x1b[0;1m{secret[5:]}",
+    "split-by-soft-hyphens": lambda secret: "\xad".join(secret),
     "url-in-part": lambda secret: f"GET /?password={secret[:4]}{quote(secret[4:], safe='')}",
 }
 
@@ -116,16 +130,18 @@ class TestSecrets:
     def test_echoed_secret_is_masked(self, cloud, secret, echo):
         cloud.get(URL, status=400, body=echo(secret), headers={"X-Request-Id": quote(secret)})
         error = failure(http=HttpClient(max_retries=0, secrets={secret}))
-        seen = shown(error)
-        assert "********" in seen or HIDDEN in seen
-        assert not readable(secret, seen)
+        for text in (error.error_msg or error.error_code, error.request_id):
+            assert "********" in text or text == HIDDEN
+        assert not readable(secret, shown(error))
 
     @pytest.mark.parametrize("form", ["text", "code", "html-title"])
     def test_echo_in_a_success_is_masked(self, cloud, form):
         cloud.post(URL, status=202, body=ECHOES[form](PASSWORD), headers={"X-Request-Id": PASSWORD})
         assert not readable(PASSWORD, shown(failure("POST", http=HttpClient(secrets={PASSWORD}))))
 
-    @pytest.mark.parametrize("form", [form for form in ECHOES if not re.match("html-numbers|html-hex|base64", form)])
+    @pytest.mark.parametrize(
+        "form", [form for form in ECHOES if not re.match("html-numbers|html-hex|base64|javascript|split", form)]
+    )
     def test_other_text_is_shown(self, form):
         """This proves that the tests above would find a secret."""
         assert "0123456789" in shown(error_from(ECHOES[form]("0123456789"), http=HttpClient(secrets={PASSWORD, TOKEN})))
@@ -187,6 +203,28 @@ class TestSecrets:
     def test_truncated_token_is_masked(self, length):
         error = error_from(f"X-Auth-Token {TOKEN[:length]} is not valid", http=HttpClient(secrets={TOKEN}))
         assert error.error_msg == "X-Auth-Token ******** is not valid"
+
+    @pytest.mark.parametrize(
+        "echo",
+        [
+            lambda token: "\n".join(textwrap.wrap(token, 76)),
+            lambda token: f"...{token[100:]}",
+            lambda token: f"...{token[100:116]}...",
+            lambda token: token[8:].upper(),
+            lambda token: quote(token[8:], safe=""),
+            lambda token: b64encode(token[8:].encode()).decode(),
+        ],
+    )
+    def test_piece_of_a_token_is_masked(self, echo):
+        error = error_from(f"X-Auth-Token {echo(TOKEN)} is not valid", http=HttpClient(secrets={TOKEN}))
+        assert error.error_msg == HIDDEN
+
+    def test_secret_in_upper_case_that_is_longer(self):
+        assert error_from("It is STRASSE!", http=HttpClient(secrets={"stra\xdfe!"})).error_msg == HIDDEN
+
+    def test_short_secret_is_not_found_across_white_space(self):
+        """It could be there by chance, and the message would be lost."""
+        assert error_from("I go on each day.", http=HttpClient(secrets={"oneac"})).error_msg == "I go on each day."
 
     @pytest.mark.parametrize("name", ["Signature", "signature", "X-Signature", "SIGNATURE"])
     def test_signature_is_masked(self, name):

@@ -9,12 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from ._auth import Session
-from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
+from ._errors import HuaweiCloudError, InvalidResponseError
 from ._http import Response
 
 TOO_FREQUENT = "DRS.M01503"  # throttled, with HTTP 400
-# The gateway's error codes for an API call that is not available in the region.
-UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 
 
 class DrsClient:
@@ -69,8 +67,3 @@ class DrsClient:
 
             error.add_hint(drs_hint(error))
         return error
-
-
-def is_unpublished(error: ApiError) -> bool:
-    """Return whether the API call is not available in the region."""
-    return error.http_status == 404 and error.error_code in UNPUBLISHED

@@ -24,8 +24,8 @@ READ_LATER = (
     "The query continues in DRS."
     " To read its result, run huaweicloud.drs.drs_db_position_info with job_id, and with id as query_id."
 )
-# There is no such job, or no such query.
-NOT_FOUND = ("DRS.10000010", "DRS.10030014", "DRS.M00289", "DRS.M05003", "DRS.M05004")
+# The error codes for a job that DRS does not know.
+ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 
 _CHECK_JOB = "Check job_id, region and project. A job exists only in the project in which it was created."
 _JOB_GONE = f"The job does not exist, or it was deleted or released. {_CHECK_JOB}"
@@ -92,7 +92,7 @@ def drs_hint(error: HuaweiCloudError) -> str | None:
 
 def read_later_hint(error: HuaweiCloudError) -> str | None:
     """Return the hint for an error that ended the wait for the result of a query."""
-    return None if error.error_code in NOT_FOUND else READ_LATER
+    return None if error.error_code in (*ABSENT, "DRS.10030014") else READ_LATER
 
 
 def login_hint(error: HuaweiCloudError) -> str | None:

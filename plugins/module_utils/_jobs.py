@@ -15,7 +15,7 @@ import re
 import typing as t
 from functools import partial
 
-from ._drs import TOO_FREQUENT, DrsClient, is_unpublished
+from ._drs import TOO_FREQUENT, DrsClient
 from ._endpoints import check_job_id
 from ._errors import ApiError, HuaweiCloudError, InvalidResponseError
 from ._http import Response
@@ -43,8 +43,8 @@ ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLE
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
 PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
 MAX_JOBS = 50000  # of a list, see _job_lists.py
-# The error codes for a job that DRS does not know.
-ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
+# The gateway's error codes for an API call that is not available in the region.
+UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 # Refusals that v3 would repeat: the account or user is restricted.
 RESTRICTED = "DRS.M00105"
 
@@ -127,7 +127,7 @@ def list_tags(drs: DrsClient) -> dict[str, dict[str, str]] | None:
         try:
             response = next(pages)
         except ApiError as error:
-            if is_unpublished(error):
+            if error.http_status == 404 and error.error_code in UNPUBLISHED:
                 return None
             raise
         page, total = response.body.get("resources") or [], response.body.get("total_count")
@@ -205,14 +205,16 @@ def _read(drs: DrsClient, by_v5: t.Callable[[], T], by_v3: t.Callable[[], T]) ->
 
 def is_absent(error: ApiError) -> bool:
     """Return whether DRS does not know a job. v3 may respond with HTTP 200 and no error, see ``_jobs_v3.py``."""
+    from ._hints import ABSENT
+
     return error.error_code in ABSENT or (error.http_status == 200 and not error.error_code)
 
 
 def is_unsupported(error: ApiError) -> bool:
     """Return whether DRS refused a request for a reason other than the job, the user, or too many requests."""
-    status, code = error.http_status or 0, error.error_code
-    other = (*ABSENT, RESTRICTED, TOO_FREQUENT)
-    return 400 <= status < 500 and status not in (401, 403, 429) and code not in other
+    status = error.http_status or 0
+    other = is_absent(error) or error.error_code in (RESTRICTED, TOO_FREQUENT)
+    return 400 <= status < 500 and status not in (401, 403, 429) and not other
 
 
 def check_collectable(drs: DrsClient, job_id: str) -> bool:

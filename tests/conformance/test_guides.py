@@ -25,7 +25,6 @@ from ansible_collections.huaweicloud.drs.tests.conformance.test_examples import 
     ROOT,
     RUNBOOK,
     blocks,
-    login,
     run,
     settle,
 )
@@ -71,7 +70,7 @@ def test_fleet_names_what_failed(sim: Simulator, tmp_path: Path) -> None:
         ]
     )
     (tmp_path / "shards.yml").write_text(example(FLEETS, "Name each job that failed"), encoding="utf-8")
-    output, _plays = run(sim, tmp_path, ["ansible-playbook", "shards.yml"], login(sim), code=2)
+    output, _plays = run(sim, tmp_path, ["ansible-playbook", "shards.yml"], sim.user, code=2)
     for name, outcome in outcomes.items():
         assert f"{name} ({jobs[name]}): {outcome}. " in output
     found = json.loads((tmp_path / "positions.json").read_text(encoding="utf-8"))
@@ -81,7 +80,7 @@ def test_fleet_names_what_failed(sim: Simulator, tmp_path: Path) -> None:
 
 def test_fleet_says_why_the_login_failed(sim: Simulator, tmp_path: Path) -> None:
     (tmp_path / "shards.yml").write_text(example(FLEETS, "Name each job that failed"), encoding="utf-8")
-    environment = {**login(sim), "HW_USER_PASSWORD": "another"}
+    environment = {**sim.user, "HW_USER_PASSWORD": "another"}
     output, _plays = run(sim, tmp_path, ["ansible-playbook", "shards.yml"], environment, code=2)
     assert "Check the password" in output
 
@@ -96,7 +95,7 @@ def test_login_without_log_says_why_it_failed(sim: Simulator, tmp_path: Path, pa
     host = f"orders ansible_connection=local ansible_python_interpreter={sys.executable}"
     (tmp_path / "hosts").write_text(f"[status_incre_transfer_started]\n{host}\n[parents]\n", encoding="utf-8")
     command = ["ansible-playbook", "-i", "hosts", "play.yml", "-e", "vault_drs_password=another"]
-    environment = {**login(sim), "HW_USER_PASSWORD": "another"}
+    environment = {**sim.user, "HW_USER_PASSWORD": "another"}
     output, _plays = run(sim, tmp_path, command, environment, code=2)
     assert "Check the password" in output.partition("TASK [Make sure that the login succeeded]")[2]
 
@@ -106,7 +105,7 @@ def test_rescue_tells_the_team(sim: Simulator, tmp_path: Path, webhook: Webhook)
     purged = next(job["id"] for job in sim.cloud["jobs"] if job["name"] == "purged-to-dws")
     (tmp_path / "shards.yml").write_text(example(FLEETS, "rescue:"), encoding="utf-8")
     variables = json.dumps({"drs_job_ids": [JOB, purged], "team_webhook": webhook.url})
-    run(sim, tmp_path, ["ansible-playbook", "shards.yml", "-e", variables], login(sim), code=2)
+    run(sim, tmp_path, ["ansible-playbook", "shards.yml", "-e", variables], sim.user, code=2)
     assert [text for text in webhook.texts if f"1 of 2 jobs failed. failed: {purged}" in text] == webhook.texts != []
     saved = json.loads((tmp_path / "positions.json").read_text(encoding="utf-8"))
     assert {item["job_id"]: item["outcome"] for item in saved} == {JOB: "success", purged: "failed"}
@@ -119,7 +118,7 @@ def test_reset_tells_the_team_that_it_failed(sim: Simulator, tmp_path: Path, web
     )
     (tmp_path / "reset.yml").write_text(example(RUNBOOK, "tell the team"), encoding="utf-8")
     command = ["ansible-playbook", "reset.yml", "-e", json.dumps({"team_webhook": webhook.url})]
-    run(sim, tmp_path, command, login(sim), code=2)
+    run(sim, tmp_path, command, sim.user, code=2)
     (text,) = webhook.texts
     assert text.startswith("Reset of orders-to-dws: paused. ")
     assert "DRS.M00304" in text
@@ -128,7 +127,7 @@ def test_reset_tells_the_team_that_it_failed(sim: Simulator, tmp_path: Path, web
 def test_vault(sim: Simulator, tmp_path: Path) -> None:
     """The commands of the guide encrypt the file of variables, and run the playbook with it."""
     (tmp_path / ".vault-password").write_text("of-the-vault", encoding="utf-8")
-    password = login(sim)["HW_USER_PASSWORD"]
+    password = sim.user["HW_USER_PASSWORD"]
     for name in ("group_vars/all/vault.yml", "site.yml"):
         text = example(GUIDE, f"# {name}\n").replace("correct-horse", password)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -161,8 +160,8 @@ def test_deleted_job_of_the_errors(sim: Simulator, tmp_path: Path) -> None:
     task = example(ERRORS, "that may have been deleted").replace(JOB, f"00000000{JOB[8:]}")
     play = "- hosts: localhost\n  gather_facts: false\n  tasks:\n" + textwrap.indent(task, "    ")
     (tmp_path / "play.yml").write_text(play, encoding="utf-8")
-    run(sim, tmp_path, ["ansible-playbook", "play.yml"], login(sim))
-    run(sim, tmp_path, ["ansible-playbook", "play.yml"], {**login(sim), "HW_USER_PASSWORD": "another"}, code=2)
+    run(sim, tmp_path, ["ansible-playbook", "play.yml"], sim.user)
+    run(sim, tmp_path, ["ansible-playbook", "play.yml"], {**sim.user, "HW_USER_PASSWORD": "another"}, code=2)
 
 
 # The tests above run those with a vault, and tests/integration/ runs those of the runbook.
@@ -181,7 +180,7 @@ def test_command_of_a_guide(sim: Simulator, tmp_path: Path, command: str) -> Non
         sim.job(JOB, status="PAUSING")
     (tmp_path / "shards.txt").write_text(f"{JOB}\n{OTHER_JOB}\n", encoding="utf-8")
     (tmp_path / "shards.drs_jobs.yml").write_text(INVENTORIES[1], encoding="utf-8")
-    output, _plays = run(sim, tmp_path, ["bash", "-c", command], login(sim))
+    output, _plays = run(sim, tmp_path, ["bash", "-c", command], sim.user)
     if "+0800" in command:
         assert output == f"{MOMENT}\n"
     if "include=" in command:

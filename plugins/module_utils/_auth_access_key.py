@@ -69,9 +69,11 @@ class AccessKeyAuth(AuthMethod):
 
     def _check_keys(self) -> None:
         for option in ("access_key", "secret_key", "security_token"):
-            if not re.fullmatch(r"[\x21-\x7e]*", getattr(self, option) or ""):
+            value = getattr(self, option) or ""
+            if not re.fullmatch(r"[\x21-\x7e]*", value) or "*" in value:
                 raise InvalidOptionError(
-                    f"{option} contains invalid characters (white space, line breaks or non-ASCII). Copy it again."
+                    f"{option} contains invalid characters (white space, line breaks, non-ASCII, or asterisks, with"
+                    " which Ansible masks secrets). Copy it again."
                 )
 
     def authenticate(self, http: HttpClient) -> None:

@@ -101,6 +101,10 @@ class _BoundedResponse(HTTPResponse):
         super().__init__(*args, **kwargs)
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
 
+    def begin(self) -> None:
+        super().begin()
+        del self.headers["Set-Cookie"]  # Nobody uses cookies, and an odd one makes Python print a traceback.
+
 
 class _Connection(HTTPConnection):
     response_class = _BoundedResponse

@@ -251,6 +251,12 @@ class TestBounds:
         server = serve(loopback.response(b'{"id": "1"}', headers=["Content-Encoding: Identity"]))
         assert send(url=server.url, http=http).body == {"id": "1"}
 
+    def test_cookie_that_python_cannot_parse(self, serve, http, recwarn):
+        cookie = f"Set-Cookie: a=b; expires=Thu, 01 Jan {'9' * 5000} 00:00:00 GMT"
+        server = serve(loopback.response(b'{"id": "1"}', headers=[cookie, "X-Request-Id: r1"]))
+        assert send(url=server.url, http=http).request_id == "r1"
+        assert list(recwarn) == []
+
     @pytest.mark.parametrize(
         "fault", [loopback.drip_header, loopback.drip_body, loopback.drip_chunks, loopback.silence]
     )

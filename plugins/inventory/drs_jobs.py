@@ -11,10 +11,10 @@ version_added: 1.0.0
 description:
   - Creates a host for each synchronization job of the Data Replication Service (DRS), so that a play runs once for
     each job. The plays run on the control node, because it is not possible to log in to a job.
-  - The host name is the name of the job, or the job ID if the name is not unique or could mean something else. The
-    latter is the case if it does not start with a letter, contains characters other than letters, digits, V(_), V(-)
-    and V(.), has more than 64 characters, is V(localhost), has the form of a job ID, ends in V(.yml), V(.yaml) or
-    V(.json), or is the name of a group or of another host.
+  - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
+    or could mean something else. The latter is the case if it does not start with a letter, contains characters other
+    than letters, digits, V(_), V(-) and V(.), has more than 64 characters, is V(localhost), has the form of a job ID,
+    ends in V(.yml), V(.yaml) or V(.json), or is the name of a group or of another host.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -22,7 +22,8 @@ description:
   - C(ansible_connection) is V(local), and C(ansible_python_interpreter) is the Python interpreter that runs Ansible.
     Use O(compose) to change both.
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
-    of the Ansible configuration.
+    of the Ansible configuration. An underscore is put before C(all), C(ungrouped) and C(localhost). A group that would
+    contain itself is not added to the other group, with a warning.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not

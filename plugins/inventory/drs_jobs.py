@@ -12,9 +12,9 @@ description:
   - Creates a host for each synchronization job of the Data Replication Service (DRS), so that a play runs once for
     each job. The plays run on the control node, because it is not possible to log in to a job.
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
-    or could mean something else. The latter is the case if it does not start with a letter, contains characters other
-    than letters, digits, V(_), V(-) and V(.), has more than 64 characters, is V(localhost), has the form of a job ID,
-    ends in V(.yml), V(.yaml) or V(.json), or is the name of a group or of another host.
+    or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
+    characters other than letters, digits, V(_), V(-) and V(.), has more than 64 characters, is V(localhost), has the
+    form of a job ID, ends in V(.yml), V(.yaml) or V(.json), or is the name of a group or of another host.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a

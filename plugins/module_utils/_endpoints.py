@@ -31,7 +31,7 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
 
         return check_endpoint(option, value)
     if not region:
-        raise InvalidOptionError(f"Set region or {option} to determine the URL of the service.")
+        raise InvalidOptionError(f"Set region (or HW_REGION_NAME) or {option} to determine the URL of the service.")
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
         raise InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
     domain = "myhuaweicloud.eu" if region.startswith(EUROPEAN_REGIONS) else "myhuaweicloud.com"

@@ -58,7 +58,9 @@ HINTS = {
     "DRS.M00105": f"The account or user is restricted. {_NO_PERMISSION}",
     "DRS.M00261": "The project ID is invalid, or the token is for a different project.",
     "APIGW.0101": "This API call is not available in this region, or the endpoint is not a DRS endpoint.",
-    "APIGW.0301": f"{_LOG_IN_AGAIN} A token from a different region is also rejected. {_SIGNATURE}",
+    "APIGW.0301": (
+        f"{_SIGNATURE} If you use a token, it is invalid, has expired, or is from a different region: log in again."
+    ),
     "APIGW.0302": _NO_PERMISSION,
     "APIGW.0306": _NO_PERMISSION,
     "APIGW.0307": (

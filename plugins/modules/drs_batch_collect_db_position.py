@@ -93,7 +93,9 @@ EXAMPLES = r"""
 
 - name: Collect their positions at the same point in time and wait for them
   huaweicloud.drs.drs_batch_collect_db_position:
-    job_ids: "{{ shards.jobs | map(attribute='id') }}"
+    # Of jobs with subtasks, the positions of the subtasks are those that matter.
+    job_ids: >-
+      {{ shards.jobs | map(attribute='id') | difference(shards.jobs | map(attribute='parent_id')) }}
     reset_position_time: "2023-09-19T07:00:00Z"
     wait: true
     wait_timeout: 900

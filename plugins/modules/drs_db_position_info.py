@@ -57,6 +57,7 @@ EXAMPLES = r"""
   retries: 60
   delay: 5
 
+# The examples of drs_collect_db_position register the variable queries.
 - name: Read the results of several queries with one token
   huaweicloud.drs.drs_db_position_info:
     region: eu-west-101

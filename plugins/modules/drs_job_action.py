@@ -16,7 +16,7 @@ description:
     allows.
   - DRS performs actions asynchronously. With O(wait=true), the task waits until the action is complete. It fails if
     the job ends, or if the job has failed and stays so for a minute, because DRS resumes failed jobs by itself.
-  - If DRS does not offer to list the actions of the job, the module issues a warning and sends the request, and DRS
+  - If DRS cannot list the actions of the job in this region, the module issues a warning and sends the request, and DRS
     decides whether to accept it.
   - The module calls C(POST /v5/{project_id}/jobs/{job_id}/action), described on the API page "Performing Operations
     on a Task with a Specified ID". It never calls C(POST /v5/{project_id}/jobs/{job_id}/stop), which ends a job.

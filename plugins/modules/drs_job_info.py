@@ -161,7 +161,7 @@ jobs:
       returned: always
     actions:
       description: The actions that the job currently allows and does not allow, and the action in progress. V(null),
-        with a warning, if DRS does not offer to list them.
+        with a warning, if this API call is not available in the region.
       type: dict
       returned: if O(include) contains V(actions)
     position:
@@ -171,7 +171,8 @@ jobs:
           V(ignore) (keeps the row in the target) or V(overwrite).
         - C(failed_reason) - Why the job failed.
         - C(is_open_fast_clean) - Whether the source deletes its binlog early (fast binlog cleaning of RDS).
-        - Values that DRS does not return are V(null). All are, with a warning, if DRS does not offer to read them.
+        - Values that DRS does not return are V(null). All are, with a warning, if the API call is not available in the
+          region.
       type: dict
       returned: if O(include) contains V(position)
     progress:

@@ -13,8 +13,8 @@ description:
   - Resets an incremental synchronization job from MySQL to GaussDB(DWS) to a position in the binlog of the source. The
     module pauses the job unless it is paused, sets the position, resumes the job, and waits until the job is in its
     incremental phase.
-  - RV(state) tells where the job is, in success and in failure, also if the task is interrupted or a response is lost.
-    The advice in the error message follows from it.
+  - RV(state) tells in which state the job is, after success and failure, even if the task is interrupted or a response
+    is lost. The advice in the error message follows from it.
   - A job that somebody else pauses, resumes or changes between two steps is left alone from there on. The module
     cannot prevent that two resets of a job run at the same time, so make sure that they do not.
   - The job reads the changes after the position. Changes before the position that have not been replicated yet never
@@ -32,9 +32,12 @@ attributes:
   check_mode:
     support: full
     details:
-      - Validates the position, and checks the engine type, task type, status and allowed actions of the job.
+      - Validates the position, and checks the engine type, task type, status and allowed actions of the job. Changes
+        nothing.
   diff_mode:
     support: full
+    details:
+      - Shows the status and the position of the job. The position before the reset is V(null) if DRS shows none.
   idempotent:
     support: none
     details:
@@ -126,7 +129,7 @@ gtid_set:
   sample: 4350aee0-56b5-11ee-8c99-0242ac120002:1-77
 state:
   description:
-    - Where the job is, as far as the requests and responses of this task tell.
+    - The state of the job, as far as the requests and responses of this task tell.
     - V(unchanged) - The task did not change the job.
     - V(pause_unknown) - The position was not set, and it is unknown whether the job is paused.
     - V(paused) - The job is paused, and the position was not set.

@@ -30,7 +30,7 @@ attributes:
     details:
       - Validates the position, logs in, and reads the job and the actions that it allows. The task does not fail if
         the job is running, because a preceding task may be the one that pauses it.
-      - If DRS does not offer to list the actions of the job, the C(actions) of RV(job) are V(null), and the module
+      - If DRS cannot list the actions of the job in this region, the C(actions) of RV(job) are V(null), and the module
         issues a warning.
   diff_mode:
     support: full

@@ -14,6 +14,7 @@ description:
     C(module_defaults), subsequent tasks do not log in.
   - The token is returned in plain text so that other tasks can use it. Set C(no_log=true) on the task to keep the
     token out of the output and logs.
+  - Only O(username), O(password) and O(domain_name) are used as credentials. O(auth_token) and access keys are ignored.
   - The module does not write anything to disk. A token is valid for 24 hours.
   - The module calls C(POST /v3/auth/tokens), described on the API page "Obtaining a User Token Through Password
     Authentication".

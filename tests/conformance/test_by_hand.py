@@ -31,7 +31,7 @@ def test_position(tmp_path: Path) -> None:
             output = process.stdout
             assert output
             lines = []
-            while not lines or not lines[-1].startswith("ansible "):
+            while not lines or not lines[-1].startswith("ansible-playbook "):
                 lines.append(output.readline())
                 assert lines[-1], f"It ended: {lines}"
             shell = subprocess.run(
@@ -44,6 +44,7 @@ def test_position(tmp_path: Path) -> None:
             )
             assert shell.returncode == 0, shell.stdout
             assert '"position": "mysql-bin.000277:805"' in shell.stdout
+            assert "can be reset." in shell.stdout
             process.send_signal(signal.SIGINT)
             assert "has ended" in output.read()
         finally:

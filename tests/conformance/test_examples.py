@@ -334,7 +334,7 @@ def test_links(name: str) -> None:
     """They lead to files of this repository, and to headings that exist."""
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8")):
         if not target.startswith("https://"):
-            path, _, anchor = target.partition("#")
+            path, _separator, anchor = target.partition("#")
             text = (ROOT / path).read_text(encoding="utf-8")
             headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
             assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]

@@ -27,13 +27,18 @@ def main() -> None:
         with simulator() as sim:
             job_id = sim.cloud["jobs"][0]["id"]
             arguments = f"job_id={job_id} reset_position_time=2023-09-19T07:00:00Z wait=true"
-            print(f"The simulated cloud runs at {sim.url}. Ctrl-C ends it. In another shell:\n")
+            print(f"The simulated cloud runs at {sim.url}. Ctrl-C ends it. A new one begins again. In another shell:\n")
+            quiet = ("LOCALHOST_WARNING", "INVENTORY_UNPARSED_WARNING", "DISPLAY_SKIPPED_HOSTS")
             variables = {"ANSIBLE_COLLECTIONS_PATH": folder, "NO_PROXY": "127.0.0.1", **sim.user}
+            variables.update({f"ANSIBLE_{name}": "false" for name in quiet})
             for name, value in variables.items():
                 print(f"export {name}={shlex.quote(value)}")
             print(f"export PATH={shlex.quote(str(BIN))}:$PATH")
             command = ["ansible", "localhost", "-m", "huaweicloud.drs.drs_collect_db_position", "-a", arguments]
-            print(shlex.join(command), flush=True)
+            print(shlex.join(command))
+            print("ansible localhost -m huaweicloud.drs.drs_job_info")
+            reset = ["-e", f"drs_job_id={job_id}", "-e", "drs_reset_position_time=2023-09-19T07:00:00Z", "--check"]
+            print(shlex.join(["ansible-playbook", "huaweicloud.drs.reset_sync_position", *reset]), flush=True)
             signal.pause()
 
 

@@ -50,7 +50,8 @@ def newest_core(python: str) -> str:
 def test_sanity(environment: Environment, collection: Path, core: str) -> None:
     python = newest_python(core)
     skipped = () if core == PAIRS[-1][0] else STYLE
-    sanity(collection, python, environment(f"core-{core}", PYTHONS[python]), skipped)
+    options = (f"--skip-test={name}" for name in skipped)
+    sanity(collection, python, *options, path=environment(f"core-{core}", PYTHONS[python]))
 
 
 @pytest.mark.parametrize("python", [python for python in TARGETS if python in PYTHONS])

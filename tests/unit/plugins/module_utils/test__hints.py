@@ -54,7 +54,7 @@ class TestDrsHint:
         [
             ("DRS.10000010", "job_id, region and project"),
             ("APIGW.0101", "not available in this region"),
-            ("APIGW.0301", "Log in again"),
+            ("APIGW.0301", "log in again"),
             ("APIGW.0301", "the clock of this host"),
         ],
     )

@@ -69,7 +69,7 @@ ECHOES = {
     "latin-1": lambda secret: f"You sent {secret}!".encode("latin-1"),
     "split-by-a-line": lambda secret: f"{secret[:5]}\r\n  {secret[5:]}",
     "split-by-colors": lambda secret: f"{secret[:5]}\x1b[0;1m{secret[5:]}",
-    "split-by-soft-hyphens": lambda secret: "\xad".join(secret),
+    "split-by-soft-hyphens": "\xad".join,
     "url-in-part": lambda secret: f"GET /?password={secret[:4]}{quote(secret[4:], safe='')}",
 }
 

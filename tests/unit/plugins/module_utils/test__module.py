@@ -128,6 +128,20 @@ class TestTrace:
         assert re.match(r"POST https://iam\..*/v3/auth/tokens\?nocatalog=true: HTTP 201, request ID \w+, ", line)
         assert invocation["module_args"]["username"] == USER["username"]
 
+    def test_many_requests(self, capsys, monkeypatch):
+        monkeypatch.setattr(_module, "MAX_REQUESTS", 6)
+        module = make_module({**LOGIN, "_ansible_verbosity": 3})
+        client = module.create_http_client()
+        for number in range(6):
+            client._trace(str(number))
+        assert module._requests == list("012345")
+        for number in range(6, 10):
+            client._trace(str(number))
+        with pytest.raises(SystemExit):
+            module.exit_json()
+        requests = json.loads(capsys.readouterr().out)["invocation"]["requests"]
+        assert requests == ["0", "1", "2", "Requests were left out here.", "8", "9"]
+
     def test_less_verbose(self, cloud, capsys):
         assert set(self.result(cloud, capsys, 2, "exit_json")) == {"module_args"}
 

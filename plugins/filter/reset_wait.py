@@ -53,7 +53,7 @@ _value:
     - C(round_over) - Whether this round ends.
     - C(status), C(since) - The status of the job, and the time at which it was first seen in this status.
     - C(until), C(round_until) - When the time is over, and when the next round ends.
-  - C(rounds) - The number of rounds up to this one.
+    - C(rounds) - The number of rounds up to this one.
   type: dict
 """
 

@@ -10,7 +10,8 @@ short_description: Whether to go on waiting for the incremental phase of a job
 version_added: 1.0.0
 description:
   - Decides whether the playbook C(huaweicloud.drs.reset_sync_position) goes on waiting for the job that it resumed. It
-    waits in rounds, each of which ends when the status of the job changes, or after half a minute.
+    waits in rounds, each of which ends when the status of the job changes, or after half a minute, and later after a
+    tenth of the time that has passed.
   - Used by this playbook.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
@@ -52,6 +53,7 @@ _value:
     - C(round_over) - Whether this round ends.
     - C(status), C(since) - The status of the job, and the time at which it was first seen in this status.
     - C(until), C(round_until) - When the time is over, and when the next round ends.
+    - C(rounds) - The number of rounds up to this one.
   type: dict
 """
 
@@ -63,6 +65,10 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import JOB_
 # Seconds. DRS resumes failed jobs by itself, so only a failure that lasts counts.
 LASTING_FAILURE = 60.0
 ROUND = 30.0
+# The file of a round includes itself, and Ansible crashes at about 240 levels. So rounds grow, and after this number of
+# rounds, a change of the status no longer ends one: a job may fail and recover for hours. How long it has been failed
+# is not known then, so it is waited for to the end.
+SHORT_ROUNDS, GROWTH = 100, 0.1
 
 
 def reset_wait(
@@ -80,15 +86,18 @@ def reset_wait(
     has_changed = is_first or status != wait["status"]
     since: float = now if has_changed else wait["since"]
     until: float = now + timeout if is_first else wait["until"]
-    outcome = _outcome(result, status, now - since, now >= until)
-    round_over = outcome != "waiting" or has_changed or now >= wait["round_until"]
+    rounds: int = 1 if is_first else wait["rounds"] + 1
+    is_short = rounds <= SHORT_ROUNDS
+    outcome = _outcome(result, status, now - since if is_short else 0.0, now >= until)
+    round_over = outcome != "waiting" or (is_short and has_changed) or now >= wait["round_until"]
     return {
         "outcome": outcome,
         "round_over": round_over,
         "status": status,
         "since": since,
         "until": until,
-        "round_until": now + ROUND,
+        "round_until": now + max(ROUND, GROWTH * (now - until + timeout)),
+        "rounds": rounds,
     }
 
 

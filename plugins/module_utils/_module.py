@@ -21,6 +21,9 @@ from ._http import REQUESTS_IMPORT_ERROR, HttpClient
 from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Lines about requests. A batch that waits for hours sends millions, and Ansible would hold all of them in memory.
+MAX_REQUESTS = 2000
+LEFT_OUT = "Requests were left out here."
 
 
 class DrsModule(AnsibleModule):  # type: ignore[misc]
@@ -56,7 +59,14 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             return HttpClient(**settings)
         from ._trace import TracingHttpClient
 
-        return TracingHttpClient(self._requests.append, **settings)
+        return TracingHttpClient(self._add_request, **settings)
+
+    def _add_request(self, line: str) -> None:
+        """Add a line about a request. Of too many, the first and the last are kept."""
+        self._requests.append(line)
+        if len(self._requests) > MAX_REQUESTS:
+            middle = MAX_REQUESTS // 2
+            self._requests[middle : middle + 2] = [LEFT_OUT]
 
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""

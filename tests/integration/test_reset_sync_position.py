@@ -19,6 +19,7 @@ import subprocess
 import termios
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -130,8 +131,61 @@ def test_every_result_that_is_handed_on_starts_unset() -> None:
         registered |= set(re.findall(r"(?<![\w.])_drs_\w+", text))
     (start,) = yaml.safe_load((PLAYBOOKS / "tasks/start.yml").read_text(encoding="utf-8"))
     unset = start["ansible.builtin.set_fact"]
-    assert registered - set(unset) == set()
+    # The variables of an include take precedence over facts.
+    assert registered - set(unset) == {"_drs_spec"}
     assert {name for name, value in unset.items() if value != {"skipped": True}} == {"_drs_passed_on"}
+
+
+def test_limits_do_not_depend_on_the_time_zone(ansible: Ansible) -> None:
+    """Otherwise, the end of daylight saving time would end a wait one hour early."""
+    texts = [path.read_text(encoding="utf-8") for path in PLAYBOOKS.glob("tasks/*.yml")]
+    clocks = sorted({clock for text in texts for clock in re.findall(r"now\([^()]*\)\.timestamp\(\)", text)})
+    assert clocks
+    shown = ansible(
+        "ansible",
+        "localhost",
+        "-m",
+        "debug",
+        "-a",
+        f"msg={{{{ [{', '.join(clocks)}] }}}}",
+        TZ="AAA5",
+        ANSIBLE_VERBOSITY="0",
+    )
+    seen = json.loads(shown.partition("=> ")[2])["msg"]
+    assert seen == [pytest.approx(time.time(), abs=600)] * len(clocks)
+
+
+def test_hashes_that_are_merged(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    said = ansible(*RESET, "--check", variables=VARIABLES, ANSIBLE_HASH_BEHAVIOUR="merge", **token)
+    assert "can be reset." in said
+
+
+def test_group_with_the_name_localhost(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
+    """Each of its hosts would reset the job."""
+    inventory = tmp_path / "inventory"
+    inventory.write_text("[localhost]\none\nanother\n", encoding="utf-8")
+    said = ansible(*RESET, "-i", inventory, variables=VARIABLES, code=2)
+    assert "The inventory has a group localhost with several hosts" in said
+    assert cloud.requests() == []
+
+
+def test_condition_of_an_import_does_not_hide_a_failure(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """Ansible applies the condition to each task, so it is no longer met once the result is passed on."""
+    results = {"collect_db_position": "drs_collected", "reset_sync_position": "drs_report"}
+    plays = [
+        {"import_playbook": f"huaweicloud.drs.{name}", "when": f"{result} is not defined"}
+        for name, result in results.items()
+    ]
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    cloud.faults([{"kind": "status", "status": 400, "times": None, "match": {"path": "/start-position"}}])
+    variables = {"drs_job_id": JOB, "drs_reset_position_time": TIME, "drs_confirm": True, "drs_wait_sleep": 1}
+    output = ansible("ansible-playbook", playbook, variables=variables, code=2, ANSIBLE_VERBOSITY="0", **token)
+    assert changes(cloud) == ["collect-db-position", "stop", "start-position"]
+    passed_on = output.partition("CUSTOM STATS")[2]
+    assert [name for name in results.values() if f'"{name}"' in passed_on] == list(results.values())
 
 
 def test_runs_at_the_same_time_do_not_share_a_report(tmp_path: Path) -> None:

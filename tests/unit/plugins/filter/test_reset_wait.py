@@ -19,7 +19,7 @@ def job(status):
     return {"jobs": [{"status": status}]}
 
 
-def waiting(status, since=1000.0, now=1000.0):
+def waiting(status, since=1000.0, now=1000.0, rounds=1):
     """Return what the filter returned for the previous round, which began at ``now``."""
     return {
         "outcome": "waiting",
@@ -28,6 +28,7 @@ def waiting(status, since=1000.0, now=1000.0):
         "since": since,
         "until": 1000.0 + TIMEOUT,
         "round_until": now + 30,
+        "rounds": rounds,
     }
 
 
@@ -53,6 +54,7 @@ def test_first_round(unset, result, outcome, status):
         "since": 1000.0,
         "until": 2800.0,
         "round_until": 1030.0,
+        "rounds": 1,
     }
 
 
@@ -73,6 +75,14 @@ def test_first_round(unset, result, outcome, status):
         (job(RUNS), waiting(FAILED), 1100.0, "running", True),
         (job("RELEASE_RESOURCE_COMPLETE"), waiting(PAUSED), 1001.0, "failed", True),
         (job("DELETED"), waiting(PAUSED), 1001.0, "failed", True),
+        # A job that has changed very often is looked at less often.
+        (job(FAILED), waiting(PAUSED, rounds=99), 1001.0, "waiting", True),
+        (job(FAILED), waiting(PAUSED, rounds=100), 1001.0, "waiting", False),
+        (job(FAILED), waiting(PAUSED, rounds=100), 1030.0, "waiting", True),
+        (job(FAILED), waiting(FAILED, rounds=99), 1060.0, "failed", True),
+        (job(FAILED), waiting(FAILED, rounds=100), 1060.0, "waiting", True),
+        (job(FAILED), waiting(FAILED, rounds=100), 2800.0, "failed", True),
+        (job(RUNS), waiting(PAUSED, rounds=100), 1001.0, "running", True),
         # The time is over.
         (job(PAUSED), waiting(PAUSED, now=2790.0), 2799.9, "waiting", False),
         (job(PAUSED), waiting(PAUSED, now=2790.0), 2800.0, "late", True),
@@ -89,6 +99,23 @@ def test_first_round(unset, result, outcome, status):
 def test_next_round(result, wait, now, outcome, round_over):
     found = reset_wait(result, wait, now, TIMEOUT)
     assert (found["outcome"], found["round_over"]) == (outcome, round_over)
-    assert (found["until"], found["round_until"]) == (2800.0, now + 30)
+    assert (found["until"], found["round_until"]) == (2800.0, now + max(30, (now - 1000) / 10))
+    assert found["rounds"] == wait["rounds"] + 1
     status = result["jobs"][0]["status"] if "jobs" in result else wait["status"]
     assert (found["status"], found["since"]) == (status, wait["since"] if status == wait["status"] else now)
+
+
+@pytest.mark.parametrize("statuses", [(PAUSED,), (PAUSED, FAILED)], ids=["constant", "always changing"])
+def test_longest_wait(statuses):
+    """Each round is included in the one before, and Ansible crashes at about 240 levels."""
+    wait, now, timeout = {}, 0.0, 86400.0
+    while wait.get("outcome") in (None, "waiting"):
+        for number in range(100000):
+            now += 2.0
+            found = reset_wait(job(statuses[number % len(statuses)]), wait, now, timeout)
+            if found["round_over"]:
+                break
+        wait = found
+    assert wait["outcome"] in ("late", "failed")
+    assert 86400 <= now <= 86410
+    assert 50 < wait["rounds"] < 200

@@ -161,8 +161,8 @@ notes:
   - Environment variables are read on the host that runs the module, which is the control node for C(localhost). Do
     not set secrets with the C(environment) keyword of a task or play, because Ansible shows them with C(-vvv).
   - With C(-vvv), a line for each request is shown, without secrets. It contains the method, the URL, the status, the
-    request ID, the duration, and the authentication method of the request. Modules return these lines in
-    C(invocation.requests), of more than 2,000 only the first and the last.
+    request ID, the duration, and the authentication method of the request. Modules return these lines as C(requests),
+    of more than 2,000 only the first and the last.
   - Proxies and certificate authorities from the environment (E(HTTPS_PROXY), E(NO_PROXY), E(REQUESTS_CA_BUNDLE)) are
     used. C(~/.netrc) is ignored.
 """

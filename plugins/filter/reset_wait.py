@@ -68,7 +68,8 @@ ROUND = 30.0
 # The file of a round includes itself, and Ansible crashes at about 240 levels. So rounds grow, and after this number of
 # rounds, a change of the status no longer ends one: a job may fail and recover for hours. How long it has been failed
 # is not known then, so it is waited for to the end.
-SHORT_ROUNDS, GROWTH = 100, 0.1
+SHORT_ROUNDS = 100
+GROWTH = 0.1
 
 
 def reset_wait(

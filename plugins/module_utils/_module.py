@@ -22,8 +22,6 @@ from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Lines about requests. A batch that waits for hours sends millions, and Ansible would hold all of them in memory.
-MAX_REQUESTS = 2000
-LEFT_OUT = "Requests were left out here."
 
 
 class DrsModule(AnsibleModule):  # type: ignore[misc]
@@ -50,23 +48,16 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         if self._requests:
-            kwargs["invocation"] = {"module_args": self.params, "requests": self._requests}
+            kwargs["requests"] = self._requests
         super()._return_formatted(kwargs)
 
     def create_http_client(self, **settings: t.Any) -> HttpClient:
-        """Return an HTTP client. With ``-vvv``, it adds its requests to the invocation, which Ansible shows then."""
+        """Return an HTTP client. With ``-vvv``, it adds its requests to the result."""
         if self._verbosity < 3:
             return HttpClient(**settings)
-        from ._trace import TracingHttpClient
+        from ._trace import TracingHttpClient, add_request
 
-        return TracingHttpClient(self._add_request, **settings)
-
-    def _add_request(self, line: str) -> None:
-        """Add a line about a request. Of too many, the first and the last are kept."""
-        self._requests.append(line)
-        if len(self._requests) > MAX_REQUESTS:
-            middle = MAX_REQUESTS // 2
-            self._requests[middle : middle + 2] = [LEFT_OUT]
+        return TracingHttpClient(lambda line: add_request(self._requests, line), **settings)
 
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""

@@ -25,6 +25,18 @@ AUTH_NAMES = {
 }
 
 
+MAX_REQUESTS = 2000
+LEFT_OUT = "Requests were left out here."
+
+
+def add_request(requests_sent: list[str], line: str) -> None:
+    """Add the line of a request to a list. Of too many, the first and the last are kept."""
+    requests_sent.append(line)
+    if len(requests_sent) > MAX_REQUESTS:
+        middle = MAX_REQUESTS // 2
+        requests_sent[middle : middle + 2] = [LEFT_OUT]
+
+
 class TracingHttpClient(HttpClient):
     """Calls a function with a line for each attempt of a request, without secrets.
 

@@ -188,4 +188,4 @@ def test_command_of_a_guide(sim: Simulator, tmp_path: Path, command: str) -> Non
         # The delay of a job that does not replicate, which is not 0.
         assert '"incr_trans_delay": null' in output
     if "-vvv" in command:
-        assert '"region": "eu-west-101"' in output
+        assert re.search(r'"requests": \[\n +"POST http.*HTTP 201, request ID', output)

@@ -42,10 +42,9 @@ _value:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits
+from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits, check_number
 from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
 from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
 
 JOBS = ("drs_job_id", "drs_job_name", "drs_job_ids")
@@ -75,7 +74,7 @@ def _check(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> None:
     if len(given) > 1:
         raise InvalidOptionError(f"Set only one of {' and '.join(given)}.")
     if "drs_job_id" in values:
-        check_job_id(values["drs_job_id"])
+        check_job_id(str(values["drs_job_id"]))
     if "drs_job_ids" in values and not job_ids:
         raise InvalidOptionError("drs_job_ids contains no ID of a job.")
     if "drs_reset_position_time" not in values:
@@ -86,7 +85,7 @@ def _check(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> None:
     parse_time(str(values["drs_reset_position_time"]))
     check_limits(values)
     if "drs_concurrency" in values:
-        check_range({"drs_concurrency": int(values["drs_concurrency"])}, "drs_concurrency", 1, 100)
+        check_number(values, "drs_concurrency", 100)
 
 
 class FilterModule:

@@ -66,6 +66,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import SUCCESS, parse_time
 
 SOURCES = ("drs_reset_position_time", "drs_use_query_id", "drs_use_position")
+TEXTS = (*SOURCES, "drs_job_id", "drs_use_gtid_set")
 
 
 def reset_plan(
@@ -92,6 +93,10 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
 
     :raises InvalidOptionError: when an input is missing or invalid.
     """
+    for name in TEXTS:
+        if isinstance(values.get(name), bool):
+            raise InvalidOptionError(f"{name} must be a text; it is {values[name]}.")
+    values = {name: str(value) if name in TEXTS else value for name, value in values.items()}
     if ("drs_job_id" in values) == ("drs_job_name" in values):
         raise InvalidOptionError("Set either drs_job_id or drs_job_name.")
     if "drs_job_id" in values:
@@ -112,7 +117,7 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
         plan.update(source="query", query_id=check_query_id(values["drs_use_query_id"]))
     else:
         if given:
-            plan.update(source="collect", time=parse_time(str(values[given[0]])))
+            plan.update(source="collect", time=parse_time(values[given[0]]))
         _use_collected(plan, values.get("drs_collected"), job_id, gtid_set)
 
 
@@ -124,7 +129,19 @@ def check_limits(values: t.Mapping[str, t.Any]) -> None:
     """
     for name, maximum in (("drs_wait_timeout", 86400), ("drs_wait_sleep", 3600)):
         if name in values:
-            check_range({name: int(values[name])}, name, 1, maximum)
+            check_number(values, name, maximum)
+
+
+def check_number(values: t.Mapping[str, t.Any], name: str, maximum: int) -> None:
+    """Check that a variable is a whole number from 1 to a maximum.
+
+    :raises InvalidOptionError: when it is not.
+    """
+    try:
+        number = int(str(values[name]))
+    except ValueError:
+        raise InvalidOptionError(f"{name} must be a whole number; it is {values[name]!r}.") from None
+    check_range({name: number}, name, 1, maximum)
 
 
 def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set: str | None) -> None:

@@ -37,6 +37,8 @@ def test_accepted(values, job_ids):
             "Set only one of drs_job_id and drs_job_name and drs_job_ids.",
         ),
         ({**TIME, "drs_job_id": "x"}, "job_id"),
+        ({**TIME, "drs_job_id": 5}, "job_id"),
+        ({**JOB, "drs_concurrency": "1e1"}, "drs_concurrency must be a whole number; it is '1e1'."),
         ({**TIME, "drs_job_ids": ","}, "drs_job_ids contains no ID of a job."),
         ({"drs_job_id": JOB_ID}, "Set drs_reset_position_time to the point in time"),
         ({**JOB, "drs_reset_position_time": "yesterday"}, "it is 'yesterday'"),

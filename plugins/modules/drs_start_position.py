@@ -196,7 +196,8 @@ def main() -> None:
                 module.warn(f"The current position of job {job_id} is not known. {error}")
         if not module.check_mode:
             result["request_id"] = update_start_position(drs, job_id, position, gtid_set)
-    module.exit_json(changed=True, diff={"before": before, "after": target}, **result)
+    diff = {"before": before, "after": {"position": position, "gtid_set": gtid_set}}
+    module.exit_json(changed=True, diff=diff, **result)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ GTID_SETS = [
 class TestSet:
     def test_result(self, cloud, module, options, target):
         add_start(cloud)
-        diff = {"before": {}, "after": {"position": POSITION, **target}}
+        diff = {"before": {}, "after": {"position": POSITION, "gtid_set": None, **target}}
         assert module.run({**ARGS, **options}) == {
             **TARGET,
             **target,
@@ -108,7 +108,10 @@ class TestDiff:
         else:
             add_start(cloud)
         result = module.run(self.ARGS, check_mode)
-        assert (result["changed"], result["diff"]) == (True, {"before": before, "after": {"position": POSITION}})
+        assert (result["changed"], result["diff"]) == (
+            True,
+            {"before": before, "after": {"position": POSITION, "gtid_set": None}},
+        )
         assert (("PUT", START_URL) in sent(cloud)) is not check_mode
 
     @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ class TestDiff:
         cloud.post(DETAILS_V3_URL, **response)
         add_start(cloud)
         result = module.run(self.ARGS)
-        assert result["diff"]["after"] == {"position": POSITION}
+        assert result["diff"]["after"] == {"position": POSITION, "gtid_set": None}
         assert not any(result["diff"]["before"].values())
         assert "not known" in str(result["warnings"])
         assert sent(cloud)[-1] == ("PUT", START_URL)
@@ -153,7 +156,7 @@ class TestCheckMode:
             "request_id": None,
             "job": {**job, "parent_id": None, "actions": actions},
             "request": {"method": "PUT", "url": START_URL, "body": {"file_and_position": POSITION, **target}},
-            "diff": {"before": {}, "after": {"position": POSITION, **target}},
+            "diff": {"before": {}, "after": {"position": POSITION, "gtid_set": None, **target}},
         }
 
     @pytest.mark.parametrize("options, target", GTID_SETS)

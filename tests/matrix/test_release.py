@@ -38,7 +38,14 @@ def test_release(tmp_path: Path) -> None:
     (place / ".venv").mkdir()
     (place / ".venv/test").symlink_to(sys.prefix)
     done = subprocess.run(
-        ["make", "--old-file=.venv/test/.ready", "release", "VERSION=1.2.0", "TEST=grep -q 1.2.0 galaxy.yml"],
+        [
+            "make",
+            "--no-print-directory",
+            "--old-file=.venv/test/.ready",
+            "release",
+            "VERSION=1.2.0",
+            "TEST=grep -q 1.2.0 galaxy.yml",
+        ],
         cwd=place,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -96,7 +96,7 @@ def test_with_one_of_the_collections(
 def test_without_a_collection(source: MariaDB, verify: Verify, environment: dict[str, str], tmp_path: Path) -> None:
     environment.update(with_collections(tmp_path / "none"))
     (error,) = verify((source, f"{FILE}:4", {}))
-    assert "drs_verify_source needs the collection community.mysql, which is not installed, or its successor" in error
+    assert "drs_verify_source needs the collection community.mysql, which is not installed: run ansible-galaxy" in error
 
 
 def test_position_is_there(source: MariaDB, verify: Verify) -> None:

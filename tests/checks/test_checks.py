@@ -76,11 +76,13 @@ def test_check(command: str) -> None:
 
 
 def texts() -> dict[Path, str]:
-    """Return the files written by hand: all but the licences, the generated changelog and the lock files."""
+    """Return the files written by hand: all but the licences, the generated changelog and plots, and the lock files."""
     names = [
         name
         for name in files()
-        if name.name not in ("LICENSE", "CHANGELOG.rst", "changelog.yaml") and name.parts[0] != "LICENSES"
+        if name.name not in ("LICENSE", "CHANGELOG.rst", "changelog.yaml")
+        and name.parts[0] != "LICENSES"
+        and name.suffix != ".svg"
     ]
     return {
         name: (ROOT / name).read_text(encoding="utf-8")

@@ -78,6 +78,7 @@ def build(site: Path) -> None:
             ANSIBLE_COLLECTIONS_PATH=f"{folder}/tree",
         )
         shutil.copy(collection / "docs/index.rst", source)  # replaces the generated index
+        shutil.copytree(collection / "docs/docsite/rst/images", source / "docsite/images")
         shutil.rmtree(site, ignore_errors=True)
         run("sphinx-build", "-E", "-W", "--keep-going", "-c", ROOT / "docs", "-d", f"{folder}/doctrees", source, site)
 

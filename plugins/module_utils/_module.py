@@ -21,7 +21,6 @@ from ._http import REQUESTS_IMPORT_ERROR, HttpClient
 from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# Lines about requests. A batch that waits for hours sends millions, and Ansible would hold all of them in memory.
 
 
 class DrsModule(AnsibleModule):  # type: ignore[misc]

@@ -23,8 +23,7 @@ AUTH_NAMES = {
     "ProfileAuth": "profile",
     "AgencyAuth": "agency",
 }
-
-
+# Lines about requests. A batch that waits for hours sends millions, and Ansible would hold all of them in memory.
 MAX_REQUESTS = 2000
 LEFT_OUT = "Requests were left out here."
 

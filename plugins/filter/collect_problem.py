@@ -43,9 +43,7 @@ _value:
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits, check_number
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _endpoints, _errors, _positions
 
 JOBS = ("drs_job_id", "drs_job_name", "drs_job_ids")
 
@@ -58,7 +56,7 @@ def collect_problem(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> 
     """
     try:
         _check(values, job_ids)
-    except InvalidOptionError as error:
+    except _errors.InvalidOptionError as error:
         return str(error)
     return ""
 
@@ -70,19 +68,19 @@ def _check(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> None:
     """
     given = [name for name in JOBS if name in values]
     if not given:
-        raise InvalidOptionError("Set drs_job_id or drs_job_name for one job, or drs_job_ids for many jobs.")
+        raise _errors.InvalidOptionError("Set drs_job_id or drs_job_name for one job, or drs_job_ids for many jobs.")
     if len(given) > 1:
-        raise InvalidOptionError(f"Set only one of {' and '.join(given)}.")
+        raise _errors.InvalidOptionError(f"Set only one of {' and '.join(given)}.")
     if "drs_job_id" in values:
-        check_job_id(str(values["drs_job_id"]))
+        _endpoints.check_job_id(str(values["drs_job_id"]))
     if "drs_job_ids" in values and not job_ids:
-        raise InvalidOptionError("drs_job_ids contains no ID of a job.")
+        raise _errors.InvalidOptionError("drs_job_ids contains no ID of a job.")
     if "drs_reset_position_time" not in values:
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             "Set drs_reset_position_time to the point in time to collect the position for, for example"
             " 2023-09-19T07:00:00Z."
         )
-    parse_time(str(values["drs_reset_position_time"]))
+    _positions.parse_time(str(values["drs_reset_position_time"]))
     check_limits(values)
     if "drs_concurrency" in values:
         check_number(values, "drs_concurrency", 100)

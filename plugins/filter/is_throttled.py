@@ -44,7 +44,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import TOO_FREQUENT
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _drs
 
 
 def is_throttled(result: t.Mapping[str, t.Any]) -> bool:
@@ -52,7 +52,7 @@ def is_throttled(result: t.Mapping[str, t.Any]) -> bool:
 
     :param result: the result of the module.
     """
-    return result.get("http_status") in (429, 503) or result.get("error_code") == TOO_FREQUENT
+    return result.get("http_status") in (429, 503) or result.get("error_code") == _drs.TOO_FREQUENT
 
 
 class FilterModule:

@@ -37,7 +37,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
 
 UNKNOWN = (
     "The task was cut off, so it is unknown whether the job was paused, the position was set, and the job was resumed,"
@@ -53,7 +53,7 @@ def reset_advice(state: str) -> str:
 
     :param state: a key of :data:`ADVICE`, or ``unknown``.
     """
-    return ADVICE.get(state, UNKNOWN)
+    return _reset.ADVICE.get(state, UNKNOWN)
 
 
 class FilterModule:

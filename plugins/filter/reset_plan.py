@@ -58,12 +58,14 @@ _value:
 import typing as t
 from types import MappingProxyType
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import check_gtid_set, parse_position
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
-from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import check_query_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import SUCCESS, parse_time
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _binlog,
+    _endpoints,
+    _errors,
+    _options,
+    _position_results,
+    _positions,
+)
 
 SOURCES = ("drs_reset_position_time", "drs_use_query_id", "drs_use_position")
 TEXTS = (*SOURCES, "drs_job_id", "drs_use_gtid_set")
@@ -83,7 +85,7 @@ def reset_plan(
     plan = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
     try:
         _plan(plan, values, job_id)
-    except InvalidOptionError as error:
+    except _errors.InvalidOptionError as error:
         plan["problem"] = str(error)
     return plan
 
@@ -95,29 +97,29 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
     """
     for name in TEXTS:
         if isinstance(values.get(name), bool):
-            raise InvalidOptionError(f"{name} must be a text; it is {values[name]}.")
+            raise _errors.InvalidOptionError(f"{name} must be a text; it is {values[name]}.")
     values = {name: str(value) if name in TEXTS else value for name, value in values.items()}
     if ("drs_job_id" in values) == ("drs_job_name" in values):
-        raise InvalidOptionError("Set either drs_job_id or drs_job_name.")
+        raise _errors.InvalidOptionError("Set either drs_job_id or drs_job_name.")
     if "drs_job_id" in values:
-        check_job_id(values["drs_job_id"])
+        _endpoints.check_job_id(values["drs_job_id"])
     check_limits(values)
     if not str(values.get("drs_report_path", ".md")).endswith(".md"):
-        raise InvalidOptionError("drs_report_path must end in .md.")
+        raise _errors.InvalidOptionError("drs_report_path must end in .md.")
     given = [name for name in SOURCES if name in values]
     if len(given) > 1:
-        raise InvalidOptionError(f"Set only one of {' and '.join(given)}.")
+        raise _errors.InvalidOptionError(f"Set only one of {' and '.join(given)}.")
     gtid_set = values.get("drs_use_gtid_set")
     if gtid_set:
-        check_gtid_set(gtid_set)
+        _binlog.check_gtid_set(gtid_set)
     if "drs_use_position" in values:
-        parse_position(values["drs_use_position"], gtid_set)
+        _binlog.parse_position(values["drs_use_position"], gtid_set)
         plan.update(source="given", position=values["drs_use_position"])
     elif "drs_use_query_id" in values:
-        plan.update(source="query", query_id=check_query_id(values["drs_use_query_id"]))
+        plan.update(source="query", query_id=_position_results.check_query_id(values["drs_use_query_id"]))
     else:
         if given:
-            plan.update(source="collect", time=parse_time(values[given[0]]))
+            plan.update(source="collect", time=_positions.parse_time(values[given[0]]))
         _use_collected(plan, values.get("drs_collected"), job_id, gtid_set)
 
 
@@ -140,8 +142,8 @@ def check_number(values: t.Mapping[str, t.Any], name: str, maximum: int) -> None
     try:
         number = int(str(values[name]))
     except ValueError:
-        raise InvalidOptionError(f"{name} must be a whole number; it is {values[name]!r}.") from None
-    check_range({name: number}, name, 1, maximum)
+        raise _errors.InvalidOptionError(f"{name} must be a whole number; it is {values[name]!r}.") from None
+    _options.check_range({name: number}, name, 1, maximum)
 
 
 def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set: str | None) -> None:
@@ -155,17 +157,17 @@ def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set
         texts = (str(collected.get(name, "")) for name in names) if isinstance(collected, t.Mapping) else ("",) * 5
         job, time, query_id, status, position = texts
         if not job or not time:
-            raise InvalidOptionError("drs_collected must be as huaweicloud.drs.collect_db_position returns it.")
+            raise _errors.InvalidOptionError("drs_collected must be as huaweicloud.drs.collect_db_position returns it.")
         if job_id and job != job_id:
             mismatch = f" drs_collected is for job {job[:36]}, not for {job_id}."
-        elif status != SUCCESS:
+        elif status != _positions.SUCCESS:
             mismatch = " drs_collected contains no position."
-        elif job_id and plan["time"] in ("", parse_time(time)):
+        elif job_id and plan["time"] in ("", _positions.parse_time(time)):
             found = f"{position};{collected['gtid_set']}" if collected.get("gtid_set") else position
-            parse_position(found, gtid_set)
-            plan.update(source="collected", position=found, query_id=query_id, time=parse_time(time))
+            _binlog.parse_position(found, gtid_set)
+            plan.update(source="collected", position=found, query_id=query_id, time=_positions.parse_time(time))
     if plan["source"] == "unknown" and (mismatch or collected is None):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"Set one of drs_reset_position_time, drs_use_query_id and drs_use_position.{mismatch}"
         )
 

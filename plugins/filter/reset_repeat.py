@@ -59,15 +59,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import (
-    PAUSE_UNKNOWN,
-    PAUSED,
-    POSITION_UNKNOWN,
-    UNCHANGED,
-)
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
 
 # In the others, the position was set, and the job may have run from it.
-REPEATABLE = (UNCHANGED, PAUSE_UNKNOWN, PAUSED, POSITION_UNKNOWN, "unknown")
+REPEATABLE = (_reset.UNCHANGED, _reset.PAUSE_UNKNOWN, _reset.PAUSED, _reset.POSITION_UNKNOWN, "unknown")
 
 
 def reset_repeat(state: str, source: str, position: str, query_id: str, relaunch: bool) -> str:

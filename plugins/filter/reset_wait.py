@@ -60,7 +60,7 @@ _value:
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.filter.is_throttled import is_throttled
-from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import JOB_RUNS
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
 
 # Seconds. DRS resumes failed jobs by itself, so only a failure that lasts counts.
 LASTING_FAILURE = 60.0
@@ -109,7 +109,7 @@ def _outcome(result: t.Mapping[str, t.Any], status: str, age: float, is_late: bo
     """
     if not result.get("jobs"):
         return "waiting" if is_throttled(result) and not is_late else "error"
-    if status == JOB_RUNS:
+    if status == _reset.JOB_RUNS:
         return "running"
     if status.startswith(("RELEASE_", "DELETED")) or (
         status.endswith("_FAILED") and (is_late or age >= LASTING_FAILURE)

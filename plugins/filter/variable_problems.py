@@ -49,9 +49,9 @@ import typing as t
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import SHARED_OPTIONS
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _options
 
-CONNECTION = tuple(f"drs_{option}" for option in SHARED_OPTIONS if option != "language")
+CONNECTION = tuple(f"drs_{option}" for option in _options.SHARED_OPTIONS if option != "language")
 INPUTS = (
     "drs_job_id",
     "drs_job_ids",

@@ -113,35 +113,28 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import JOB_ID
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import REQUESTS_IMPORT_ERROR
-from ansible_collections.huaweicloud.drs.plugins.module_utils._job_lists import parse_tags
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
-    JOB_STATUSES,
-    list_jobs,
-    list_tags,
-    parse_job,
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _endpoints,
+    _errors,
+    _http,
+    _job_lists,
+    _jobs,
+    _options,
+    _trace,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import (
-    SHARED_OPTIONS,
-    connect,
-    drop_empty_options,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._trace import TracingHttpClient
 
 # Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
 trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 # The options that modules have as well. In an inventory file, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
-    **SHARED_OPTIONS,
+    **_options.SHARED_OPTIONS,
     "engine_type": {"type": "list", "elements": "str"},
-    "status": {"type": "list", "elements": "str", "choices": list(JOB_STATUSES)},
+    "status": {"type": "list", "elements": "str", "choices": list(_jobs.JOB_STATUSES)},
 }
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 # Excludes templates, host patterns, job IDs, and names with which Ansible would read the variables of another host: it
 # reads host_vars/a.yml for the hosts "a" and "a.yml", and on some file systems also for "A" and "A.YML".
-HOST_NAME = rf"(?i:(?!(?:localhost|{JOB_ID}|.*\.(?:ya?ml|json))$))[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
+HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID}|.*\.(?:ya?ml|json))$))[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
 
 
 class _Draft(InventoryData):  # type: ignore[misc]
@@ -222,7 +215,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 if cached:
                     self._cache[key] = _dump(jobs)
             self._add_hosts(jobs)
-        except (AnsibleError, HuaweiCloudError) as error:
+        except (AnsibleError, _errors.HuaweiCloudError) as error:
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
             raise AnsibleParserError(f"{self.NAME}: {error}") from None
 
@@ -243,7 +236,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                     raise AnsibleParserError(f"Option {name} cannot be read: {error}") from None
             rendered[name] = value
         # Templates may render to nothing, so empty values are dropped only now.
-        self.task_options = drop_empty_options(rendered)
+        self.task_options = _options.drop_empty_options(rendered)
         checked = ArgumentSpecValidator(OPTIONS).validate(
             {name: value for name, value in self.task_options.items() if name in OPTIONS}
         )
@@ -260,18 +253,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
     def _read_jobs(self) -> list[dict[str, t.Any]]:
         """Return all jobs with their tags. Filters apply later, so that the cache serves all of them."""
-        if REQUESTS_IMPORT_ERROR:
+        if _http.REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests cannot be imported.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
-        drs = connect(
+        drs = _options.connect(
             self.params,
             self.task_options,
             self.display.warning,
             secrets=secrets,
             ansible_version=ansible_version,
-            create=functools.partial(TracingHttpClient, self.display.vvv),
+            create=functools.partial(_trace.TracingHttpClient, self.display.vvv),
         )
-        jobs, tags = list_jobs(drs), list_tags(drs)
+        jobs, tags = _job_lists.list_jobs(drs), _job_lists.list_tags(drs)
         if tags is None:
             self.display.warning(
                 f"{self.NAME}: The API call that reads tags is not available in this region, so drs_tags is empty."
@@ -405,7 +398,10 @@ def _dump(jobs: list[dict[str, t.Any]]) -> str:
 def _load(text: t.Any) -> list[dict[str, t.Any]] | None:
     """Return the jobs from the cache, checked like those of a response. None if this is not possible."""
     try:
-        jobs = [{**parse_job(job, job["parent_id"]), "tags": parse_tags(job["tags"])} for job in json.loads(text)]
+        jobs = [
+            {**_job_lists.parse_job(job, job["parent_id"]), "tags": _job_lists.parse_tags(job["tags"])}
+            for job in json.loads(text)
+        ]
         return jobs if {job["parent_id"] for job in jobs} <= {None, *(job["id"] for job in jobs)} else None
     except (KeyError, RecursionError, TypeError, ValueError):
         return None

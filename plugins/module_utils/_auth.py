@@ -13,9 +13,7 @@ import threading
 import typing as t
 from copy import copy
 
-from ._endpoints import check_project_id
-from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, MissingOptionError, TransportError
-from ._http import HttpClient, Response
+from . import _endpoints, _errors, _http
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -54,16 +52,16 @@ class AuthMethod:
         :raises InvalidOptionError: when an option is invalid.
         """
         if self.project_id:
-            check_project_id(self.project_id)
+            _endpoints.check_project_id(self.project_id)
 
-    def authenticate(self, http: HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient) -> None:
         """Log in, if the method requires it. Afterwards ``project_id`` is set, and ``http`` masks the secrets.
 
         :raises HuaweiCloudError: when the login fails.
         """
         raise NotImplementedError
 
-    def renew(self, http: HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient) -> bool:
         """Replace credentials that were refused, and return whether there are new ones.
 
         :raises HuaweiCloudError: when the login fails.
@@ -79,7 +77,7 @@ class AuthMethod:
         if missing:
             needed = " and ".join(f"{name} (the account name)" if name == "domain_name" else name for name in missing)
             present = " and ".join(name for name in values if name not in missing)
-            raise MissingOptionError(
+            raise _errors.MissingOptionError(
                 f"With {present}, {needed} must be set as well." if present else f"{needed} must be set."
             )
 
@@ -89,7 +87,7 @@ class AuthMethod:
             return "id", self.options.project_id
         name = self.options.project_name or self.options.region
         if not name:
-            raise InvalidOptionError("Set project_id, project_name or region to identify the project.")
+            raise _errors.InvalidOptionError("Set project_id, project_name or region to identify the project.")
         return "name", name
 
 
@@ -101,28 +99,28 @@ class Session:
     :raises InvalidOptionError: when the project ID is invalid.
     """
 
-    def __init__(self, http: HttpClient, auth: AuthMethod) -> None:
+    def __init__(self, http: _http.HttpClient, auth: AuthMethod) -> None:
         self._http = http
         self.sanitize = http.sanitize
         self._auth = auth
         self._lock = threading.Lock()
         self._renewals = 0
         self._accepted = False
-        self._refused: HuaweiCloudError | None = None
-        self.project_id = check_project_id(auth.project_id or "")
+        self._refused: _errors.HuaweiCloudError | None = None
+        self.project_id = _endpoints.check_project_id(auth.project_id or "")
 
-    def request(self, method: str, url: str, **kwargs: t.Any) -> Response:
+    def request(self, method: str, url: str, **kwargs: t.Any) -> _http.Response:
         """Send a request, see :meth:`HttpClient.request`."""
         renewals = self._renewals
         if self._refused:
-            unsent = TransportError(
+            unsent = _errors.TransportError(
                 f"{method} {url} was not sent because the credentials were rejected. {self._refused}"
             )
             unsent.credentials_refused = True
             raise unsent
         try:
             return self._send(method, url, **kwargs)
-        except ApiError as error:
+        except _errors.ApiError as error:
             # A refused request has had no effect, so sending it again is safe for every method.
             if not error.credentials_refused:
                 raise
@@ -131,21 +129,21 @@ class Session:
                 raise
         try:
             return self._send(method, url, **kwargs)
-        except ApiError as error:
+        except _errors.ApiError as error:
             if error.credentials_refused:
                 self._give_up(error)
             raise
 
-    def _send(self, method: str, url: str, **kwargs: t.Any) -> Response:
+    def _send(self, method: str, url: str, **kwargs: t.Any) -> _http.Response:
         try:
             response = self._http.request(method, url, auth=self._auth, **kwargs)
-        except ApiError as error:
+        except _errors.ApiError as error:
             error.credentials_refused = error.http_status == 401 or error.error_code in TOKEN_REFUSED
             raise
         self._accepted = True
         return response
 
-    def _give_up(self, error: HuaweiCloudError) -> None:
+    def _give_up(self, error: _errors.HuaweiCloudError) -> None:
         """Stop sending, unless the credentials were accepted before: then only this request was refused."""
         if not self._accepted:
             self._refused = self._copy(error)
@@ -162,7 +160,7 @@ class Session:
                 return True
             try:
                 renewed = self._auth.renew(self._http)
-            except HuaweiCloudError as error:
+            except _errors.HuaweiCloudError as error:
                 error.maybe_accepted = False  # of the request, which was refused; a login changes nothing
                 error.credentials_refused = True
                 self._refused = self._copy(error)  # Another refused login could lock the user.
@@ -171,7 +169,7 @@ class Session:
             return renewed
 
     @staticmethod
-    def _copy(error: HuaweiCloudError) -> HuaweiCloudError:
+    def _copy(error: _errors.HuaweiCloudError) -> _errors.HuaweiCloudError:
         """Return a copy of an error for another request, which gets its own hints."""
         again = copy(error)
         again.hints = list(error.hints)

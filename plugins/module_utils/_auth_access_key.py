@@ -20,12 +20,7 @@ import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-from ._auth import AuthMethod, AuthOptions
-from ._endpoints import check_project_id, iam_endpoint
-from ._errors import ApiError, HuaweiCloudError, InvalidOptionError, InvalidResponseError, MissingOptionError
-from ._hints import AUTH_HELP, drs_hint
-from ._http import HttpClient
-from ._timeout import call_with_timeout
+from . import _auth, _endpoints, _errors, _hints, _http, _timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -36,13 +31,13 @@ RENEW_BEFORE = 300.0  # Seconds before a temporary key expires. It must not expi
 RENEW_AGAIN = 60.0  # Seconds from one attempt to renew a key to the next, if the metadata service has no new one.
 
 
-class AccessKeyAuth(AuthMethod):
+class AccessKeyAuth(_auth.AuthMethod):
     """Signs requests with a permanent or temporary access key, using the signer of the official SDK.
 
     Algorithm: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html
     """
 
-    def __init__(self, options: AuthOptions) -> None:
+    def __init__(self, options: _auth.AuthOptions) -> None:
         super().__init__(options)
         self.access_key, self.secret_key = options.access_key, options.secret_key
         self.security_token = options.security_token
@@ -59,7 +54,7 @@ class AccessKeyAuth(AuthMethod):
         _sdk()
         if not self.project_id:
             self._project()
-            iam_endpoint(self.options.region, self.options.iam_endpoint)
+            _endpoints.iam_endpoint(self.options.region, self.options.iam_endpoint)
 
     def _set_defaults(self, project_id: str | None, endpoint: str | None) -> None:
         """Set what comes with a key, unless an option or a variable of ours says otherwise."""
@@ -71,50 +66,50 @@ class AccessKeyAuth(AuthMethod):
         for option in ("access_key", "secret_key", "security_token"):
             value = getattr(self, option) or ""
             if not re.fullmatch(r"[\x21-\x7e]*", value) or "*" in value:
-                raise InvalidOptionError(
+                raise _errors.InvalidOptionError(
                     f"{option} contains invalid characters (white space, line breaks, non-ASCII, or asterisks, with"
                     " which Ansible masks secrets). Copy it again."
                 )
 
-    def authenticate(self, http: HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient) -> None:
         self._check_keys()
         http.secrets.update(secret for secret in (self.access_key, self.secret_key, self.security_token) if secret)
         if not self.project_id:
             self.project_id = self._find_project(http)
 
-    def _find_project(self, http: HttpClient) -> str:
+    def _find_project(self, http: _http.HttpClient) -> str:
         """Return the ID of the project with the configured name.
 
         The first call requires a permission, the second does not. API pages: Querying Project Information,
         https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html, and Listing the Projects Accessible to an
         IAM User, https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0003.html
         """
-        endpoint = iam_endpoint(self.options.region, self.options.iam_endpoint)
+        endpoint = _endpoints.iam_endpoint(self.options.region, self.options.iam_endpoint)
         name = self._project()[1]
         try:
             response = http.request("GET", f"{endpoint}/v3/projects", params={"name": name}, auth=self)
-        except ApiError as error:
+        except _errors.ApiError as error:
             if error.http_status != 403:
-                error.add_hint(drs_hint(error))
+                error.add_hint(_hints.drs_hint(error))
                 raise
             response = http.request("GET", f"{endpoint}/v3/auth/projects", auth=self)
         projects = response.body.get("projects")
         if not isinstance(projects, list):
-            raise InvalidResponseError(
+            raise _errors.InvalidResponseError(
                 f"The response from {endpoint} contains no list of projects.", request_id=response.request_id
             )
         ids = [project.get("id") for project in projects if isinstance(project, dict) and project.get("name") == name]
         if not ids:
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"This access key can access no project named {name}. Set project_id or a different project_name."
             )
         if len(ids) > 1:
             listed = http.sanitize(", ".join(map(str, ids)))
-            raise HuaweiCloudError(f"There are {len(ids)} projects named {name}: {listed}. Set project_id.")
+            raise _errors.HuaweiCloudError(f"There are {len(ids)} projects named {name}: {listed}. Set project_id.")
         try:
-            return check_project_id(ids[0] if isinstance(ids[0], str) else "")
-        except InvalidOptionError:
-            raise InvalidResponseError(
+            return _endpoints.check_project_id(ids[0] if isinstance(ids[0], str) else "")
+        except _errors.InvalidOptionError:
+            raise _errors.InvalidResponseError(
                 f"The project in the response from {endpoint} has no valid ID.", request_id=response.request_id
             ) from None
 
@@ -144,15 +139,15 @@ class ProfileAuth(AccessKeyAuth):
         try:
             found = _sdk().ProfileCredentialProvider.get_basic().get_credentials()
         except Exception as error:  # pylint: disable=broad-exception-caught
-            no_sdk, name = isinstance(error, InvalidOptionError), type(error).__name__
+            no_sdk, name = isinstance(error, _errors.InvalidOptionError), type(error).__name__
             # The SDK does not catch exceptions of its parsers, and those quote the file.
             reason = str(error) if no_sdk or name == "ApiValueError" else name
             default = os.path.expanduser("~/.huaweicloud/credentials")
             missing = no_sdk or not os.path.exists(os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE") or default)
-            kind = MissingOptionError if missing else InvalidOptionError
+            kind = _errors.MissingOptionError if missing else _errors.InvalidOptionError
             raise kind(f"No usable profile was found: {reason}") from None
         if not found.ak:
-            raise InvalidOptionError(
+            raise _errors.InvalidOptionError(
                 "The profile specifies an identity provider instead of an access key."
                 " Obtain a temporary access key from it, and use that key."
             )
@@ -167,7 +162,7 @@ class AgencyAuth(AccessKeyAuth):
     The key is renewed before it expires, and when it is refused.
     """
 
-    def __init__(self, options: AuthOptions) -> None:
+    def __init__(self, options: _auth.AuthOptions) -> None:
         super().__init__(options)
         self._lock = threading.Lock()
         self._renew_at = float("inf")
@@ -175,20 +170,20 @@ class AgencyAuth(AccessKeyAuth):
     def validate(self) -> None:
         try:
             _sdk()
-        except InvalidOptionError as error:
-            raise MissingOptionError(str(error)) from None
+        except _errors.InvalidOptionError as error:
+            raise _errors.MissingOptionError(str(error)) from None
         # The key is fetched later. Everything else can be checked now.
         self.access_key = self.secret_key = "unknown"
         if not (self.project_id or self.options.project_name or self.options.region):
-            raise MissingOptionError("Set project_id, project_name or region to identify the project.")
+            raise _errors.MissingOptionError("Set project_id, project_name or region to identify the project.")
         super().validate()
 
-    def authenticate(self, http: HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient) -> None:
         self._http = http
         self._fetch()
         super().authenticate(http)
 
-    def renew(self, http: HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient) -> bool:
         old_key = self.access_key
         with self._lock:
             self._fetch()
@@ -201,7 +196,7 @@ class AgencyAuth(AccessKeyAuth):
                 self._renew_at = time.time() + RENEW_AGAIN
                 try:
                     self._fetch()
-                except HuaweiCloudError:
+                except _errors.HuaweiCloudError:
                     pass  # The key may still be valid. If it is not, it is refused.
             return super().__call__(request)
 
@@ -212,7 +207,7 @@ class AgencyAuth(AccessKeyAuth):
         https://support.huaweicloud.com/intl/en-us/usermanual-ecs/ecs_03_0166.html
         """
         try:
-            key = call_with_timeout(METADATA_TIMEOUT, self._read_metadata)
+            key = _timeout.call_with_timeout(METADATA_TIMEOUT, self._read_metadata)
             parts = key["access"], key["secret"], key["securitytoken"]
             if not all(re.fullmatch(r"[\x21-\x7e]+", part) for part in parts):
                 raise ValueError
@@ -220,9 +215,9 @@ class AgencyAuth(AccessKeyAuth):
             options = self.options
             none = "" if options.auth_token or options.access_key or options.username else "No credentials are set. "
             # Exceptions may quote the response.
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"{none}The metadata service of ECS hosts did not provide an access key ({type(error).__name__})."
-                f" {AUTH_HELP}"
+                f" {_hints.AUTH_HELP}"
             ) from None
         self._http.secrets.update(parts)
         self.access_key, self.secret_key, self.security_token = parts
@@ -261,7 +256,7 @@ def _sdk() -> t.Any:
         from huaweicloudsdkcore.auth.provider import ProfileCredentialProvider
         from huaweicloudsdkcore.sdk_request import SdkRequest
     except ImportError as error:
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             "Access keys require the Python library huaweicloudsdkcore, which signs requests."
             f" {sys.executable} cannot import it: {error}."
         ) from error

@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._auth import AuthMethod
-from ._endpoints import check_project_id, iam_endpoint
-from ._errors import HuaweiCloudError, InvalidOptionError, InvalidResponseError
-from ._http import HttpClient
+from . import _auth, _endpoints, _errors, _http
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
 
-class PasswordAuth(AuthMethod):
+class PasswordAuth(_auth.AuthMethod):
     """Exchanges a user name and password for a project token.
 
     API page: Obtaining a User Token Through Password Authentication,
@@ -33,12 +30,12 @@ class PasswordAuth(AuthMethod):
         options = self.options
         self._require(username=options.username, password=options.password, domain_name=options.domain_name)
         self._project()
-        iam_endpoint(options.region, options.iam_endpoint)
+        _endpoints.iam_endpoint(options.region, options.iam_endpoint)
 
-    def authenticate(self, http: HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient) -> None:
         options = self.options
         http.secrets.add(str(options.password))
-        endpoint = iam_endpoint(options.region, options.iam_endpoint)
+        endpoint = _endpoints.iam_endpoint(options.region, options.iam_endpoint)
         key, value = self._project()
         user = {"name": options.username, "password": options.password, "domain": {"name": options.domain_name}}
         identity = {"methods": ["password"], "password": {"user": user}}
@@ -48,30 +45,30 @@ class PasswordAuth(AuthMethod):
             response = http.request("POST", url, params={"nocatalog": "true"}, body=body, auth=lambda request: request)
             token = response.headers.get("X-Subject-Token") or ""
             if not re.fullmatch(r"[\x21-\x7e]+", token):
-                raise InvalidResponseError(
+                raise _errors.InvalidResponseError(
                     f"The response from {endpoint} contains no usable X-Subject-Token.", request_id=response.request_id
                 )
             http.secrets.add(token)
             try:
-                self.project_id = check_project_id(response.body["token"]["project"]["id"])
+                self.project_id = _endpoints.check_project_id(response.body["token"]["project"]["id"])
                 expires_at = response.body["token"].get("expires_at")
                 self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
-            except (KeyError, TypeError, InvalidOptionError):
-                raise InvalidResponseError(
+            except (KeyError, TypeError, _errors.InvalidOptionError):
+                raise _errors.InvalidResponseError(
                     f"The token from {endpoint} has no valid project ID.", request_id=response.request_id
                 ) from None
-        except HuaweiCloudError as error:
-            from ._hints import login_hint
+        except _errors.HuaweiCloudError as error:
+            from . import _hints
 
             error.add_hint(
                 f"The login request was for user {options.username} of account (domain) {options.domain_name}"
                 f" and the project with {key} {value} at {endpoint}."
             )
-            error.add_hint(login_hint(error))
+            error.add_hint(_hints.login_hint(error))
             raise
         self.token = token
 
-    def renew(self, http: HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient) -> bool:
         self.authenticate(http)
         return True
 

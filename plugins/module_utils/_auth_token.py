@@ -9,21 +9,19 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._auth import AuthMethod, AuthOptions
-from ._errors import InvalidOptionError
-from ._http import HttpClient
+from . import _auth, _errors, _http
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
 
-class TokenAuth(AuthMethod):
+class TokenAuth(_auth.AuthMethod):
     """Uses a token that the user provides. IAM is not called, so the project ID is required.
 
     If a password is also set, it is exchanged for a new token when the token is refused.
     """
 
-    def __init__(self, options: AuthOptions) -> None:
+    def __init__(self, options: _auth.AuthOptions) -> None:
         super().__init__(options)
         self.token = options.auth_token or ""
 
@@ -32,21 +30,21 @@ class TokenAuth(AuthMethod):
         self._require(auth_token=self.token, project_id=self.project_id)
         # Otherwise, http.client would reject a line break in the token with an error that shows the token.
         if not re.fullmatch(r"[\x21-\x7e]+", self.token) or "*" in self.token:
-            raise InvalidOptionError(
+            raise _errors.InvalidOptionError(
                 "auth_token contains invalid characters (white space, line breaks, non-ASCII, or asterisks, with which"
                 " Ansible masks secrets). Copy it again."
             )
 
-    def authenticate(self, http: HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient) -> None:
         http.secrets.add(self.token)
 
-    def renew(self, http: HttpClient) -> bool:
-        from ._auth_password import PasswordAuth
+    def renew(self, http: _http.HttpClient) -> bool:
+        from . import _auth_password
 
-        login = PasswordAuth(self.options)
+        login = _auth_password.PasswordAuth(self.options)
         try:
             login.validate()
-        except InvalidOptionError:
+        except _errors.InvalidOptionError:
             return False
         login.authenticate(http)
         self.token = login.token

@@ -11,19 +11,12 @@ import time
 import typing as t
 from collections import Counter, deque
 
-from ._drs import DrsClient
-from ._endpoints import check_job_id
-from ._errors import HuaweiCloudError, InvalidOptionError, TransportError
-from ._hints import READ_LATER, position_not_found, read_later_hint
-from ._jobs import check_collectable
-from ._position_results import show_position_result
-from ._positions import FAILED, PENDING, SUCCESS, check_status, collect_position_async
-from ._wait import is_transient
+from . import _drs, _endpoints, _errors, _hints, _jobs, _position_results, _positions, _wait
 
 # The outcome of a job, if it is not the status of its query. In check mode, the position can be collected, or this is
 # not known in the region. In general, DRS refused the request, the response was lost, or nothing was sent.
 COLLECTABLE, UNCHECKED, REFUSED, UNKNOWN, UNSENT = "collectable", "unchecked", "refused", "unknown", "unsent"
-OK_OUTCOMES = (SUCCESS, PENDING, COLLECTABLE, UNCHECKED)
+OK_OUTCOMES = (_positions.SUCCESS, _positions.PENDING, COLLECTABLE, UNCHECKED)
 # After this many jobs in a row without a response or with throttling, the others would fail as well.
 MAX_CONSECUTIVE_FAILURES = 3
 
@@ -34,10 +27,10 @@ def check_job_ids(values: list[str]) -> list[str]:
     :raises InvalidOptionError: when that is not the case.
     """
     if not values:
-        raise InvalidOptionError("job_ids is empty.")
-    twice = sorted(job_id for job_id, count in Counter(map(check_job_id, values)).items() if count > 1)
+        raise _errors.InvalidOptionError("job_ids is empty.")
+    twice = sorted(job_id for job_id, count in Counter(map(_endpoints.check_job_id, values)).items() if count > 1)
     if twice:
-        raise InvalidOptionError(f"job_ids contains duplicates: {', '.join(twice)}.")
+        raise _errors.InvalidOptionError(f"job_ids contains duplicates: {', '.join(twice)}.")
     return values
 
 
@@ -52,7 +45,7 @@ class PositionBatch:
     :param concurrency: the maximum number of concurrent requests.
     """
 
-    def __init__(self, drs: DrsClient, job_ids: list[str], reset_position_time: str, concurrency: int) -> None:
+    def __init__(self, drs: _drs.DrsClient, job_ids: list[str], reset_position_time: str, concurrency: int) -> None:
         self._drs = drs
         self._time = reset_position_time
         self._concurrency = concurrency
@@ -68,10 +61,14 @@ class PositionBatch:
 
         def check(position: dict[str, t.Any]) -> int:
             try:
-                position["outcome"] = COLLECTABLE if check_collectable(self._drs, position["job_id"]) else UNCHECKED
-            except HuaweiCloudError as error:
+                position["outcome"] = (
+                    COLLECTABLE if _jobs.check_collectable(self._drs, position["job_id"]) else UNCHECKED
+                )
+            except _errors.HuaweiCloudError as error:
                 unsent = UNSENT if error.credentials_refused else UNKNOWN
-                return self._record_error(position, error, unsent if isinstance(error, TransportError) else REFUSED)
+                return self._record_error(
+                    position, error, unsent if isinstance(error, _errors.TransportError) else REFUSED
+                )
             return 0
 
         self._run_concurrently(self.positions, check)
@@ -81,13 +78,19 @@ class PositionBatch:
 
         def collect(position: dict[str, t.Any]) -> int:
             try:
-                query = collect_position_async(self._drs, position["job_id"], self._time)
-                position.update(id=query.id, request_id=query.request_id, outcome=PENDING)
-                self._set_status(position, check_status(self._drs, query.status))
-            except HuaweiCloudError as error:
-                unsent = isinstance(error, TransportError) and not error.maybe_accepted
+                query = _positions.collect_position_async(self._drs, position["job_id"], self._time)
+                position.update(id=query.id, request_id=query.request_id, outcome=_positions.PENDING)
+                self._set_status(position, _positions.check_status(self._drs, query.status))
+            except _errors.HuaweiCloudError as error:
+                unsent = isinstance(error, _errors.TransportError) and not error.maybe_accepted
                 outcome = (
-                    PENDING if "id" in position else UNKNOWN if error.maybe_accepted else UNSENT if unsent else REFUSED
+                    _positions.PENDING
+                    if "id" in position
+                    else UNKNOWN
+                    if error.maybe_accepted
+                    else UNSENT
+                    if unsent
+                    else REFUSED
                 )
                 return max(self._record_error(position, error, outcome), MAX_CONSECUTIVE_FAILURES if unsent else 0)
             return 0
@@ -103,39 +106,39 @@ class PositionBatch:
         """
         deadline = time.monotonic() + timeout
         # The error of the last request, by query ID.
-        last_errors: dict[str, HuaweiCloudError] = {}
+        last_errors: dict[str, _errors.HuaweiCloudError] = {}
 
         def read(position: dict[str, t.Any]) -> int:
             if time.monotonic() >= deadline:
                 return 0
             last_errors.pop(position["id"], None)
             try:
-                result = show_position_result(self._drs, position["job_id"], position["id"], deadline)
+                result = _position_results.show_position_result(self._drs, position["job_id"], position["id"], deadline)
                 if result.position:
-                    position.update(outcome=SUCCESS, **result.facts())
+                    position.update(outcome=_positions.SUCCESS, **result.facts())
                 self._set_status(position, result.status)
-            except HuaweiCloudError as error:
+            except _errors.HuaweiCloudError as error:
                 # A failed connection may recover. The other results are read meanwhile.
-                if is_transient(error, deadline) or isinstance(error, TransportError):
+                if _wait.is_transient(error, deadline) or isinstance(error, _errors.TransportError):
                     last_errors[position["id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
-                error.add_hint(read_later_hint(error))
-                return self._record_error(position, error, PENDING)
+                error.add_hint(_hints.read_later_hint(error))
+                return self._record_error(position, error, _positions.PENDING)
             return 0
 
         while True:
-            pending = [item for item in self.positions if item["outcome"] == PENDING and "msg" not in item]
+            pending = [item for item in self.positions if item["outcome"] == _positions.PENDING and "msg" not in item]
             # Once the credentials are refused, the session sends nothing.
             refused = next((error for error in last_errors.values() if error.credentials_refused), None)
             if not pending or refused or time.monotonic() >= deadline:
                 break
             self._run_concurrently(pending, read)
-            if any(item["outcome"] == PENDING and "msg" not in item for item in pending):
+            if any(item["outcome"] == _positions.PENDING and "msg" not in item for item in pending):
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:
             last_error = last_errors.get(position["id"], refused)
             late = "" if refused else f"Query {position['id']} returned no result within {timeout:g} seconds. "
-            position["msg"] = f"{late}{f'{last_error} ' if last_error else ''}{READ_LATER}"
+            position["msg"] = f"{late}{f'{last_error} ' if last_error else ''}{_hints.READ_LATER}"
 
     def check_outcome(self) -> None:
         """Check that no job failed.
@@ -152,29 +155,29 @@ class PositionBatch:
         if reasons:
             failed = sum(map(len, reasons.values()))
             listed = "; ".join(f"{reason}: {', '.join(job_ids)}" for reason, job_ids in reasons.items())
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"{failed} of {len(self.positions)} jobs failed. {listed}. For the outcome of each job, see positions."
             )
 
     def _set_status(self, position: dict[str, t.Any], status: str) -> None:
         """Set the status of a query. ``success`` becomes the outcome only together with a position."""
         position["status"] = status
-        if status == FAILED:
-            self._record_error(position, position_not_found(position["job_id"], self._time), FAILED)
+        if status == _positions.FAILED:
+            self._record_error(position, _hints.position_not_found(position["job_id"], self._time), _positions.FAILED)
 
-    def _record_error(self, position: dict[str, t.Any], error: HuaweiCloudError, outcome: str) -> int:
+    def _record_error(self, position: dict[str, t.Any], error: _errors.HuaweiCloudError, outcome: str) -> int:
         """Add an error to a position, and return the failure score."""
         position.update(outcome=outcome, msg=str(error), **error.facts())
         return self._failure_score(error)
 
     @staticmethod
-    def _failure_score(error: HuaweiCloudError) -> int:
+    def _failure_score(error: _errors.HuaweiCloudError) -> int:
         """Return 0 if an error concerns one job only, 1 if others may fail alike, or the maximum if they will."""
-        no_response = isinstance(error, TransportError)
+        no_response = isinstance(error, _errors.TransportError)
         if no_response and error.credentials_refused:
             return MAX_CONSECUTIVE_FAILURES
         return int(
-            no_response or error.credentials_refused or error.http_status in (502, 504) or is_transient(error, 0)
+            no_response or error.credentials_refused or error.http_status in (502, 504) or _wait.is_transient(error, 0)
         )
 
     def _run_concurrently(

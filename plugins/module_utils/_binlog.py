@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ._errors import InvalidOptionError
-from ._hints import masked_hint
+from . import _errors, _hints
 
 
 def check_position(value: str) -> str:
@@ -22,11 +21,11 @@ def check_position(value: str) -> str:
     # DRS accepts an asterisk, but more likely Ansible has masked a part of the name.
     form = r"[^<>&:\"\\'/ *]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
     if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
-        error = InvalidOptionError(
+        error = _errors.InvalidOptionError(
             "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
             f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {value[:128]!r}."
         )
-        error.add_hint(masked_hint(value))
+        error.add_hint(_hints.masked_hint(value))
         raise error
     return value
 
@@ -40,7 +39,7 @@ def check_gtid_set(value: str) -> str:
     """
     gtid_set = "".join(value.split())
     if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/*]", gtid_set):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             "gtid_set must be Executed_Gtid_Set from SHOW BINARY LOG STATUS (SHOW MASTER STATUS before MySQL 8.2),"
             f" at most 2048 characters without line breaks; it has {len(gtid_set)} characters and starts with"
             f" {gtid_set[:64]!r}."
@@ -56,7 +55,7 @@ def split_position(value: str) -> tuple[str, str | None]:
     position, separator, gtid_set = value.partition(";")
     try:
         return (check_position(position), check_gtid_set(gtid_set)) if separator else (value, None)
-    except InvalidOptionError:
+    except _errors.InvalidOptionError:
         return value, None
 
 
@@ -71,7 +70,7 @@ def parse_position(value: str, gtid_set: str | None = None) -> tuple[str, str | 
     position = check_position(position)
     given = check_gtid_set(gtid_set) if gtid_set else None
     if given and contained and _intervals(given) != _intervals(contained):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"position contains the GTID set {contained[:128]!r}, but gtid_set is {given[:128]!r}."
             " Leave out gtid_set, or the GTID set in position."
         )

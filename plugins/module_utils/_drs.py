@@ -2,15 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client for the Data Replication Service (DRS). The API calls are in ``_positions.py`` and ``_jobs.py``."""
+"""The client for the Data Replication Service (DRS). The API calls are in files such as ``_positions.py``."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ._auth import Session
-from ._errors import HuaweiCloudError, InvalidResponseError
-from ._http import Response
+from . import _auth, _errors, _http
 
 TOO_FREQUENT = "DRS.M01503"  # throttled, with HTTP 400
 
@@ -28,7 +26,7 @@ class DrsClient:
 
     def __init__(
         self,
-        session: Session,
+        session: _auth.Session,
         endpoint: str,
         language: str = "en-us",
         warn: t.Callable[[str], None] = lambda message: None,
@@ -41,29 +39,31 @@ class DrsClient:
         self.warn = warn
         self._headers = {"X-Language": language}
 
-    def request(self, method: str, url: str, **kwargs: t.Any) -> Response:
+    def request(self, method: str, url: str, **kwargs: t.Any) -> _http.Response:
         """Send a request like :meth:`Session.request`, and add a hint to errors of DRS."""
         try:
             return self._session.request(method, url, headers=self._headers, throttle_code=TOO_FREQUENT, **kwargs)
-        except HuaweiCloudError as error:
-            from ._hints import drs_hint
+        except _errors.HuaweiCloudError as error:
+            from . import _hints
 
             error.maybe_accepted = error.maybe_accepted and not kwargs.get("read_only")
-            error.add_hint(drs_hint(error))
+            error.add_hint(_hints.drs_hint(error))
             raise
 
-    def invalid_response(self, response: Response, what: str, maybe_accepted: bool = False) -> InvalidResponseError:
+    def invalid_response(
+        self, response: _http.Response, what: str, maybe_accepted: bool = False
+    ) -> _errors.InvalidResponseError:
         """Return the error for a response that the API does not document.
 
         :param what: the predicate of a sentence that starts with ``DRS``.
         """
         id_part = f" (request ID {response.request_id})" if response.request_id else ""
         message = f"DRS {what}{id_part}."
-        error = InvalidResponseError(
+        error = _errors.InvalidResponseError(
             message, http_status=response.status, request_id=response.request_id, maybe_accepted=maybe_accepted
         )
         if maybe_accepted:
-            from ._hints import drs_hint
+            from . import _hints
 
-            error.add_hint(drs_hint(error))
+            error.add_hint(_hints.drs_hint(error))
         return error

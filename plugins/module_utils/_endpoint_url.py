@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from ._errors import InvalidOptionError
+from . import _errors
 
 
 def check_endpoint(option: str, value: str) -> str:
@@ -28,11 +28,11 @@ def check_endpoint(option: str, value: str) -> str:
     if not match or int(match[3] or 0) > 65535 or (match[2].startswith("[") and not _ip_address(match[2])):
         # The part before an @ may be a password.
         shown = repr(value) if "@" not in value else "a value that contains an @"
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"{option} must have the form https://host or https://host:port, without a path; it is {shown}."
         )
     if match[1] == "http" and not _is_loopback(match[2]):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"{option} must use https, because requests contain credentials; it is {value!r}."
             " Plain http is accepted only for loopback addresses."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ._errors import InvalidOptionError
+from . import _errors
 
 # These regions have no IAM endpoint and use the global one: https://developer.huaweicloud.com/intl/en-us/endpoint
 REGIONS_WITHOUT_IAM = frozenset(
@@ -27,13 +27,15 @@ def service_endpoint(service: str, region: str | None, option: str, value: str |
     :raises InvalidOptionError: when neither is set, or one is invalid.
     """
     if value:
-        from ._endpoint_url import check_endpoint  # most users only set a region
+        from . import _endpoint_url  # most users only set a region
 
-        return check_endpoint(option, value)
+        return _endpoint_url.check_endpoint(option, value)
     if not region:
-        raise InvalidOptionError(f"Set region (or HW_REGION_NAME) or {option} to determine the URL of the service.")
+        raise _errors.InvalidOptionError(
+            f"Set region (or HW_REGION_NAME) or {option} to determine the URL of the service."
+        )
     if not re.fullmatch(r"(?=.{1,50}$)[a-z]+(-[a-z0-9]+)+", region):
-        raise InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
+        raise _errors.InvalidOptionError(f"region must be the ID of a region, such as eu-west-101; it is {region!r}.")
     domain = "myhuaweicloud.eu" if region.startswith(EUROPEAN_REGIONS) else "myhuaweicloud.com"
     if service == "iam" and region in REGIONS_WITHOUT_IAM:
         return f"https://iam.{domain}"
@@ -51,7 +53,7 @@ def check_project_id(value: str) -> str:
     :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"project_id must consist of letters and digits, such as 054ba152d480d55b2f5dc0069e7ddef0; it is {value!r}."
         )
     return value
@@ -63,7 +65,7 @@ def check_job_id(value: str) -> str:
     :raises InvalidOptionError: when it is not.
     """
     if not re.fullmatch(JOB_ID, value):
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             "job_id must consist of 36 letters, digits and hyphens, such as c7debc9c-8e09-4a5d-8dd6-cc44f78jb20r;"
             f" it is {value!r}."
         )

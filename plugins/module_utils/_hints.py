@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._errors import HuaweiCloudError
+from . import _errors
 
 AUTH_HELP = (
     "Set auth_token and project_id; or access_key and secret_key; or username, password and domain_name"
@@ -79,12 +79,12 @@ HINTS_0201 = {
 }
 
 
-def gateway_code(error: HuaweiCloudError) -> str:
+def gateway_code(error: _errors.HuaweiCloudError) -> str:
     """Return the error code, with the older prefix ``APIG.`` of the gateway replaced by the current one."""
     return re.sub(r"^APIG\.", "APIGW.", error.error_code or "")
 
 
-def drs_hint(error: HuaweiCloudError) -> str | None:
+def drs_hint(error: _errors.HuaweiCloudError) -> str | None:
     """Return the hint for an error of a request to DRS."""
     if error.maybe_accepted:
         return MAYBE_ACCEPTED  # The other hints may suggest to try again.
@@ -92,12 +92,12 @@ def drs_hint(error: HuaweiCloudError) -> str | None:
     return HINTS_0201.get(error.http_status or 0) if code == "APIGW.0201" else HINTS.get(code)
 
 
-def read_later_hint(error: HuaweiCloudError) -> str | None:
+def read_later_hint(error: _errors.HuaweiCloudError) -> str | None:
     """Return the hint for an error that ended the wait for the result of a query."""
     return None if error.error_code in (*ABSENT, "DRS.10030014") else READ_LATER
 
 
-def login_hint(error: HuaweiCloudError) -> str | None:
+def login_hint(error: _errors.HuaweiCloudError) -> str | None:
     """Return the hint for an error of a login with a password."""
     # IAM has no error codes for these cases. Its messages are in English, because no other language is requested.
     if "locked" in (error.error_msg or "").lower():
@@ -155,9 +155,9 @@ def ignored_hint(
     return None
 
 
-def position_not_found(job_id: str, reset_position_time: str) -> HuaweiCloudError:
+def position_not_found(job_id: str, reset_position_time: str) -> _errors.HuaweiCloudError:
     """Return the error for a query that failed."""
-    return HuaweiCloudError(
+    return _errors.HuaweiCloudError(
         f"DRS could not find a position for job {job_id} at {reset_position_time}."
         " Check that the source still has the binlog of that time."
     )

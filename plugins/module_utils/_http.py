@@ -15,12 +15,10 @@ import traceback
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
-from ._connection import Adapter, Attempt, ResponseTooLargeError
-from ._errors import HuaweiCloudError, InvalidOptionError
-from ._timeout import call_with_timeout
+from . import _connection, _errors, _timeout
 
 if t.TYPE_CHECKING:
-    from ._throttle import Throttle
+    from . import _throttle
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -87,12 +85,12 @@ class HttpClient:
         timeout: float = 30,
         max_retries: int = 4,
         connections: int = 1,
-        throttle: Throttle | None = None,
+        throttle: _throttle.Throttle | None = None,
         user_agent: str = "huaweicloud.drs",
         secrets: set[str] | None = None,
     ) -> None:
         if ca_cert and not os.path.exists(ca_cert):
-            raise InvalidOptionError(f"ca_cert: the file {ca_cert!r} does not exist.")
+            raise _errors.InvalidOptionError(f"ca_cert: the file {ca_cert!r} does not exist.")
         self.secrets = secrets if secrets is not None else set()
         self._timeout = timeout
         self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
@@ -100,7 +98,7 @@ class HttpClient:
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
-        self._adapter = Adapter(pool_maxsize=connections)
+        self._adapter = _connection.Adapter(pool_maxsize=connections)
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -139,10 +137,10 @@ class HttpClient:
         while True:
             response, content, failure = None, b"", None
             sent = self._throttle.wait(deadline) if self._throttle else 0.0
-            attempt = Attempt()
+            attempt = _connection.Attempt()
             try:
                 response, content = self.exchange(request, deadline, attempt)
-            except HuaweiCloudError:
+            except _errors.HuaweiCloudError:
                 raise
             except Exception as error:  # pylint: disable=broad-exception-caught
                 failure = error  # Malformed responses also cause exceptions that libraries do not document.
@@ -161,16 +159,16 @@ class HttpClient:
                 break
             time.sleep(pause)
         if response is None:
-            from ._http_errors import transport_error
+            from . import _http_errors
 
-            raise transport_error(method, url, failure or OSError(), attempt, self._timeout, self.sanitize)
+            raise _http_errors.transport_error(method, url, failure or OSError(), attempt, self._timeout, self.sanitize)
         decoded = self._decode(method, url, response, content)
         if self._throttle:
             self._throttle.on_success()
         return decoded
 
     def exchange(
-        self, request: requests.Request, deadline: float | None, attempt: Attempt | None = None
+        self, request: requests.Request, deadline: float | None, attempt: _connection.Attempt | None = None
     ) -> tuple[requests.Response, bytes]:
         """Send a request once, and read the complete response within the limits of size and time.
 
@@ -178,7 +176,7 @@ class HttpClient:
         :param attempt: records how far the attempt got.
         :returns: the response, with any status, and its body.
         """
-        attempt = attempt or Attempt()
+        attempt = attempt or _connection.Attempt()
         prepared = request.prepare()
         timeout = self._timeout if deadline is None else min(self._timeout, max(1.0, deadline - time.monotonic()))
         settings = self._environment_settings(request.url)
@@ -193,26 +191,28 @@ class HttpClient:
                 for chunk in response.iter_content(65536):
                     content += chunk
                     if len(content) > MAX_BODY:
-                        raise ResponseTooLargeError
+                        raise _connection.ResponseTooLargeError
                 if response.raw.length_remaining:  # urllib3 1 does not raise an error
                     raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
                 return response, bytes(content)
 
         try:
             # The extra second lets socket timeouts come first: they tell a failed connection from a lost response.
-            return call_with_timeout(timeout + 1, exchange)
+            return _timeout.call_with_timeout(timeout + 1, exchange)
         except TimeoutError:
             attempt.give_up()
             raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
-        except ResponseTooLargeError:
+        except _connection.ResponseTooLargeError:
             if attempt.connecting:
                 raise  # It was the response of a proxy to CONNECT.
             raise self._unreadable(request, attempt.response, f"more than {MAX_BODY} bytes") from None
 
-    def _unreadable(self, request: requests.Request, response: requests.Response | None, what: str) -> HuaweiCloudError:
-        from ._http_errors import unreadable_response
+    def _unreadable(
+        self, request: requests.Request, response: requests.Response | None, what: str
+    ) -> _errors.HuaweiCloudError:
+        from . import _http_errors
 
-        return unreadable_response(request.method, request.url, response, what, self.sanitize)
+        return _http_errors.unreadable_response(request.method, request.url, response, what, self.sanitize)
 
     def _environment_settings(self, url: str) -> dict[str, t.Any]:
         """Return proxies and certificate authorities from the environment. Cached, because the lookup is slow."""
@@ -222,15 +222,15 @@ class HttpClient:
                 settings = session.merge_environment_settings(base, {}, True, self._verify, None)
             verify = settings["verify"]
             if isinstance(verify, str) and not os.path.exists(verify):
-                raise InvalidOptionError(
+                raise _errors.InvalidOptionError(
                     f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE refers to a file that does not exist: {verify!r}."
                 )
             # Plain http is for loopback addresses. Through a proxy, readable credentials would leave the host.
             proxy = None if base.startswith("http:") else requests.utils.select_proxy(base, settings["proxies"])
             if proxy:
-                from ._redact import proxy_secrets
+                from . import _redact
 
-                self.secrets.update(proxy_secrets(proxy))
+                self.secrets.update(_redact.proxy_secrets(proxy))
             self._environment[base] = {"verify": verify, "proxies": {"https": proxy} if proxy else {}}
         return self._environment[base]
 
@@ -242,9 +242,9 @@ class HttpClient:
                 headers = response.headers
                 request_id = self.sanitize(headers.get("X-Request-Id") or headers.get("X-IAM-Trace-Id")) or None
                 return Response(response.status_code, headers, data, request_id)
-        from ._http_errors import response_error
+        from . import _http_errors
 
-        raise response_error(method, url, response, content, data, is_json, self.sanitize)
+        raise _http_errors.response_error(method, url, response, content, data, is_json, self.sanitize)
 
     def sanitize(self, value: t.Any) -> str:
         """Return untrusted text on one line, with secrets masked, at most 512 characters."""
@@ -255,23 +255,23 @@ class HttpClient:
             secret[:16].lower() in text.lower() for secret in secrets
         ):
             return text
-        from ._redact import redact
+        from . import _redact
 
-        return redact(text, secrets)
+        return _redact.redact(text, secrets)
 
 
-def _cause(error: Exception, attempt: Attempt) -> t.Any:
-    from ._http_errors import urllib3_error
+def _cause(error: Exception, attempt: _connection.Attempt) -> t.Any:
+    from . import _http_errors
 
-    return urllib3_error(error, attempt)
+    return _http_errors.urllib3_error(error, attempt)
 
 
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
     if status < 400 or status == 429 or not throttle_code:
         return status == 429
-    from ._http_errors import error_fields
+    from . import _http_errors
 
-    return bool(error_fields(_parse_json(content)[0]).get("error_code") == throttle_code)
+    return bool(_http_errors.error_fields(_parse_json(content)[0]).get("error_code") == throttle_code)
 
 
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:

@@ -12,11 +12,10 @@ import ssl
 import typing as t
 from http.client import HTTPException
 
-from ._errors import ApiError, HuaweiCloudError, InvalidResponseError, TransportError
-from ._redact import excerpt
+from . import _errors, _redact
 
 if t.TYPE_CHECKING:
-    from ._connection import Attempt
+    from . import _connection
 
 try:
     import requests
@@ -35,8 +34,13 @@ except ImportError:  # pragma: no cover
 
 
 def transport_error(
-    method: str, url: str, failure: Exception, attempt: Attempt, timeout: float, sanitize: t.Callable[[t.Any], str]
-) -> TransportError:
+    method: str,
+    url: str,
+    failure: Exception,
+    attempt: _connection.Attempt,
+    timeout: float,
+    sanitize: t.Callable[[t.Any], str],
+) -> _errors.TransportError:
     """Return the error for a request without a complete response.
 
     :param failure: the exception from requests or urllib3.
@@ -65,7 +69,7 @@ def transport_error(
     else:
         sent, reason = True, f"no complete response: {sanitize(cause)}."
     request_id = None if response is None else sanitize(response.headers.get("X-Request-Id")) or None
-    return TransportError(
+    return _errors.TransportError(
         f"{method} {url}: {reason}{f' (request ID {request_id})' if request_id else ''}",
         request_id=request_id,
         maybe_accepted=sent and method != "GET",
@@ -74,7 +78,7 @@ def transport_error(
 
 def unreadable_response(
     method: str, url: str, response: requests.Response | None, what: str, sanitize: t.Callable[[t.Any], str]
-) -> InvalidResponseError:
+) -> _errors.InvalidResponseError:
     """Return the error for a response whose body was not read to its end.
 
     :param response: None when not even its headers were read to their end.
@@ -82,7 +86,7 @@ def unreadable_response(
     :param sanitize: see :meth:`HttpClient.sanitize`.
     """
     status = None if response is None else response.status_code
-    return InvalidResponseError(
+    return _errors.InvalidResponseError(
         f"{method} {url} returned{f' HTTP {status}' if status else ' a response'} with {what}.",
         http_status=status,
         request_id=None if response is None else sanitize(response.headers.get("X-Request-Id")) or None,
@@ -98,7 +102,7 @@ def response_error(
     data: t.Any,
     is_json: bool,
     sanitize: t.Callable[[t.Any], str],
-) -> HuaweiCloudError:
+) -> _errors.HuaweiCloudError:
     """Return the error for an error response or an invalid one.
 
     :param content: the body.
@@ -117,8 +121,8 @@ def response_error(
     if 200 <= status < 300 and not error_code:
         what = f"a JSON {type(data).__name__}"
         if not is_json:
-            what = f"{len(content)} bytes that are not JSON ({sanitize(excerpt(content))!r})"
-        return InvalidResponseError(
+            what = f"{len(content)} bytes that are not JSON ({sanitize(_redact.excerpt(content))!r})"
+        return _errors.InvalidResponseError(
             f"{said} with {what} instead of a JSON object{id_part}.",
             http_status=status,
             request_id=request_id,
@@ -130,10 +134,10 @@ def response_error(
     elif is_json and (fields or not data):
         error_msg = sanitize(fields.get("error_msg"))
     else:
-        error_msg = sanitize(excerpt(content))
+        error_msg = sanitize(_redact.excerpt(content))
     # IAM repeats the HTTP status as the error code.
     code_part = f" {error_code}" if error_code not in (None, str(status)) else ""
-    return ApiError(
+    return _errors.ApiError(
         f"{said}{code_part}: {error_msg.rstrip('.。') or 'the server gave no reason'}{id_part}.",
         http_status=status,
         error_code=error_code,
@@ -144,7 +148,7 @@ def response_error(
     )
 
 
-def urllib3_error(error: Exception, attempt: Attempt) -> t.Any:
+def urllib3_error(error: Exception, attempt: _connection.Attempt) -> t.Any:
     """Return the exception of urllib3 that says what happened: its policy for retries depends on the type.
 
     :param error: the exception from requests, urllib3 or a library that they use.

@@ -9,12 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ._drs import DrsClient
-from ._endpoints import check_job_id
-from ._errors import HuaweiCloudError, InvalidOptionError
-from ._jobs import ENDED_STATUSES, FAILED_STATUSES, RUNNING, show_actions, show_status
-from ._positions import FAILED, SUCCESS
-from ._wait import wait_for
+from . import _drs, _endpoints, _errors, _jobs, _positions, _wait
 
 
 class Action(t.NamedTuple):
@@ -34,14 +29,14 @@ PAUSE_MODES = ("target", "all")
 # Seconds. DRS resumes failed jobs by itself, so a failure is reported once it has lasted.
 FAILURE_GRACE = 60.0
 
-_UNDER_WAY = RUNNING | {"STARTJOBING"}
+_UNDER_WAY = _jobs.RUNNING | {"STARTJOBING"}
 _PAUSED = frozenset({"PAUSING"})
 # By their names in the console. The action "stop" is a pause. The API call "stop" ends a job, and is not used here.
 ACTIONS = {
-    "start": Action("start", "START", _UNDER_WAY, RUNNING),
+    "start": Action("start", "START", _UNDER_WAY, _jobs.RUNNING),
     "pause": Action("stop", "PAUSE", _PAUSED, _PAUSED),
-    "retry": Action("restart", "RETRY", _UNDER_WAY, RUNNING),
-    "reset": Action("reset", "RESET", frozenset(), RUNNING),
+    "retry": Action("restart", "RETRY", _UNDER_WAY, _jobs.RUNNING),
+    "reset": Action("reset", "RESET", frozenset(), _jobs.RUNNING),
 }
 
 
@@ -51,37 +46,39 @@ def check_pause_mode(action: str, pause_mode: str | None) -> None:
     :raises InvalidOptionError: when it is not.
     """
     if pause_mode and action != "pause":
-        raise InvalidOptionError(f"pause_mode is for action pause only; action is {action}.")
+        raise _errors.InvalidOptionError(f"pause_mode is for action pause only; action is {action}.")
 
 
-def check_allowed(drs: DrsClient, job_id: str, action: str) -> bool:
+def check_allowed(drs: _drs.DrsClient, job_id: str, action: str) -> bool:
     """Check that a job allows an action, or that the action is already in progress.
 
     :param action: a key of :data:`ACTIONS`.
     :returns: whether the action has to be requested. True, with a warning, if DRS does not tell what the job allows.
     :raises HuaweiCloudError: when the job does not allow the action. The message lists the actions that it allows.
     """
-    actions = show_actions(drs, job_id)
+    actions = _jobs.show_actions(drs, job_id)
     if actions is None or ACTIONS[action].listed_name in actions["available_actions"]:
         return True
     if ACTIONS[action].listed_name == actions["current_action"]:
         return False
     known = [name for name, other in ACTIONS.items() if other.listed_name in actions["available_actions"]]
     current = f" Its current action is {drs.sanitize(actions['current_action'])}." if actions["current_action"] else ""
-    raise HuaweiCloudError(
+    raise _errors.HuaweiCloudError(
         f"Job {job_id} does not currently allow {action}."
         f" Of start, pause, retry and reset, it allows {' and '.join(known) or 'none'}.{current}"
     )
 
 
-def job_action_request(drs: DrsClient, job_id: str, action: str, pause_mode: str | None = None) -> dict[str, t.Any]:
+def job_action_request(
+    drs: _drs.DrsClient, job_id: str, action: str, pause_mode: str | None = None
+) -> dict[str, t.Any]:
     """Return method, URL and body of the request that :func:`execute_job_action` sends."""
-    url = f"{drs.base}/jobs/{check_job_id(job_id)}/action"
+    url = f"{drs.base}/jobs/{_endpoints.check_job_id(job_id)}/action"
     params = {"action_params": {"pause_mode": pause_mode}} if pause_mode else {}
     return {"method": "POST", "url": url, "body": {"job": {"action_name": ACTIONS[action].api_name, **params}}}
 
 
-def execute_job_action(drs: DrsClient, job_id: str, action: str, pause_mode: str | None = None) -> str | None:
+def execute_job_action(drs: _drs.DrsClient, job_id: str, action: str, pause_mode: str | None = None) -> str | None:
     """Request an action, which DRS performs asynchronously.
 
     API page: Performing Operations on a Task with a Specified ID.
@@ -93,20 +90,20 @@ def execute_job_action(drs: DrsClient, job_id: str, action: str, pause_mode: str
     """
     response = drs.request(**job_action_request(drs, job_id, action, pause_mode))
     status = response.body.get("status")
-    if status == FAILED:
+    if status == _positions.FAILED:
         said = drs.sanitize(response.body.get("error_msg"))
         reason = f"the message {said!r}" if said else "no error message"
         raise drs.invalid_response(
             response,
             f"returned HTTP {response.status} with the status failed and {reason} for the {action} of job {job_id}",
         )
-    if status != SUCCESS and not response.body.get("query_id"):
+    if status != _positions.SUCCESS and not response.body.get("query_id"):
         raise drs.invalid_response(response, f"did not confirm the {action} of job {job_id}", maybe_accepted=True)
     return response.request_id
 
 
 def wait_for_action(
-    drs: DrsClient,
+    drs: _drs.DrsClient,
     job_id: str,
     action: str,
     before: str | None,
@@ -129,9 +126,9 @@ def wait_for_action(
     failed_at: float | None = None
 
     def failure() -> str:
-        if seen[-1] not in FAILED_STATUSES | ENDED_STATUSES or all(status == seen[-1] for status in seen):
+        if seen[-1] not in _jobs.FAILED_STATUSES | _jobs.ENDED_STATUSES or all(status == seen[-1] for status in seen):
             return ""
-        resumed = " DRS may resume it by itself." if seen[-1] in FAILED_STATUSES else ""
+        resumed = " DRS may resume it by itself." if seen[-1] in _jobs.FAILED_STATUSES else ""
         return (
             f"After {action}, job {job_id} is in status {seen[-1]}.{resumed}"
             " For the cause, see the logs of the job in the DRS console."
@@ -139,13 +136,13 @@ def wait_for_action(
 
     def read(deadline: float) -> str | None:
         nonlocal failed_at
-        status = show_status(drs, job_id, deadline)
+        status = _jobs.show_status(drs, job_id, deadline)
         seen.append(status)
         see(status)
         now = time.monotonic()
         failed_at = (failed_at or now) if failure() else None
-        if failed_at is not None and (status in ENDED_STATUSES or now - failed_at >= FAILURE_GRACE):
-            raise HuaweiCloudError(failure())
+        if failed_at is not None and (status in _jobs.ENDED_STATUSES or now - failed_at >= FAILURE_GRACE):
+            raise _errors.HuaweiCloudError(failure())
         return status if status in (targets or ACTIONS[action].target_statuses) else None
 
     def timeout_message() -> str:
@@ -154,4 +151,4 @@ def wait_for_action(
             f" after {timeout:g} seconds of waiting for {action}."
         )
 
-    return wait_for(read, timeout, sleep, timeout_message)
+    return _wait.wait_for(read, timeout, sleep, timeout_message)

@@ -2,25 +2,130 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading the pages of a list within limits, and validation of what the lists of jobs and tags contain."""
+"""The API calls that list jobs and their tags. Lists are read within limits, and what they contain is validated."""
 
 from __future__ import annotations
 
 import re
 import time
 import typing as t
+from functools import partial
 
-from ._endpoints import JOB_ID
-from ._errors import InvalidResponseError
-from ._http import Response
+from . import _drs, _endpoints, _errors, _http, _jobs
 
+PAGE_SIZE = 50  # The maximum is not documented, so a page may contain fewer jobs than requested.
+# The gateway's error codes for an API call that is not available in the region.
+UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 # Limits of a list, so that a faulty or malicious server cannot let it go on forever.
+MAX_JOBS = 50000
 MAX_PAGES = 1000
 MAX_LIST_LENGTH = 128 * 1024 * 1024  # characters of all pages
 MAX_LIST_TIME = 600  # seconds
 
 
-def read_pages(what: str, read_page: t.Callable[[int, float], Response]) -> t.Iterator[Response]:
+def list_jobs(drs: _drs.DrsClient, name: str | None = None) -> list[dict[str, t.Any]]:
+    """Read all synchronization jobs, or those with a name. API page: Querying the Task List.
+
+    :returns: for each job the keys of :func:`build_job`. A job that consists of subtasks is followed by these.
+    """
+
+    def page(number: int, offset: int, deadline: float) -> _http.Response:
+        params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
+        if name:
+            params["name"] = name  # DRS also finds names that contain it.
+        return drs.request("GET", f"{drs.base}/jobs", params=params, deadline=deadline)
+
+    def by_v3() -> list[dict[str, t.Any]]:
+        from . import _jobs_v3
+
+        # The API page says that v3 lists one engine type by default, and the SDK that it lists all.
+        lists = [
+            _list_pages(drs, name, partial(_jobs_v3.list_jobs, drs, name, engine_type))
+            for engine_type in (None, _jobs.MYSQL_TO_DWS)
+        ]
+        return list({job["id"]: job for jobs in lists for job in jobs}.values())
+
+    return _jobs.read_v5_or_v3(drs, lambda: _list_pages(drs, name, page), by_v3)
+
+
+def _list_pages(
+    drs: _drs.DrsClient, name: str | None, read_page: t.Callable[[int, int, float], _http.Response]
+) -> list[dict[str, t.Any]]:
+    """Read all pages of a list of jobs.
+
+    :param read_page: returns a page. Its arguments are the number of the page, that of the jobs before it, and the
+        deadline.
+    """
+    jobs: dict[str, dict[str, t.Any]] = {}
+    offset = 0
+    pages = read_pages("jobs", lambda number, deadline: read_page(number, offset, deadline))
+    while True:
+        response = next(pages)
+        page, total = response.body.get("jobs"), response.body.get("total_count")
+        if not isinstance(page, list) and not (page is None and total == 0):
+            raise drs.invalid_response(response, "returned no list of jobs")
+        known = len(jobs)
+        try:
+            for entry in page or []:
+                parent = parse_job(entry)
+                children = entry.get("children") or []
+                if not isinstance(children, list):
+                    raise ValueError("listed a job whose subtasks are not a list")
+                for job in (parent, *(parse_job(child, parent["id"]) for child in children)):
+                    jobs.setdefault(job["id"], job)
+        except ValueError as error:
+            raise drs.invalid_response(response, drs.sanitize(error)) from None
+        if len(jobs) > MAX_JOBS:
+            raise list_too_long("jobs", f"{MAX_JOBS} jobs")
+        offset += len(page or [])
+        # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
+        if len(jobs) == known or (isinstance(total, int) and offset >= total):
+            return [job for job in jobs.values() if not name or job["name"] == name]
+
+
+def list_tags(drs: _drs.DrsClient) -> dict[str, dict[str, str]] | None:
+    """Read the tags of all synchronization jobs. API page: Querying Resource Instances by Tag.
+
+    :returns: the tags by job ID. Jobs without tags may be missing. None if the region does not publish this call.
+    """
+
+    def read_page(_number: int, deadline: float) -> _http.Response:
+        url = f"{drs.base}/sync/resource-instances/filter"
+        params = {"limit": "1000", "offset": str(offset)}
+        return drs.request("POST", url, params=params, body={}, read_only=True, deadline=deadline)
+
+    tags: dict[str, dict[str, str]] = {}
+    offset = 0
+    pages = read_pages("tags", read_page)
+    while True:
+        try:
+            response = next(pages)
+        except _errors.ApiError as error:
+            if error.http_status == 404 and error.error_code in UNPUBLISHED:
+                return None
+            raise
+        page, total = response.body.get("resources") or [], response.body.get("total_count")
+        if not isinstance(page, list):
+            raise drs.invalid_response(response, "returned no list of resources")
+        known = len(tags)
+        try:
+            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page)
+        except ValueError as error:
+            raise drs.invalid_response(response, drs.sanitize(error)) from None
+        offset += len(page)
+        if len(tags) == known or (isinstance(total, int) and offset >= total):
+            return tags
+
+
+def parse_job(entry: t.Any, parent_id: str | None = None) -> dict[str, t.Any]:
+    """Return a job of a list with the keys of :func:`build_job`.
+
+    :raises ValueError: when it has no valid ID. The message is the predicate of a sentence that starts with ``DRS``.
+    """
+    return _jobs.build_job(check_listed_id(entry, "id"), entry, entry.get("status"), parent_id)
+
+
+def read_pages(what: str, read_page: t.Callable[[int, float], _http.Response]) -> t.Iterator[_http.Response]:
     """Yield the pages of a list until the caller has the last one.
 
     :param what: what the list contains.
@@ -41,8 +146,10 @@ def read_pages(what: str, read_page: t.Callable[[int, float], Response]) -> t.It
     raise list_too_long(what, f"{MAX_PAGES} pages")
 
 
-def list_too_long(what: str, limit: str) -> InvalidResponseError:
-    return InvalidResponseError(f"The list of {what} from DRS did not end within {limit}. Reading it was stopped.")
+def list_too_long(what: str, limit: str) -> _errors.InvalidResponseError:
+    return _errors.InvalidResponseError(
+        f"The list of {what} from DRS did not end within {limit}. Reading it was stopped."
+    )
 
 
 def parse_tags(tags: t.Any) -> dict[str, str]:
@@ -72,6 +179,6 @@ def check_listed_id(entry: t.Any, key: str) -> str:
     job_id = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(job_id, str):
         raise ValueError("listed a job without an ID")
-    if not re.fullmatch(JOB_ID, job_id):
+    if not re.fullmatch(_endpoints.JOB_ID, job_id):
         raise ValueError(f"listed a job with the invalid ID {job_id!r}")
     return job_id

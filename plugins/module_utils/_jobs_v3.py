@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._drs import DrsClient
-from ._errors import ApiError
-from ._http import Response
+from . import _drs, _errors, _http
 
 PAGE_SIZE = 50
 # By what is read. API pages: Querying Task Details in Batches, Querying Task Progress in Batches, and Querying Task
@@ -19,8 +17,8 @@ PATHS = {"detail": "batch-detail", "progress": "batch-progress", "status": "batc
 
 
 def list_jobs(
-    drs: DrsClient, name: str | None, engine_type: str | None, number: int, _offset: int, deadline: float
-) -> Response:
+    drs: _drs.DrsClient, name: str | None, engine_type: str | None, number: int, _offset: int, deadline: float
+) -> _http.Response:
     """Read a page of the synchronization jobs. API page: Querying the Task List (v3).
 
     :param name: a text that the names of the jobs contain.
@@ -34,7 +32,9 @@ def list_jobs(
     return response._replace(body={"jobs": response.body.get("jobs"), "total_count": response.body.get("total_record")})
 
 
-def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline: float | None = None) -> Response:
+def show_job_detail(
+    drs: _drs.DrsClient, job_id: str, kind: str = "detail", deadline: float | None = None
+) -> _http.Response:
     """Read the details, the progress or the status of a job.
 
     :param kind: a key of :data:`PATHS`.
@@ -52,19 +52,19 @@ def show_job_detail(drs: DrsClient, job_id: str, kind: str = "detail", deadline:
     key = "job_id" if kind == "progress" else "id"
     entry = next((entry for entry in results if isinstance(entry, dict) and entry.get(key) == job_id), {})
     if not entry or (kind != "progress" and not entry.get("status")):
-        from ._hints import HINTS
+        from . import _hints
 
         code = drs.sanitize(entry.get("error_code")) or None
         reason = drs.sanitize(entry.get("error_message") or entry.get("error_msg")) or None
         said = " ".join(filter(None, [code, reason]))
-        error = ApiError(
+        error = _errors.ApiError(
             f"DRS did not return job {job_id}{f': {said}' if said else ''}.",
             http_status=response.status,
             error_code=code,
             error_msg=reason,
             request_id=response.request_id,
         )
-        error.add_hint(HINTS.get(code or "DRS.10000010"))
+        error.add_hint(_hints.HINTS.get(code or "DRS.10000010"))
         raise error
     inst_info = entry.get("inst_info")
     engine_type = inst_info.get("engine_type") if isinstance(inst_info, dict) else None

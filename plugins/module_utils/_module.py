@@ -15,10 +15,7 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
-from ._drs import DrsClient
-from ._errors import HuaweiCloudError
-from ._http import REQUESTS_IMPORT_ERROR, HttpClient
-from ._options import SHARED_OPTIONS, check_range, connect, drop_empty_options
+from . import _drs, _errors, _http, _options
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -36,13 +33,13 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
         gc.freeze()
         self._requests: list[str] = []
-        super().__init__(argument_spec={**SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
-        if REQUESTS_IMPORT_ERROR:
-            self.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
+        super().__init__(argument_spec={**_options.SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
+        if _http.REQUESTS_IMPORT_ERROR:
+            self.fail_json(msg=missing_required_lib("requests"), exception=_http.REQUESTS_IMPORT_ERROR)
 
     def _load_params(self) -> None:
         super()._load_params()
-        self.params = drop_empty_options(self.params)
+        self.params = _options.drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
@@ -50,13 +47,13 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             kwargs["requests"] = self._requests
         super()._return_formatted(kwargs)
 
-    def create_http_client(self, **settings: t.Any) -> HttpClient:
+    def create_http_client(self, **settings: t.Any) -> _http.HttpClient:
         """Return an HTTP client. With ``-vvv``, it adds its requests to the result."""
         if self._verbosity < 3:
-            return HttpClient(**settings)
-        from ._trace import TracingHttpClient, add_request
+            return _http.HttpClient(**settings)
+        from . import _trace
 
-        return TracingHttpClient(lambda line: add_request(self._requests, line), **settings)
+        return _trace.TracingHttpClient(lambda line: _trace.add_request(self._requests, line), **settings)
 
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
@@ -66,20 +63,20 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """Return the result, unless Ansible would mask a part of it: later tasks would use the masked value."""
         masked = [name for name, value in result.items() if remove_values(value, self.no_log_values) != value]
         if masked:
-            from ._hints import masked_result
+            from . import _hints
 
-            self.fail_json(msg=masked_result(masked), **result)
+            self.fail_json(msg=_hints.masked_result(masked), **result)
         super().exit_json(**result)
 
     def check_wait(self) -> None:
         """Check the range of ``wait_timeout`` and ``wait_sleep``."""
-        check_range(self.params, "wait_timeout", 1, 86400)
-        check_range(self.params, "wait_sleep", 1, 3600)
+        _options.check_range(self.params, "wait_timeout", 1, 86400)
+        _options.check_range(self.params, "wait_sleep", 1, 3600)
 
-    def connect(self, **client: t.Any) -> DrsClient:
+    def connect(self, **client: t.Any) -> _drs.DrsClient:
         """See :func:`connect`. The secrets are those that Ansible masks in the result of a module."""
         client.update(secrets=self.no_log_values, ansible_version=self.ansible_version, create=self.create_http_client)
-        return connect(self.params, self.task_options, self.warn, **client)
+        return _options.connect(self.params, self.task_options, self.warn, **client)
 
     @contextmanager
     def fail_json_on_error(
@@ -111,7 +108,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
                 ignore_signals()
         except KeyboardInterrupt:
             fail("The task was interrupted. Operations already requested continue in DRS.")
-        except HuaweiCloudError as error:
+        except _errors.HuaweiCloudError as error:
             fail(str(error), **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught
             # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.

@@ -12,11 +12,7 @@ import typing as t
 
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
-from ._auth import AuthMethod, AuthOptions, Session
-from ._drs import DrsClient
-from ._endpoints import service_endpoint
-from ._errors import InvalidOptionError, MissingOptionError
-from ._http import HttpClient
+from . import _auth, _drs, _endpoints, _errors, _http
 
 VERSION = "1.0.0"  # of the collection, as in galaxy.yml
 # The authentication methods with their options, in the order in which "auto" tries them, which is also the order of
@@ -97,16 +93,16 @@ def check_range(params: t.Mapping[str, t.Any], option: str, minimum: int, maximu
     """
     value = params[option]
     if isinstance(value, bool) or not minimum <= value <= maximum:
-        raise InvalidOptionError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
+        raise _errors.InvalidOptionError(f"{option} must be a number from {minimum} to {maximum}; it is {value}.")
 
 
 def create_http_client(
     params: t.Mapping[str, t.Any],
     secrets: set[str],
     ansible_version: str,
-    create: t.Callable[..., HttpClient] = HttpClient,
+    create: t.Callable[..., _http.HttpClient] = _http.HttpClient,
     **more: t.Any,
-) -> HttpClient:
+) -> _http.HttpClient:
     """Return the HTTP client that the shared options configure.
 
     :param secrets: strings to mask. Secrets obtained later are added.
@@ -127,15 +123,15 @@ def create_http_client(
     )
 
 
-def create_auth(params: t.Mapping[str, t.Any], auth_method: str, task_options: t.Collection[str]) -> AuthMethod:
+def create_auth(params: t.Mapping[str, t.Any], auth_method: str, task_options: t.Collection[str]) -> _auth.AuthMethod:
     """Return the authentication method that the shared options configure, see :func:`select_auth`."""
-    options = AuthOptions(**{name: params[name] for name in AuthOptions._fields})
+    options = _auth.AuthOptions(**{name: params[name] for name in _auth.AuthOptions._fields})
     try:
         return select_auth(options, auth_method, task_options)
-    except MissingOptionError as error:
-        from ._hints import ignored_hint
+    except _errors.MissingOptionError as error:
+        from . import _hints
 
-        error.add_hint(ignored_hint(AUTH_METHODS, SHARED_OPTIONS, params, task_options))
+        error.add_hint(_hints.ignored_hint(AUTH_METHODS, SHARED_OPTIONS, params, task_options))
         raise
 
 
@@ -144,7 +140,7 @@ def connect(
     task_options: t.Collection[str],
     warn: t.Callable[[str], None],
     **client: t.Any,
-) -> DrsClient:
+) -> _drs.DrsClient:
     """Check all shared options, log in, and return a client for the project.
 
     :param task_options: the names of the options that are set in the task.
@@ -152,14 +148,16 @@ def connect(
     :param client: see :func:`create_http_client`.
     :raises HuaweiCloudError: when an option is invalid or missing, or the login fails.
     """
-    endpoint = service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
+    endpoint = _endpoints.service_endpoint("drs", params["region"], "endpoint", params["endpoint"])
     auth = create_auth(params, params["auth_method"], task_options)
     http = create_http_client(params, **client)
     auth.authenticate(http)
-    return DrsClient(Session(http, auth), endpoint, params["language"], warn)
+    return _drs.DrsClient(_auth.Session(http, auth), endpoint, params["language"], warn)
 
 
-def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t.Collection[str] = ()) -> AuthMethod:
+def select_auth(
+    options: _auth.AuthOptions, auth_method: str = "auto", task_options: t.Collection[str] = ()
+) -> _auth.AuthMethod:
     """Select the authentication method, and validate its options without network access.
 
     :param auth_method: a key of :data:`AUTH_METHODS`, or ``auto`` for the first that is fully configured.
@@ -171,7 +169,7 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
     for name, value in options._asdict().items():
         # Surrogates and replacement characters stand for invalid bytes, from the task or the environment.
         if re.search("[\ud800-\udfff\ufffd]", value or ""):
-            raise InvalidOptionError(f"{name} is not valid UTF-8.")
+            raise _errors.InvalidOptionError(f"{name} is not valid UTF-8.")
     for names in (("project_id", "project_name"), *AUTH_METHODS.values()):
         if set(names).intersection(task_options):
             options = options._replace(**{name: None for name in names if name not in task_options})
@@ -192,29 +190,29 @@ def select_auth(options: AuthOptions, auth_method: str = "auto", task_options: t
         try:
             auth.validate()
             return auth
-        except MissingOptionError as error:
+        except _errors.MissingOptionError as error:
             if names:
                 incomplete.append(str(error))
-        except InvalidOptionError:
+        except _errors.InvalidOptionError:
             if names or not incomplete:
                 raise
     if incomplete:
-        raise MissingOptionError(" ".join(incomplete))
-    from ._hints import AUTH_HELP
+        raise _errors.MissingOptionError(" ".join(incomplete))
+    from . import _hints
 
-    raise InvalidOptionError(f"No credentials are set. {AUTH_HELP}")
+    raise _errors.InvalidOptionError(f"No credentials are set. {_hints.AUTH_HELP}")
 
 
-def _auth_class(method: str) -> type[AuthMethod]:
+def _auth_class(method: str) -> type[_auth.AuthMethod]:
     # Imported only if the method may be used.
     if method == "token":
-        from ._auth_token import TokenAuth
+        from . import _auth_token
 
-        return TokenAuth
+        return _auth_token.TokenAuth
     if method == "password":
-        from ._auth_password import PasswordAuth
+        from . import _auth_password
 
-        return PasswordAuth
+        return _auth_password.PasswordAuth
     from . import _auth_access_key as keys
 
     return {"aksk": keys.AccessKeyAuth, "profile": keys.ProfileAuth, "agency": keys.AgencyAuth}[method]

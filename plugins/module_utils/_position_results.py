@@ -9,13 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._binlog import split_position
-from ._drs import DrsClient
-from ._endpoints import check_job_id
-from ._errors import InvalidOptionError
-from ._hints import masked_hint
-from ._positions import PENDING, QUERY_ID, SUCCESS, check_status
-from ._wait import wait_for
+from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
 
 class PositionResult(t.NamedTuple):
@@ -40,33 +34,35 @@ def check_query_id(value: str) -> str:
     :raises InvalidOptionError: when it is not.
     """
     # An asterisk would be a part that Ansible has masked.
-    if not re.fullmatch(QUERY_ID, value) or "*" in value:
-        error = InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
-        error.add_hint(masked_hint(value))
+    if not re.fullmatch(_positions.QUERY_ID, value) or "*" in value:
+        error = _errors.InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
+        error.add_hint(_hints.masked_hint(value))
         raise error
     return value
 
 
-def show_position_result(drs: DrsClient, job_id: str, query_id: str, deadline: float | None = None) -> PositionResult:
+def show_position_result(
+    drs: _drs.DrsClient, job_id: str, query_id: str, deadline: float | None = None
+) -> PositionResult:
     """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
 
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
     :raises InvalidResponseError: when the status is not documented, or a success has no position.
     """
-    url = f"{drs.base}/jobs/{check_job_id(job_id)}/db-position"
+    url = f"{drs.base}/jobs/{_endpoints.check_job_id(job_id)}/db-position"
     response = drs.request("GET", url, params={"query_id": query_id}, deadline=deadline)
-    status = check_status(drs, response.body.get("status"), response.status, response.request_id)
+    status = _positions.check_status(drs, response.body.get("status"), response.status, response.request_id)
     position = response.body.get("position")
-    if status != SUCCESS:
+    if status != _positions.SUCCESS:
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position or not position.isprintable():
         raise drs.invalid_response(response, "reported success without a position")
-    position, gtid_set = split_position(position)
+    position, gtid_set = _binlog.split_position(position)
     return PositionResult(status, position, response.request_id, gtid_set)
 
 
-def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
+def wait_for_position(drs: _drs.DrsClient, job_id: str, query_id: str, timeout: float, sleep: float) -> PositionResult:
     """Wait for the result of a query, and return it. Its status is ``success`` or ``failed``.
 
     :param timeout: the maximum time to wait, in seconds.
@@ -76,9 +72,9 @@ def wait_for_position(drs: DrsClient, job_id: str, query_id: str, timeout: float
 
     def read(deadline: float) -> PositionResult | None:
         result = show_position_result(drs, job_id, query_id, deadline)
-        return result if result.status != PENDING else None
+        return result if result.status != _positions.PENDING else None
 
     def timeout_message() -> str:
         return f"Query {query_id} of job {job_id} returned no result within {timeout:g} seconds."
 
-    return wait_for(read, timeout, sleep, timeout_message)
+    return _wait.wait_for(read, timeout, sleep, timeout_message)

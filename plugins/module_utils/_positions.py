@@ -10,9 +10,7 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ._drs import DrsClient
-from ._endpoints import check_job_id
-from ._errors import InvalidOptionError, InvalidResponseError
+from . import _drs, _endpoints, _errors
 
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
 # Allowed difference between the clock of the control node and that of the cloud.
@@ -44,11 +42,13 @@ def parse_time(value: str, now: datetime | None = None) -> str:
         re.ASCII,
     )
     if not match:
-        raise InvalidOptionError(f"reset_position_time must be a time such as 2023-09-19T07:00:00Z; it is {value!r}.")
+        raise _errors.InvalidOptionError(
+            f"reset_position_time must be a time such as 2023-09-19T07:00:00Z; it is {value!r}."
+        )
     *fields, zulu, sign, hours, minutes = match.groups()
     if not zulu and not sign:
         stem = "{}-{}-{}T{}:{}:{}".format(*(field or "00" for field in fields))
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"reset_position_time {value!r} does not specify a time zone."
             f" Use {stem}Z for UTC, or append the offset, as in {stem}+08:00."
         )
@@ -57,10 +57,10 @@ def parse_time(value: str, now: datetime | None = None) -> str:
         year, month, day, hour, minute, second = (int(field or 0) for field in fields)
         moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise InvalidOptionError(f"reset_position_time {value!r} is not a valid time: {error}.") from error
+        raise _errors.InvalidOptionError(f"reset_position_time {value!r} is not a valid time: {error}.") from error
     now = now or datetime.now(timezone.utc)
     if moment - now > CLOCK_TOLERANCE:
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             f"reset_position_time {value!r} is in the future; the current time is {_write_time(now)}."
             " Use a time in the past, and check its offset."
         )
@@ -71,7 +71,9 @@ def _write_time(moment: datetime) -> str:
     return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
-def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, request_id: str | None = None) -> str:
+def check_status(
+    drs: _drs.DrsClient, value: t.Any, http_status: int | None = None, request_id: str | None = None
+) -> str:
     """Return the status of a query if it is a documented one.
 
     :func:`collect_position_async` does not call this, so that the ID in the same response is not lost.
@@ -81,17 +83,17 @@ def check_status(drs: DrsClient, value: t.Any, http_status: int | None = None, r
     if value not in (PENDING, SUCCESS, FAILED):
         shown = repr(drs.sanitize(value)[:50]) if value else repr(value)
         message = f"DRS returned an undocumented status, {shown}."
-        raise InvalidResponseError(message, http_status=http_status, request_id=request_id)
+        raise _errors.InvalidResponseError(message, http_status=http_status, request_id=request_id)
     return str(value)
 
 
-def collect_position_request(drs: DrsClient, job_id: str, reset_position_time: str) -> dict[str, t.Any]:
+def collect_position_request(drs: _drs.DrsClient, job_id: str, reset_position_time: str) -> dict[str, t.Any]:
     """Return method, URL and body of the request that :func:`collect_position_async` sends."""
-    url = f"{drs.base}/jobs/{check_job_id(job_id)}/collect-db-position"
+    url = f"{drs.base}/jobs/{_endpoints.check_job_id(job_id)}/collect-db-position"
     return {"method": "POST", "url": url, "body": {"reset_position_time": reset_position_time}}
 
 
-def collect_position_async(drs: DrsClient, job_id: str, reset_position_time: str) -> PositionQuery:
+def collect_position_async(drs: _drs.DrsClient, job_id: str, reset_position_time: str) -> PositionQuery:
     """Start a query for the position at a time. API page: Collecting Database Position Information.
 
     :param reset_position_time: as returned by :func:`parse_time`.

@@ -13,7 +13,7 @@ from base64 import b64encode, urlsafe_b64decode
 from html import unescape
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from ._errors import InvalidOptionError
+from . import _errors
 
 MASK = "********"
 MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
@@ -116,7 +116,7 @@ def proxy_secrets(proxy: str) -> set[str]:
     except ValueError:
         good = False
     if not good:
-        raise InvalidOptionError(
+        raise _errors.InvalidOptionError(
             "The proxy URL in the environment is invalid. It must have the form http://host:port or"
             " http://user:password@host:port, with special characters in the password percent-encoded."
         )

@@ -10,13 +10,7 @@ import typing as t
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
-from ._binlog import split_position
-from ._drs import DrsClient
-from ._errors import HuaweiCloudError, TransportError
-from ._job_actions import execute_job_action, wait_for_action
-from ._jobs import MYSQL_TO_DWS, show_actions, show_job, show_progress, show_start, show_status
-from ._jobs import RUNNING as STATUSES_OF_RUNNING_JOBS
-from ._start_position import update_start_position
+from . import _binlog, _drs, _errors, _job_actions, _jobs, _start_position
 
 # Where the job is, as far as the requests and responses of this reset tell. When a request is sent, the state changes
 # to one that ends in "unknown", and back if DRS refuses the request.
@@ -66,7 +60,7 @@ class Reset:
     :param pause_mode: one of :data:`PAUSE_MODES`.
     """
 
-    def __init__(self, drs: DrsClient, job_id: str, position: str, gtid_set: str | None, pause_mode: str) -> None:
+    def __init__(self, drs: _drs.DrsClient, job_id: str, position: str, gtid_set: str | None, pause_mode: str) -> None:
         self._drs = drs
         self._job_id = job_id
         self._position, self._gtid_set = position, gtid_set
@@ -95,23 +89,23 @@ class Reset:
 
         :raises HuaweiCloudError: when it cannot.
         """
-        job = show_job(self._drs, self._job_id)
+        job = _jobs.show_job(self._drs, self._job_id)
         self.job_name, self.status, self.status_before = job["name"], job["status"], job["status"]
-        for key, expected in (("engine_type", MYSQL_TO_DWS), ("task_type", "INCR_TRANS")):
+        for key, expected in (("engine_type", _jobs.MYSQL_TO_DWS), ("task_type", "INCR_TRANS")):
             if job[key] != expected:
                 shown = repr(self._drs.sanitize(job[key])[:50]) if job[key] else "unknown"
-                raise HuaweiCloudError(
+                raise _errors.HuaweiCloudError(
                     f"The {key.replace('_', ' ')} of job {self._job_id} is {shown}. Only the position of incremental"
-                    f" jobs (INCR_TRANS) from MySQL to GaussDB(DWS) ({MYSQL_TO_DWS}) can be reset."
+                    f" jobs (INCR_TRANS) from MySQL to GaussDB(DWS) ({_jobs.MYSQL_TO_DWS}) can be reset."
                 )
-        actions = show_actions(self._drs, self._job_id)
+        actions = _jobs.show_actions(self._drs, self._job_id)
         # Without a list of actions, DRS itself decides.
         allowed = {"PAUSE", "RETRY"} if actions is None else set(actions["available_actions"])
         # DRS may resume a failed job by itself, unless it is paused. Not every failed job can be.
         self._can_be_paused = self.status == JOB_RUNS or (actions is not None and "PAUSE" in allowed)
         if not allowed & NEEDED_ACTIONS.get(self.status or "", set()):
             shown = self._drs.sanitize(", ".join(sorted(allowed))) or "no actions"
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"Job {self._job_id} is in status {self._drs.sanitize(self.status)} and allows {shown}. A job can be"
                 f" reset if it is in status {JOB_RUNS} and allows PAUSE, in status {JOB_PAUSED} and allows RETRY, or in"
                 f" status {JOB_FAILED} and allows either."
@@ -133,8 +127,10 @@ class Reset:
         self._check_status()
         try:
             with self._sending("set_position", POSITION_UNKNOWN) as step:
-                step["request_id"] = update_start_position(self._drs, self._job_id, self._position, self._gtid_set)
-        except HuaweiCloudError as error:
+                step["request_id"] = _start_position.update_start_position(
+                    self._drs, self._job_id, self._position, self._gtid_set
+                )
+        except _errors.HuaweiCloudError as error:
             # DRS may show the position. That it shows another does not mean that it was not set.
             shown = self._shown_position() if error.maybe_accepted else None
             if shown != self._position or shown == self.position_before:
@@ -157,16 +153,16 @@ class Reset:
         try:
             with self._sending(action, unknown) as step:
                 pause_mode = self._pause_mode if action == "pause" else None
-                step["request_id"] = execute_job_action(self._drs, self._job_id, action, pause_mode)
-        except HuaweiCloudError as error:
+                step["request_id"] = _job_actions.execute_job_action(self._drs, self._job_id, action, pause_mode)
+        except _errors.HuaweiCloudError as error:
             if not error.maybe_accepted:
                 raise
             lost = error
         if wait or lost:
             limit = min(timeout, LOST_RESPONSE_WAIT) if lost else timeout
             try:
-                wait_for_action(self._drs, self._job_id, action, before, limit, sleep, {target}, self._see)
-            except HuaweiCloudError as error:
+                _job_actions.wait_for_action(self._drs, self._job_id, action, before, limit, sleep, {target}, self._see)
+            except _errors.HuaweiCloudError as error:
                 raise lost or error from None
             self.state = known
 
@@ -180,11 +176,11 @@ class Reset:
         try:
             yield step
             step["accepted"] = True
-        except HuaweiCloudError as error:
+        except _errors.HuaweiCloudError as error:
             step["request_id"] = error.request_id
             if not error.maybe_accepted:
                 self.state, step["accepted"] = before, False
-                if isinstance(error, TransportError):
+                if isinstance(error, _errors.TransportError):
                     self.steps.remove(step)  # It was not sent.
             raise
 
@@ -196,14 +192,14 @@ class Reset:
 
         :raises HuaweiCloudError: when it has not.
         """
-        before, self.status = self.status, show_status(self._drs, self._job_id)
+        before, self.status = self.status, _jobs.show_status(self._drs, self._job_id)
         if self.status != before:
             was_set = self.state == POSITION_SET
             if was_set:
-                self.state = RUNNING if self.status in STATUSES_OF_RUNNING_JOBS else START_UNKNOWN
+                self.state = RUNNING if self.status in _jobs.RUNNING else START_UNKNOWN
             else:
                 self.state = PAUSE_UNKNOWN if self.changed else UNCHANGED
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"Job {self._job_id} was in status {before}, and is now in status {self._drs.sanitize(self.status)}."
                 f" Somebody else, or DRS itself, changed it {'after' if was_set else 'before'} the position was set."
                 " No further request was sent."
@@ -212,20 +208,20 @@ class Reset:
     def _shown_position(self) -> str | None:
         """Return the start position that DRS shows, or None. DRS does not document when it updates it."""
         try:
-            shown = show_start(self._drs, self._job_id)["start_position"]
-            return split_position(shown)[0] if shown else None
-        except HuaweiCloudError:
+            shown = _jobs.show_start(self._drs, self._job_id)["start_position"]
+            return _binlog.split_position(shown)[0] if shown else None
+        except _errors.HuaweiCloudError:
             return None
 
     def _check_position(self) -> None:
         """Read the delay, and check that DRS does not show the position of somebody else."""
         try:
-            self.delay = show_progress(self._drs, self._job_id)["incr_trans_delay"]
-        except HuaweiCloudError:
+            self.delay = _jobs.show_progress(self._drs, self._job_id)["incr_trans_delay"]
+        except _errors.HuaweiCloudError:
             pass  # It is only shown.
         shown = self._shown_position()
         if shown and shown not in (self._position, self.position_before):
-            raise HuaweiCloudError(
+            raise _errors.HuaweiCloudError(
                 f"DRS shows the start position {self._drs.sanitize(shown)!r} for job {self._job_id}, not"
                 f" {self._position!r}. Somebody else may have set it at the same time."
             )

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ._drs import DrsClient
-from ._endpoints import check_job_id
+from . import _drs, _endpoints
 
 
-def start_position_request(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> dict[str, t.Any]:
+def start_position_request(
+    drs: _drs.DrsClient, job_id: str, position: str, gtid_set: str | None = None
+) -> dict[str, t.Any]:
     """Return method, URL and body of the request that :func:`update_start_position` sends."""
     body = {"file_and_position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
-    return {"method": "PUT", "url": f"{drs.base}/jobs/{check_job_id(job_id)}/start-position", "body": body}
+    return {"method": "PUT", "url": f"{drs.base}/jobs/{_endpoints.check_job_id(job_id)}/start-position", "body": body}
 
 
-def update_start_position(drs: DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
+def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_set: str | None = None) -> str | None:
     """Set the start position of an incremental job. API page: Updating the Start Point of an Incremental Task.
 
     :param position: as returned by :func:`check_position`.

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ._connection import Attempt
-from ._http import HttpClient
+from . import _connection, _http
 
 if t.TYPE_CHECKING:
     import requests
@@ -36,7 +35,7 @@ def add_request(requests_sent: list[str], line: str) -> None:
         requests_sent[middle : middle + 2] = [LEFT_OUT]
 
 
-class TracingHttpClient(HttpClient):
+class TracingHttpClient(_http.HttpClient):
     """Calls a function with a line for each attempt of a request, without secrets.
 
     :param trace: this function.
@@ -48,9 +47,9 @@ class TracingHttpClient(HttpClient):
         self._trace = trace
 
     def exchange(
-        self, request: requests.Request, deadline: float | None, attempt: Attempt | None = None
+        self, request: requests.Request, deadline: float | None, attempt: _connection.Attempt | None = None
     ) -> tuple[requests.Response, bytes]:
-        attempt, started = attempt or Attempt(), time.monotonic()
+        attempt, started = attempt or _connection.Attempt(), time.monotonic()
         try:
             return super().exchange(request, deadline, attempt)
         finally:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ._drs import TOO_FREQUENT
-from ._errors import ApiError, HuaweiCloudError, TransportError, WaitTimeoutError
+from . import _drs, _errors
 
 T = t.TypeVar("T")
 
@@ -32,17 +31,17 @@ def wait_for(
             found = read(deadline)
             if found is not None:
                 return found
-        except HuaweiCloudError as error:
+        except _errors.HuaweiCloudError as error:
             if not is_transient(error, deadline):
                 raise
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise WaitTimeoutError(timeout_message())
+            raise _errors.WaitTimeoutError(timeout_message())
         time.sleep(min(sleep, remaining))
 
 
-def is_transient(error: HuaweiCloudError, deadline: float) -> bool:
+def is_transient(error: _errors.HuaweiCloudError, deadline: float) -> bool:
     """Return whether the next attempt may succeed, after throttling or an attempt that the deadline cut short."""
-    if isinstance(error, ApiError):
-        return error.http_status in (429, 503) or error.error_code == TOO_FREQUENT
-    return isinstance(error, TransportError) and time.monotonic() >= deadline
+    if isinstance(error, _errors.ApiError):
+        return error.http_status in (429, 503) or error.error_code == _drs.TOO_FREQUENT
+    return isinstance(error, _errors.TransportError) and time.monotonic() >= deadline

@@ -231,15 +231,11 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import UNCHECKED, PositionBatch, check_job_ids
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import check_range
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
-from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _module, _options, _positions, _throttle
 
 
 def main() -> None:
-    module = DrsModule(
+    module = _module.DrsModule(
         argument_spec={
             "job_ids": {"type": "list", "elements": "str", "required": True},
             "reset_position_time": {"required": True},
@@ -251,13 +247,13 @@ def main() -> None:
     )
     result: dict[str, t.Any] = {}
     with module.fail_json_on_error(result):
-        job_ids = check_job_ids(module.params["job_ids"])
-        reset_position_time = parse_time(module.params["reset_position_time"])
-        check_range(module.params, "concurrency", 1, 100)
+        job_ids = _batch.check_job_ids(module.params["job_ids"])
+        reset_position_time = _positions.parse_time(module.params["reset_position_time"])
+        _options.check_range(module.params, "concurrency", 1, 100)
         module.check_wait()
         result["reset_position_time"] = reset_position_time
-        drs = module.connect(connections=module.params["concurrency"], throttle=Throttle())
-        batch = PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
+        drs = module.connect(connections=module.params["concurrency"], throttle=_throttle.Throttle())
+        batch = _batch.PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
         try:
             if module.check_mode:
                 batch.check()
@@ -270,7 +266,7 @@ def main() -> None:
             batch.positions = [dict(position) for position in batch.positions]
             changed = module.check_mode or any("id" in position for position in batch.positions)
             result.update(changed=changed, counts=batch.counts, positions=batch.positions)
-        if UNCHECKED in batch.counts:
+        if _batch.UNCHECKED in batch.counts:
             module.warn(
                 "This region does not support reading jobs, so it is unknown whether their positions can be collected."
             )

@@ -204,20 +204,11 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import (
-    FAILED,
-    check_status,
-    collect_position_async,
-    collect_position_request,
-    parse_time,
-)
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _endpoints, _errors, _module, _positions
 
 
 def main() -> None:
-    module = DrsModule(
+    module = _module.DrsModule(
         argument_spec={
             "job_id": {"required": True},
             "reset_position_time": {"required": True},
@@ -228,44 +219,44 @@ def main() -> None:
     )
     result: dict[str, t.Any] = {}
     with module.fail_json_on_error(result):
-        job_id = check_job_id(module.params["job_id"])
-        reset_position_time = parse_time(module.params["reset_position_time"])
+        job_id = _endpoints.check_job_id(module.params["job_id"])
+        reset_position_time = _positions.parse_time(module.params["reset_position_time"])
         module.check_wait()
         result.update(job_id=job_id, reset_position_time=reset_position_time)
         drs = module.connect()
 
         if module.check_mode:
             # Imported where it is needed, here and below, because imports take most of the time of a task.
-            from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import check_collectable
+            from ansible_collections.huaweicloud.drs.plugins.module_utils import _jobs
 
-            if not check_collectable(drs, job_id):
+            if not _jobs.check_collectable(drs, job_id):
                 module.warn(
                     f"DRS does not support reading job {job_id} in this region,"
                     " so it is unknown whether its position can be collected."
                 )
-            request = collect_position_request(drs, job_id, reset_position_time)
+            request = _positions.collect_position_request(drs, job_id, reset_position_time)
             result.update(changed=True, id=None, status=None, position=None, request_id=None, request=request)
         else:
-            query = collect_position_async(drs, job_id, reset_position_time)
+            query = _positions.collect_position_async(drs, job_id, reset_position_time)
             result.update(changed=True, id=query.id, request_id=query.request_id)
-            result["status"] = check_status(drs, query.status)
-            if module.params["wait"] and query.status != FAILED:
-                from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import wait_for_position
+            result["status"] = _positions.check_status(drs, query.status)
+            if module.params["wait"] and query.status != _positions.FAILED:
+                from ansible_collections.huaweicloud.drs.plugins.module_utils import _position_results
 
                 try:
-                    found = wait_for_position(
+                    found = _position_results.wait_for_position(
                         drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
                     )
-                except HuaweiCloudError as error:
-                    from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import read_later_hint
+                except _errors.HuaweiCloudError as error:
+                    from ansible_collections.huaweicloud.drs.plugins.module_utils import _hints
 
-                    error.add_hint(read_later_hint(error))
+                    error.add_hint(_hints.read_later_hint(error))
                     raise
                 result.update(status=found.status, **found.facts())
-            if result["status"] == FAILED:
-                from ansible_collections.huaweicloud.drs.plugins.module_utils._hints import position_not_found
+            if result["status"] == _positions.FAILED:
+                from ansible_collections.huaweicloud.drs.plugins.module_utils import _hints
 
-                raise position_not_found(job_id, reset_position_time)
+                raise _hints.position_not_found(job_id, reset_position_time)
     module.exit_json(**result)
 
 

@@ -120,22 +120,17 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import (
-    check_query_id,
-    show_position_result,
-)
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _endpoints, _module, _position_results
 
 
 def main() -> None:
-    module = DrsModule(argument_spec={"job_id": {"required": True}, "query_id": {"required": True}})
+    module = _module.DrsModule(argument_spec={"job_id": {"required": True}, "query_id": {"required": True}})
     result: dict[str, t.Any] = {}
     with module.fail_json_on_error(result):
-        job_id = check_job_id(module.params["job_id"])
-        query_id = check_query_id(module.params["query_id"])
+        job_id = _endpoints.check_job_id(module.params["job_id"])
+        query_id = _position_results.check_query_id(module.params["query_id"])
         result.update(changed=False, job_id=job_id, query_id=query_id)
-        found = show_position_result(module.connect(), job_id, query_id)
+        found = _position_results.show_position_result(module.connect(), job_id, query_id)
         result.update(status=found.status, request_id=found.request_id, **found.facts())
     module.exit_json(**result)
 

@@ -172,27 +172,15 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._job_actions import (
-    ACTIONS,
-    PAUSE_MODES,
-    check_allowed,
-    check_pause_mode,
-    execute_job_action,
-    job_action_request,
-    wait_for_action,
-)
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_job
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _endpoints, _errors, _job_actions, _jobs, _module
 
 
 def main() -> None:
-    module = DrsModule(
+    module = _module.DrsModule(
         argument_spec={
             "job_id": {"required": True},
-            "action": {"required": True, "choices": list(ACTIONS)},
-            "pause_mode": {"choices": list(PAUSE_MODES)},
+            "action": {"required": True, "choices": list(_job_actions.ACTIONS)},
+            "pause_mode": {"choices": list(_job_actions.PAUSE_MODES)},
             "wait": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 1800},
             "wait_sleep": {"type": "int", "default": 2},
@@ -202,23 +190,23 @@ def main() -> None:
     wait = module.params["wait"] and not module.check_mode
     result: dict[str, t.Any] = {"changed": False}
     with module.fail_json_on_error(result):
-        job_id = check_job_id(module.params["job_id"])
-        check_pause_mode(action, pause_mode)
+        job_id = _endpoints.check_job_id(module.params["job_id"])
+        _job_actions.check_pause_mode(action, pause_mode)
         module.check_wait()
         result.update(job_id=job_id, action=action)
         drs = module.connect()
-        before = show_job(drs, job_id)["status"]
+        before = _jobs.show_job(drs, job_id)["status"]
         result.update(status_before=before, status=before, request_id=None)
 
-        if before not in ACTIONS[action].noop_statuses and check_allowed(drs, job_id, action):
+        if before not in _job_actions.ACTIONS[action].noop_statuses and _job_actions.check_allowed(drs, job_id, action):
             if module.check_mode:
-                result["request"] = job_action_request(drs, job_id, action, pause_mode)
+                result["request"] = _job_actions.job_action_request(drs, job_id, action, pause_mode)
             else:
-                result["request_id"] = execute_job_action(drs, job_id, action, pause_mode)
+                result["request_id"] = _job_actions.execute_job_action(drs, job_id, action, pause_mode)
             result["changed"] = True
         if wait:
             try:
-                wait_for_action(
+                _job_actions.wait_for_action(
                     drs,
                     job_id,
                     action,
@@ -227,11 +215,13 @@ def main() -> None:
                     module.params["wait_sleep"],
                     see=lambda status: result.update(status=status),
                 )
-            except HuaweiCloudError as error:
+            except _errors.HuaweiCloudError as error:
                 error.add_hint(f"Check the job before you request {action} again.")
                 raise
         after = (
-            result["status"] if wait or not result["changed"] else " or ".join(sorted(ACTIONS[action].target_statuses))
+            result["status"]
+            if wait or not result["changed"]
+            else " or ".join(sorted(_job_actions.ACTIONS[action].target_statuses))
         )
         result["diff"] = {"before": {"status": before}, "after": {"status": after}}
     module.exit_json(**result)

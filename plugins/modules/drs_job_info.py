@@ -225,56 +225,50 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import (
-    JOB_STATUSES,
-    is_absent,
-    is_unsupported,
-    list_jobs,
-    show_actions,
-    show_job,
-    show_progress,
-    show_start,
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _drs,
+    _endpoints,
+    _errors,
+    _job_lists,
+    _jobs,
+    _module,
 )
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
 
 START = ("start_position", "start_gtid_set", "conflict_policy", "failed_reason", "is_open_fast_clean")
 
 
-def show_position(drs: DrsClient, job_id: str) -> dict[str, t.Any]:
+def show_position(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
     """Read where a job starts. All values are None, with a warning, if DRS does not offer to read them."""
     try:
-        return show_start(drs, job_id)
-    except ApiError as error:
-        if not is_unsupported(error) and not is_absent(error):
+        return _jobs.show_start(drs, job_id)
+    except _errors.ApiError as error:
+        if not _jobs.is_unsupported(error) and not _jobs.is_absent(error):
             raise
         drs.warn(f"It is unknown where job {job_id} starts. {error}")
         return dict.fromkeys(START)
 
 
 def main() -> None:
-    module = DrsModule(
+    module = _module.DrsModule(
         argument_spec={
             "job_id": {},
             "name": {},
             "engine_type": {"type": "list", "elements": "str"},
-            "status": {"type": "list", "elements": "str", "choices": list(JOB_STATUSES)},
+            "status": {"type": "list", "elements": "str", "choices": list(_jobs.JOB_STATUSES)},
             "include": {"type": "list", "elements": "str", "choices": ["actions", "position", "progress"]},
         },
         mutually_exclusive=[("job_id", "name")],
     )
     params, result = module.params, {"changed": False}
     with module.fail_json_on_error(result):
-        job_id = check_job_id(params["job_id"]) if params["job_id"] else None
+        job_id = _endpoints.check_job_id(params["job_id"]) if params["job_id"] else None
         drs = module.connect()
-        jobs: list[dict[str, t.Any]] = [show_job(drs, job_id)] if job_id else list_jobs(drs, params["name"])
+        jobs = [_jobs.show_job(drs, job_id)] if job_id else _job_lists.list_jobs(drs, params["name"])
         if params["name"] and len(jobs) > 1:
             module.warn(f"{len(jobs)} jobs have the name {params['name']}.")
         for key in ("engine_type", "status"):
             jobs = [job for job in jobs if not params[key] or job[key] in params[key]]
-        parts = {"actions": show_actions, "position": show_position, "progress": show_progress}
+        parts = {"actions": _jobs.show_actions, "position": show_position, "progress": _jobs.show_progress}
         for job in jobs:
             job.update({part: parts[part](drs, job["id"]) for part in params["include"] or ()})
     module.exit_json(jobs=jobs, **result)

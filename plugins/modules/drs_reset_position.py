@@ -226,20 +226,16 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import parse_position
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._job_actions import PAUSE_MODES
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE, Reset
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _binlog, _endpoints, _job_actions, _module, _reset
 
 
 def main() -> None:
-    module = DrsModule(
+    module = _module.DrsModule(
         argument_spec={
             "job_id": {"required": True},
             "position": {"required": True},
             "gtid_set": {},
-            "pause_mode": {"default": "all", "choices": list(PAUSE_MODES)},
+            "pause_mode": {"default": "all", "choices": list(_job_actions.PAUSE_MODES)},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 1800},
             "wait_sleep": {"type": "int", "default": 2},
@@ -247,20 +243,20 @@ def main() -> None:
     )
     params = module.params
     result: dict[str, t.Any] = {"changed": False}
-    reset: Reset | None = None
+    reset: _reset.Reset | None = None
 
     def complete() -> str:
         if not reset:
             return ""
         result.update(reset.facts())
-        return ADVICE[reset.state]
+        return _reset.ADVICE[reset.state]
 
     with module.fail_json_on_error(result, complete):
-        job_id = check_job_id(params["job_id"])
-        position, gtid_set = parse_position(params["position"], params["gtid_set"])
+        job_id = _endpoints.check_job_id(params["job_id"])
+        position, gtid_set = _binlog.parse_position(params["position"], params["gtid_set"])
         module.check_wait()
         result.update(job_id=job_id, position=position, gtid_set=gtid_set)
-        reset = Reset(module.connect(), job_id, position, gtid_set, params["pause_mode"])
+        reset = _reset.Reset(module.connect(), job_id, position, gtid_set, params["pause_mode"])
         reset.check()
         if not module.check_mode:
             reset.run(params["wait"], params["wait_timeout"], params["wait_sleep"])

@@ -158,44 +158,49 @@ error_msg:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import parse_position
-from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import HuaweiCloudError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import show_actions, show_job, show_start
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._start_position import (
-    start_position_request,
-    update_start_position,
+from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _binlog,
+    _endpoints,
+    _errors,
+    _jobs,
+    _module,
+    _start_position,
 )
 
 
 def main() -> None:
-    module = DrsModule(argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}})
+    module = _module.DrsModule(
+        argument_spec={"job_id": {"required": True}, "position": {"required": True}, "gtid_set": {}}
+    )
     result: dict[str, t.Any] = {}
     before: dict[str, t.Any] = {}
     with module.fail_json_on_error(result):
-        job_id = check_job_id(module.params["job_id"])
-        position, gtid_set = parse_position(module.params["position"], module.params["gtid_set"])
+        job_id = _endpoints.check_job_id(module.params["job_id"])
+        position, gtid_set = _binlog.parse_position(module.params["position"], module.params["gtid_set"])
         target = {"position": position, **({"gtid_set": gtid_set} if gtid_set else {})}
         result.update(job_id=job_id, **target)
         drs = module.connect()
         if module.check_mode:
-            job = {**show_job(drs, job_id), "actions": show_actions(drs, job_id)}
+            job = {**_jobs.show_job(drs, job_id), "actions": _jobs.show_actions(drs, job_id)}
             if job["task_type"] not in ("INCR_TRANS", None):
                 module.warn(
                     f"Job {job_id} has the task type {drs.sanitize(job['task_type'])[:50]!r}."
                     " DRS supports setting the position only for INCR_TRANS jobs."
                 )
-            result.update(request_id=None, job=job, request=start_position_request(drs, job_id, position, gtid_set))
+            result.update(
+                request_id=None,
+                job=job,
+                request=_start_position.start_position_request(drs, job_id, position, gtid_set),
+            )
         if module._diff:
             try:
-                start = show_start(drs, job_id)
+                start = _jobs.show_start(drs, job_id)
                 before = {"position": start["start_position"], "gtid_set": start["start_gtid_set"]}
-            except HuaweiCloudError as error:
+            except _errors.HuaweiCloudError as error:
                 # It is only shown. The request below must not depend on it.
                 module.warn(f"The current position of job {job_id} is not known. {error}")
         if not module.check_mode:
-            result["request_id"] = update_start_position(drs, job_id, position, gtid_set)
+            result["request_id"] = _start_position.update_start_position(drs, job_id, position, gtid_set)
     diff = {"before": before, "after": {"position": position, "gtid_set": gtid_set}}
     module.exit_json(changed=True, diff=diff, **result)
 

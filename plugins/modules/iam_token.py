@@ -111,25 +111,24 @@ request_id:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidOptionError
-from ansible_collections.huaweicloud.drs.plugins.module_utils._module import DrsModule
-from ansible_collections.huaweicloud.drs.plugins.module_utils._options import create_auth, create_http_client
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _auth_password, _errors, _module, _options
 
 
 def main() -> None:
-    module = DrsModule(argument_spec={})
+    module = _module.DrsModule(argument_spec={})
     with module.fail_json_on_error({}):
         method = module.params["auth_method"]
         if method not in ("auto", "password"):
-            raise InvalidOptionError(
+            raise _errors.InvalidOptionError(
                 f"auth_method {method} does not provide a token. A token requires username, password and domain_name."
             )
-        login = t.cast(PasswordAuth, create_auth(module.params, "password", module.task_options))
+        login = t.cast(
+            _auth_password.PasswordAuth, _options.create_auth(module.params, "password", module.task_options)
+        )
         # The token is not masked in the result, because it is the result.
         secrets = set(module.no_log_values)
         login.authenticate(
-            create_http_client(module.params, secrets, module.ansible_version, module.create_http_client)
+            _options.create_http_client(module.params, secrets, module.ansible_version, module.create_http_client)
         )
     module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
 

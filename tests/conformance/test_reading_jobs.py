@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from simulator.client import Simulator
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _jobs
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _job_lists, _jobs
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
@@ -32,7 +32,7 @@ def drs(sim: Simulator) -> DrsClient:
 def test_v3_returns_the_same_as_v5(sim: Simulator, drs: DrsClient) -> None:
     def read() -> list[object]:
         return [
-            _jobs.list_jobs(drs),
+            _job_lists.list_jobs(drs),
             _jobs.show_job(drs, JOB),
             _jobs.show_progress(drs, JOB),
             _jobs.show_status(drs, JOB),

@@ -29,6 +29,7 @@ from simulator.client import Simulator
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _auth_access_key,
     _job_actions,
+    _job_lists,
     _jobs,
     _jobs_v3,
     _position_results,
@@ -219,14 +220,14 @@ CALLS = [
     ),
     Call(
         "list_jobs",
-        lambda caller: _jobs.list_jobs(caller.drs),
-        lambda caller: caller.sdk_drs("list_jobs", job_type="sync", offset=0, limit=_jobs.PAGE_SIZE),
+        lambda caller: _job_lists.list_jobs(caller.drs),
+        lambda caller: caller.sdk_drs("list_jobs", job_type="sync", offset=0, limit=_job_lists.PAGE_SIZE),
         "all",
     ),
     Call(
         "list_jobs",
-        lambda caller: _jobs.list_jobs(caller.drs, NAME),
-        lambda caller: caller.sdk_drs("list_jobs", job_type="sync", offset=0, limit=_jobs.PAGE_SIZE, name=NAME),
+        lambda caller: _job_lists.list_jobs(caller.drs, NAME),
+        lambda caller: caller.sdk_drs("list_jobs", job_type="sync", offset=0, limit=_job_lists.PAGE_SIZE, name=NAME),
         "by name",
     ),
     *(
@@ -260,7 +261,7 @@ CALLS = [
     ),
     Call(
         "list_instance_by_tags",
-        lambda caller: _jobs.list_tags(caller.drs),
+        lambda caller: _job_lists.list_tags(caller.drs),
         lambda caller: caller.sdk_drs(
             "list_instance_by_tags", resource_type="sync", limit=1000, offset=0, body=v5.QueryInstanceByTagReq()
         ),

@@ -16,7 +16,7 @@ from matrix.pairs import OLDEST, PAIRS, PYTHONS, SOURCE, TARGETS
 from tools.checkout import ROOT, run, sanity
 from tools.docs import CHROMIUM
 
-# What imports ansible-core. The rest of module_utils does not, see test_rooms.py: one run per Python is enough for it.
+# What imports ansible-core. The rest of module_utils does not, see test_layers.py: one run per Python is enough for it.
 UNITS_OF_ANSIBLE = [
     *(f"tests/unit/plugins/{folder}" for folder in ("filter", "inventory", "modules")),
     *(f"tests/unit/plugins/module_utils/test__{name}.py" for name in ("module", "options")),

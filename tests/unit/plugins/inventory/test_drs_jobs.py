@@ -23,6 +23,7 @@ from ansible.utils.unsafe_proxy import AnsibleUnsafe
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
 from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import InventoryModule
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     LOGIN_URL,
@@ -841,7 +842,7 @@ class TestErrors:
         assert [NAME in message and "tags" in message for message in said] == [True]
 
     def test_missing_requests(self, parse, monkeypatch):
-        monkeypatch.setattr(drs_jobs, "REQUESTS_IMPORT_ERROR", "Traceback")
+        monkeypatch.setattr(_http, "REQUESTS_IMPORT_ERROR", "Traceback")
         assert "Python library requests" in failure(parse, WITH_TOKEN)
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _positions
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions, Session
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch, check_job_ids
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
@@ -237,7 +237,7 @@ class TestCollect:
 
     def test_no_connection_does_not_end_requests_in_progress(self, cloud, monkeypatch):
         in_progress, workers = threading.Event(), {}
-        original = _batch.collect_position_async
+        original = _positions.collect_position_async
 
         def collect(drs, job, time):
             workers[job] = threading.current_thread()
@@ -255,7 +255,7 @@ class TestCollect:
             raise NO_CONNECTION
 
         has_begun = threading.Event()
-        monkeypatch.setattr(_batch, "collect_position_async", collect)
+        monkeypatch.setattr(_positions, "collect_position_async", collect)
         add_collect_of(cloud, 0)
         cloud.add_callback("POST", position_url(1), respond)
         cloud.add_callback("POST", position_url(2), fault)
@@ -320,14 +320,14 @@ class TestCollect:
     def test_unexpected_exception_ends_the_batch(self, cloud, monkeypatch):
         add_collect_of(cloud, 0)
         work = batch(4, 1)
-        original = _batch.collect_position_async
+        original = _positions.collect_position_async
 
         def collect(drs, job, time):
             if job == job_id(1):
                 raise ZeroDivisionError
             return original(drs, job, time)
 
-        monkeypatch.setattr(_batch, "collect_position_async", collect)
+        monkeypatch.setattr(_positions, "collect_position_async", collect)
         with pytest.raises(ZeroDivisionError):
             work.collect()
         assert work.positions[0] == started(0)

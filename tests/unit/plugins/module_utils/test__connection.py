@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection, _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection, _timeout
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidResponseError, TransportError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
@@ -135,8 +135,8 @@ class TestHandshake:
 
     def test_time_limit_of_an_attempt_in_the_handshake(self, serve, tls, ca_cert, monkeypatch, clock):
         """Each step of a connection has the timeout, and all together exceed the limit of an attempt."""
-        original = _http.call_with_timeout
-        monkeypatch.setattr(_http, "call_with_timeout", lambda seconds, function: original(limits.pop(), function))
+        original = _timeout.call_with_timeout
+        monkeypatch.setattr(_timeout, "call_with_timeout", lambda seconds, function: original(limits.pop(), function))
         limits, server = [10, 0.25], serve(HANGS["hang"], response_over(tls))
         http = HttpClient(timeout=10, max_retries=1, ca_cert=ca_cert)
         assert send("POST", https(server), http=http).body == {"id": "1"}
@@ -263,8 +263,8 @@ class TestBounds:
     @pytest.mark.parametrize("over", ["http", "https", "proxy"])
     def test_attempt_that_is_given_up_ends(self, serve, tls, ca_cert, monkeypatch, over, fault):
         """Its thread ends and its connection is closed, although the server goes on."""
-        original = _http.call_with_timeout
-        monkeypatch.setattr(_http, "call_with_timeout", lambda _seconds, function: original(1, function))
+        original = _timeout.call_with_timeout
+        monkeypatch.setattr(_timeout, "call_with_timeout", lambda _seconds, function: original(1, function))
         server = serve(fault, tls=tls if over == "https" else None)
         if over == "proxy":
             monkeypatch.setenv("https_proxy", server.url)

@@ -14,7 +14,7 @@ import requests
 import responses
 import trustme
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _timeout
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     InvalidOptionError,
@@ -147,8 +147,8 @@ class TestRetries:
             timeouts.append(seconds)
             return original(seconds - 1, function)
 
-        timeouts, original = [], _http.call_with_timeout
-        monkeypatch.setattr(_http, "call_with_timeout", call_with_timeout)
+        timeouts, original = [], _timeout.call_with_timeout
+        monkeypatch.setattr(_timeout, "call_with_timeout", call_with_timeout)
         server = serve(fault, *[loopback.response(b'{"id": "1"}')] * (method == "GET"))
         call, http = {"GET": send, "POST": failure}[method], HttpClient(timeout=0.25, max_retries=1)
         outcome = call(method, server.url, http=http, body={"a": 1})

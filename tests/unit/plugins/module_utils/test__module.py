@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import pytest
 import yaml
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _module, _trace
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _trace
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     HuaweiCloudError,
@@ -200,7 +200,7 @@ class TestFailJsonOnError:
 
 
 def test_missing_requests(monkeypatch, failed):
-    monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
+    monkeypatch.setattr(_http, "REQUESTS_IMPORT_ERROR", "Traceback: No module named 'requests'")
     result = failed(lambda: make_module({}))
     assert "requests" in result["msg"]
     assert "Python library" in result["msg"]

@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _start_position
 from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
@@ -163,7 +163,7 @@ def test_unexpected_exception_says_where_the_job_is(cloud, module, monkeypatch):
     add_check(cloud)
     add_status(cloud, RUNS, "PAUSING")
     add_action(cloud)
-    monkeypatch.setattr(_reset, "update_start_position", fail)
+    monkeypatch.setattr(_start_position, "update_start_position", fail)
     message, result = module.fail(ARGS, unexpected=True)
     assert message.endswith(ADVICE["position_unknown"])
     assert result["state"] == "position_unknown"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The architecture of plugins/module_utils: each file is on a floor, and imports from lower floors only."""
+"""The architecture of plugins/module_utils: each file is in a layer, and imports from lower layers only."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pytest
 
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
-FLOORS = [
+LAYERS = [
     {"_connection", "_errors", "_throttle", "_timeout"},
     {"_endpoint_url", "_hints", "_redact"},
     {"_binlog", "_endpoints", "_http_errors"},
     {"_http"},
     {"_auth", "_trace"},
     {"_auth_access_key", "_auth_password", "_drs"},
-    {"_auth_token", "_job_lists", "_jobs_v3", "_positions", "_start_position", "_wait"},
+    {"_auth_token", "_jobs_v3", "_positions", "_start_position", "_wait"},
     {"_jobs", "_options", "_position_results"},
-    {"_batch", "_job_actions", "_module"},
+    {"_batch", "_job_actions", "_job_lists", "_module"},
     {"_reset"},
 ]
-FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
+LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 USES_ANSIBLE = {"_module", "_options"}
 MAX_LINES = 360
 PACKAGE = "ansible_collections.huaweicloud.drs.plugins.module_utils"
@@ -41,6 +41,8 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level in (0, 1), "Relative imports stay within module_utils."
             module = ".".join(filter(None, [PACKAGE if node.level else "", node.module]))
+            # Ansible looks for each imported name in a file of that name, before each run of a module.
+            assert not module.startswith(f"{PACKAGE}."), "Files of module_utils are imported as a whole."
             found.update([f"{module}.{alias.name}" for alias in node.names] if module == PACKAGE else [module])
     return found
 
@@ -49,20 +51,22 @@ def packages(path):
     return {name.partition(".")[0] for name in imports(path)}
 
 
-def test_each_file_has_a_floor():
-    assert set(FILES) == set(FLOOR_OF)
+def test_each_file_has_a_layer():
+    assert set(FILES) == set(LAYER_OF)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_floor(name):
+def test_layer(name):
     used = {module.rpartition(".")[2] for module in imports(FILES[name]) if module.startswith(f"{PACKAGE}.")}
-    assert {other for other in used if FLOOR_OF[other] >= FLOOR_OF[name]} == set()
+    assert {other for other in used if LAYER_OF[other] >= LAYER_OF[name]} == set()
     assert ("ansible" in packages(FILES[name])) is (name in USES_ANSIBLE)
     assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*PLUGINS.glob("modules/*.py"), *PLUGINS.glob("inventory/*.py")]), ids=lambda path: path.stem
+    "path",
+    sorted(path for folder in ("modules", "inventory", "filter") for path in PLUGINS.glob(f"{folder}/*.py")),
+    ids=lambda path: path.stem,
 )
 def test_no_requests_in_modules(path):
     assert not {"requests", "urllib3"} & packages(path)

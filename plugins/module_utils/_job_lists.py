@@ -19,7 +19,8 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 # Limits of a list, so that a faulty or malicious server cannot let it go on forever.
 MAX_JOBS = 50000
 MAX_PAGES = 1000
-MAX_LIST_LENGTH = 128 * 1024 * 1024  # characters of all pages
+# Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.
+MAX_LIST_LENGTH = 32 * 1024 * 1024
 MAX_LIST_TIME = 600  # seconds
 
 

@@ -36,7 +36,7 @@ from simulator.client import Simulator, simulator  # noqa: E402
 from simulator.cloud import extra_job  # noqa: E402
 
 LATENCY = 0.03
-ROUNDS = 21
+ROUNDS = 41
 FLEET = 300
 # How often each number of jobs is measured in a round: a small difference between short runs needs many of them.
 SIZES = {10: 5, 100: 5, 1000: 2, 5000: 1}
@@ -218,8 +218,9 @@ def single(bench: Bench) -> None:
     bench.reset(1)
     times: dict[str, list[float]] = {variant: [] for variant in variants}
     for number in range(ROUNDS):
-        for variant, tasks in variants.items():
-            times[variant].append(bench.play(f"single{number}", tasks)[0])
+        # Each variant comes first as often as any other.
+        for variant in (*list(variants)[number % 4 :], *list(variants)[: number % 4]):
+            times[variant].append(bench.play(f"single{number}", variants[variant])[0])
     # The load of a machine changes within seconds. The runs of one round have about the same load, so only they are
     # compared with each other.
     module = times["`drs_collect_db_position`"]

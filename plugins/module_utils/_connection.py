@@ -37,7 +37,8 @@ class Attempt:
     """How far an attempt got.
 
     ``connecting`` is true from the start of a connection until its TLS handshake has finished: nothing of the request
-    has been sent. ``connected`` is true afterwards. Both are false if there was no connection at all.
+    has been sent. ``connected`` is true afterwards. Both are false if there was no connection at all. Once the attempt
+    is given up, neither changes, and the request is not sent any more.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class Attempt:
         self.connection: HTTPConnection | None = None
         self.sock: t.Any = None
         self.response: requests.Response | None = None
+        self._given_up = False
+        self._lock = threading.Lock()
 
     @property
     def connected(self) -> bool:
@@ -54,8 +57,20 @@ class Attempt:
         """Assign the connections of this thread to the attempt."""
         _current.attempt = self
 
+    def record(self, connection: HTTPConnection, sock: t.Any = None) -> None:
+        """Record that a connection begins, or, with its socket, that the request is sent from now on.
+
+        :raises OSError: when the attempt was given up. Another one may have sent the request since.
+        """
+        with self._lock:
+            if self._given_up:
+                raise OSError("The attempt was given up.")
+            self.connecting, self.connection, self.sock = sock is None, connection, sock
+
     def give_up(self) -> None:
-        """Shut down the connection, so that the thread that waits for it ends."""
+        """Shut down the connection, so that the thread that waits for it ends, and prevent that it sends the request."""
+        with self._lock:
+            self._given_up = True
         sock = getattr(self.connection, "sock", None) if self.connecting else self.sock
         try:
             # The wrappers of TLS have methods that do not suit another thread. Of a duplicate, only the connection is
@@ -110,11 +125,11 @@ class _Connection(HTTPConnection):
     response_class = _BoundedResponse
 
     def connect(self) -> None:
-        attempt: Attempt = _current.attempt
-        attempt.connecting, attempt.connection = True, self
+        _current.attempt.record(self)
         super().connect()
-        attempt.connecting, attempt.sock = False, self.sock
+        _current.attempt.record(self, self.sock)
 
     def putrequest(self, *args: t.Any, **kwargs: t.Any) -> None:
-        _current.attempt.sock = self.sock  # of a connection that is used again
+        if self.sock:  # Otherwise it connects later. This one has just been connected, or is used again.
+            _current.attempt.record(self, self.sock)
         super().putrequest(*args, **kwargs)

@@ -199,6 +199,9 @@ class HttpClient:
         try:
             # The extra second lets socket timeouts come first: they tell a failed connection from a lost response.
             return _timeout.call_with_timeout(timeout + 1, exchange)
+        except KeyboardInterrupt:
+            attempt.give_up()
+            raise
         except TimeoutError:
             attempt.give_up()
             raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import gzip
+import queue
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -275,6 +277,56 @@ class TestBounds:
         for thread in set(threading.enumerate()) - threads:
             thread.join(20)  # less than the timeout
             assert not thread.is_alive()
+
+    @pytest.mark.parametrize("over", ["http", "https", "proxy"])
+    def test_attempt_that_is_given_up_sends_nothing(self, serve, tls, ca_cert, monkeypatch, clock, over):
+        """The lookup of the name takes so long that another attempt has sent the request when it ends."""
+        lookup, call = socket.getaddrinfo, _timeout.call_with_timeout
+        limits, lookups, found = [20, 0.3], [], threading.Event()
+
+        def slow_lookup(*args, **kwargs):
+            lookups.append(threading.current_thread())
+            assert len(lookups) > 1 or found.wait(20)
+            return lookup(*args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow_lookup)
+        monkeypatch.setattr(_timeout, "call_with_timeout", lambda _seconds, function: call(limits.pop(), function))
+        response = loopback.response(b'{"id": "1"}')
+        script = loopback.proxy(then=loopback.over_tls(tls, loopback.once(response))) if over == "proxy" else response
+        server = serve(script, tls=tls if over == "https" else None)
+        if over == "proxy":
+            monkeypatch.setenv("https_proxy", server.url)
+        url = "https://127.0.0.1:1/x" if over == "proxy" else server.url
+        assert send("POST", url, http=HttpClient(max_retries=1, ca_cert=ca_cert)).body == {"id": "1"}
+        found.set()
+        lookups[0].join(20)
+        assert not lookups[0].is_alive()
+        assert [request.split()[0] for request in server.requests].count(b"POST") == 1
+        assert len(clock.pauses) == 1
+
+    def test_signal_before_the_request_is_sent(self, serve, monkeypatch):
+        """The thread that connects goes on until the process ends."""
+        lookup, lookups, found = socket.getaddrinfo, [], threading.Event()
+
+        def slow_lookup(*args, **kwargs):
+            lookups.append(threading.current_thread())
+            assert found.wait(20)
+            return lookup(*args, **kwargs)
+
+        class Interrupted(queue.SimpleQueue):
+            def get(self, *args, **kwargs):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow_lookup)
+        monkeypatch.setattr(queue, "SimpleQueue", Interrupted)
+        server, threads = serve(loopback.response()), set(threading.enumerate())
+        with pytest.raises(KeyboardInterrupt):
+            send("POST", server.url, http=HttpClient())
+        found.set()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert server.requests == []
 
 
 def test_import_without_requests(monkeypatch):

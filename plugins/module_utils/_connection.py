@@ -68,7 +68,7 @@ class Attempt:
             self.connecting, self.connection, self.sock = sock is None, connection, sock
 
     def give_up(self) -> None:
-        """Shut down the connection, so that the thread that waits for it ends, and prevent that it sends the request."""
+        """Shut down the connection, so that the thread that waits for it ends, and never send the request."""
         with self._lock:
             self._given_up = True
         sock = getattr(self.connection, "sock", None) if self.connecting else self.sock

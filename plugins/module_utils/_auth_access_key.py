@@ -209,7 +209,8 @@ class AgencyAuth(AccessKeyAuth):
         try:
             key = _timeout.call_with_timeout(METADATA_TIMEOUT, self._read_metadata)
             parts = key["access"], key["secret"], key["securitytoken"]
-            if not all(re.fullmatch(r"[\x21-\x7e]+", part) for part in parts):
+            # The length is not documented. Security tokens have some thousand characters.
+            if not all(re.fullmatch(r"[\x21-\x7e]{1,32768}", part) for part in parts):
                 raise ValueError
         except Exception as error:  # pylint: disable=broad-exception-caught
             options = self.options

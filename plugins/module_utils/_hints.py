@@ -122,11 +122,12 @@ def masked_hint(value: str) -> str | None:
 
 
 def masked_result(names: t.Sequence[str]) -> str:
-    """Return the message for a result in which Ansible would mask these values."""
+    """Return the message for a result in which these values would be masked."""
     return (
-        f"Ansible masks {' and '.join(names)} in the result, because it contains the value of a secret option,"
-        " such as the password. Later tasks would use the masked value. Log in with a token (see the module"
-        " huaweicloud.drs.iam_token) or an access key, or change the password."
+        f"The task has done its work, but {' and '.join(names)} cannot be returned, because it contains the value of a"
+        " secret option, such as the password. Later tasks would use the masked value. The other values of the result"
+        " are valid. Before you run the task again, log in with a token (see the module huaweicloud.drs.iam_token) or"
+        " an access key, or change the password."
     )
 
 

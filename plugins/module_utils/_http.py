@@ -29,7 +29,11 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
     Retry = object  # type: ignore[assignment,misc]
 
-MAX_BODY = 8 * 1024 * 1024  # Bytes. A page of jobs with subtasks may have several megabytes.
+# Bytes of the bodies that all threads read at a time. A page of jobs with subtasks may have several megabytes.
+MAX_BODY = 8 * 1024 * 1024
+MAX_ERROR_BODY = 64 * 1024  # The rest of an error response is not read.
+# Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
+PLAIN = r"[0-9a-fTZ:-]{0,40}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[a-z]{0,7}"
 MAX_PAUSE = 60.0  # Seconds. A server may ask for a longer delay, but an operator is waiting.
 
 
@@ -99,6 +103,7 @@ class HttpClient:
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
         self._adapter = _connection.Adapter(pool_maxsize=connections)
+        self._max_body = MAX_BODY // connections
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -190,7 +195,9 @@ class HttpClient:
                 content = bytearray()
                 for chunk in response.iter_content(65536):
                     content += chunk
-                    if len(content) > MAX_BODY:
+                    if response.status_code >= 400 and len(content) > MAX_ERROR_BODY:
+                        return response, bytes(content[:MAX_ERROR_BODY])
+                    if len(content) > self._max_body:
                         raise _connection.ResponseTooLargeError
                 if response.raw.length_remaining:  # urllib3 1 does not raise an error
                     raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
@@ -208,7 +215,7 @@ class HttpClient:
         except _connection.ResponseTooLargeError:
             if attempt.connecting:
                 raise  # It was the response of a proxy to CONNECT.
-            raise self._unreadable(request, attempt.response, f"more than {MAX_BODY} bytes") from None
+            raise self._unreadable(request, attempt.response, f"more than {self._max_body} bytes") from None
 
     def _unreadable(
         self, request: requests.Request, response: requests.Response | None, what: str
@@ -253,14 +260,23 @@ class HttpClient:
         """Return untrusted text on one line, with secrets masked, at most 512 characters."""
         text = "" if value is None else str(value)
         secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
-        # Most texts are error codes and request IDs, which do not need the import. They are no Base64 of a secret.
-        if re.fullmatch(r"[0-9a-f-]{0,40}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}", text) and not any(
-            secret[:16].lower() in text.lower() for secret in secrets
-        ):
+        if is_plain(text, secrets):
             return text
         from . import _redact
 
         return _redact.redact(text, secrets)
+
+
+def is_plain(text: str, secrets: t.Collection[str]) -> bool:
+    """Return whether a text needs no redaction, without the time that it takes to import ``_redact.py``."""
+    if not re.fullmatch(PLAIN, text):
+        return False
+    pieces = {text[start : start + 16].lower() for start in range(max(1, len(text) - 15))}
+    lowered = [secret.lower() for secret in secrets]
+    # Of a long secret, such as a token, pieces count.
+    return not any(
+        secret in text.lower() or (len(text) > 15 and any(piece in secret for piece in pieces)) for secret in lowered
+    )
 
 
 def _cause(error: Exception, attempt: _connection.Attempt) -> t.Any:
@@ -280,6 +296,9 @@ def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:
     """Return the JSON value of a body, and whether it is valid JSON. An empty body counts as an empty object."""
     try:
-        return (json.loads(content) if content.strip() else {}), True
+        value = json.loads(content) if content.strip() else {}
+        # JSON may hold halves of characters, which Ansible cannot return.
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        return (json.loads(text) if b"?" in text else value), True
     except (ValueError, RecursionError):
         return None, False

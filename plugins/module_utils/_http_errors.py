@@ -143,8 +143,8 @@ def response_error(
         error_code=error_code,
         error_msg=error_msg or None,
         request_id=request_id,
-        # After a 1xx status, the final response is still missing.
-        maybe_accepted=method != "GET" and (status < 200 or status >= 500),
+        # After a 1xx status, the final response is still missing. A 303 says where the result is.
+        maybe_accepted=method != "GET" and (status < 200 or status == 303 or status >= 500),
     )
 
 

@@ -19,6 +19,7 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 # Limits of a list, so that a faulty or malicious server cannot let it go on forever.
 MAX_JOBS = 50000
 MAX_PAGES = 1000
+MAX_TAGS = 100  # of a job. DRS allows 20.
 # Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.
 MAX_LIST_LENGTH = 32 * 1024 * 1024
 MAX_LIST_TIME = 600  # seconds
@@ -162,12 +163,14 @@ def parse_tags(tags: t.Any) -> dict[str, str]:
     """
     if not isinstance(tags, list) and tags is not None:
         raise ValueError("returned tags that are not a list")
+    if len(tags or ()) > MAX_TAGS:
+        raise ValueError(f"returned more than {MAX_TAGS} tags of a job")
     found = {}
     for tag in tags or ():
         key, value = (tag.get("key"), tag.get("value")) if isinstance(tag, dict) else (None, None)
         if not isinstance(key, str) or not isinstance(value, (str, type(None))):
             raise ValueError("returned a tag whose key or value is not text")
-        found[key] = value or ""
+        found[_jobs.to_text(key) or ""] = _jobs.to_text(value) or ""
     return found
 
 

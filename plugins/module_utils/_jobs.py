@@ -37,6 +37,8 @@ RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_T
 ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"})
 # DRS resumes failed jobs by itself, so a job may leave these statuses again.
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
+# Characters. A GTID set may have many, all other texts about a job are short.
+MAX_TEXT, MAX_POSITION = 512, 100000
 # Refusals that v3 would repeat: the account or user is restricted.
 RESTRICTED = "DRS.M00105"
 
@@ -148,7 +150,7 @@ def show_progress(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
     progress = progress if isinstance(progress, dict) else {}
     delay = str(progress.get("incr_trans_delay"))
     return {
-        "transfer_status": _text(progress.get("transfer_status")),
+        "transfer_status": to_text(progress.get("transfer_status")),
         "incr_trans_delay": int(delay) if re.fullmatch("[0-9]{1,18}", delay) else None,
     }
 
@@ -158,7 +160,7 @@ def show_status(drs: _drs.DrsClient, job_id: str, deadline: float | None = None)
 
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
     """
-    return _text(show_job_detail(drs, job_id, "status", deadline).get("status"))
+    return to_text(show_job_detail(drs, job_id, "status", deadline).get("status"))
 
 
 def show_actions(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any] | None:
@@ -181,10 +183,10 @@ def show_actions(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any] | None:
         raise drs.invalid_response(response, "returned no list of allowed actions")
     lists = {name: found.get(name) for name in ("available_actions", "unavailable_actions")}
     texts = {
-        name: [str(action) for action in actions] if isinstance(actions, list) else []
+        name: [to_text(str(action)) or "" for action in actions] if isinstance(actions, list) else []
         for name, actions in lists.items()
     }
-    return {**texts, "current_action": _text(found.get("current_action"))}
+    return {**texts, "current_action": to_text(found.get("current_action"))}
 
 
 def show_start(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
@@ -200,9 +202,9 @@ def show_start(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
     found = _jobs_v3.show_job_detail(drs, _endpoints.check_job_id(job_id)).body["job"]
     cleaned = found.get("is_open_fast_clean")
     return {
-        "start_position": _text(found.get("incre_start_position")),
-        "start_gtid_set": _text(found.get("gtid")),
-        "conflict_policy": _text(found.get("conflict_policy")),
+        "start_position": to_text(found.get("incre_start_position"), MAX_POSITION),
+        "start_gtid_set": to_text(found.get("gtid"), MAX_POSITION),
+        "conflict_policy": to_text(found.get("conflict_policy")),
         "failed_reason": drs.sanitize(found.get("failed_reason")) or None,
         "is_open_fast_clean": cleaned if isinstance(cleaned, bool) else None,
     }
@@ -212,13 +214,16 @@ def build_job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.
     """Return a job with the keys that users see. Values that DRS does not return are None."""
     return {
         "id": job_id,
-        "name": _text(facts.get("name")),
-        "status": _text(status),
-        "engine_type": _text(facts.get("engine_type")),
-        "task_type": _text(facts.get("task_type")),
-        "parent_id": _text(parent_id),
+        "name": to_text(facts.get("name")),
+        "status": to_text(status),
+        "engine_type": to_text(facts.get("engine_type")),
+        "task_type": to_text(facts.get("task_type")),
+        "parent_id": to_text(parent_id),
     }
 
 
-def _text(value: t.Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def to_text(value: t.Any, length: int = MAX_TEXT) -> str | None:
+    """Return a text of a response on one line, up to a length. Characters that are not printable become spaces."""
+    if not isinstance(value, str) or not value:
+        return None
+    return "".join(char if char.isprintable() else " " for char in value[:length])

@@ -17,7 +17,8 @@ from ansible.module_utils.common.parameters import remove_values
 
 from . import _drs, _errors, _http, _options
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+MESSAGES = ("msg", "exception", "warnings", "deprecations")  # They are redacted where they are built.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class DrsModule(AnsibleModule):  # type: ignore[misc]
@@ -33,6 +34,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
         gc.freeze()
         self._requests: list[str] = []
+        self._own_values: frozenset[str] = frozenset()
         super().__init__(argument_spec={**_options.SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if _http.REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=_http.REQUESTS_IMPORT_ERROR)
@@ -41,11 +43,26 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         super()._load_params()
         self.params = _options.drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
+        values = (value if isinstance(value, list) else [value] for value in self.params.values())
+        self._own_values = frozenset(item for items in values for item in items if isinstance(item, str))
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         if self._requests:
             kwargs["requests"] = self._requests
-        super()._return_formatted(kwargs)
+        super()._return_formatted({key: item if key in MESSAGES else self._hide(item) for key, item in kwargs.items()})
+
+    def _hide(self, value: t.Any) -> t.Any:
+        """Return a part of a result without secrets in forms that Ansible does not mask, such as Base64."""
+        if isinstance(value, dict):
+            return {key: self._hide(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._hide(item) for item in value]
+        if not isinstance(value, str) or value in self._own_values or _http.is_plain(value, self.no_log_values):
+            return value
+        from . import _redact
+
+        # Ansible masks the value itself, and leaves the rest of the text.
+        return _redact.hide(remove_values(value, self.no_log_values), self.no_log_values)
 
     def create_http_client(self, **settings: t.Any) -> _http.HttpClient:
         """Return an HTTP client. With ``-vvv``, it adds its requests to the result."""
@@ -59,14 +76,20 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
         super().warn(remove_values(warning, self.no_log_values), **more)
 
-    def exit_json(self, **result: t.Any) -> None:
-        """Return the result, unless Ansible would mask a part of it: later tasks would use the masked value."""
-        masked = [name for name, value in result.items() if remove_values(value, self.no_log_values) != value]
+    def _check_masked(self, result: dict[str, t.Any]) -> None:
+        """Check that no part of a result has to be masked: later tasks would use the masked value.
+
+        :raises HuaweiCloudError: when one has.
+        """
+        masked = [
+            name
+            for name, value in result.items()
+            if remove_values(value, self.no_log_values) != value or self._hide(value) != value
+        ]
         if masked:
             from . import _hints
 
-            self.fail_json(msg=_hints.masked_result(masked), **result)
-        super().exit_json(**result)
+            raise _errors.HuaweiCloudError(_hints.masked_result(masked))
 
     def check_wait(self) -> None:
         """Check the range of ``wait_timeout`` and ``wait_sleep``."""
@@ -84,7 +107,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     ) -> t.Iterator[None]:
         """Turn exceptions, ``SIGTERM`` and keyboard interrupts into ``fail_json``. Signals are ignored afterwards.
 
-        :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost.
+        :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost. At the end,
+            it is the complete result.
         :param complete: called after a failure. It completes the result, and returns advice to add to the message.
         """
 
@@ -102,8 +126,10 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         try:
             try:
                 for number in SIGNALS:
-                    signal.signal(number, interrupt)
+                    if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                        signal.signal(number, interrupt)
                 yield
+                self._check_masked(result)
             finally:
                 ignore_signals()
         except KeyboardInterrupt:

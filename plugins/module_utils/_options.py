@@ -170,6 +170,9 @@ def select_auth(
         # Surrogates and replacement characters stand for invalid bytes, from the task or the environment.
         if re.search("[\ud800-\udfff\ufffd]", value or ""):
             raise _errors.InvalidOptionError(f"{name} is not valid UTF-8.")
+        # What Ansible puts in place of a secret. To log in with it could lock the user.
+        if value and ("********" in value or value == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"):
+            raise _errors.InvalidOptionError(f"{name} is a value that Ansible has masked, not the value itself.")
     for names in (("project_id", "project_name"), *AUTH_METHODS.values()):
         if set(names).intersection(task_options):
             options = options._replace(**{name: None for name in names if name not in task_options})

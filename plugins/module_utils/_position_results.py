@@ -75,6 +75,6 @@ def wait_for_position(drs: _drs.DrsClient, job_id: str, query_id: str, timeout: 
         return result if result.status != _positions.PENDING else None
 
     def timeout_message() -> str:
-        return f"Query {query_id} of job {job_id} returned no result within {timeout:g} seconds."
+        return f"Query {drs.sanitize(query_id)} of job {job_id} returned no result within {timeout:g} seconds."
 
     return _wait.wait_for(read, timeout, sleep, timeout_message)

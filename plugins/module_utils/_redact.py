@@ -16,6 +16,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from . import _errors
 
 MASK = "********"
+HIDDEN = "(hidden because it contains a secret)"
 MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
 # Characters that are searched, after white space is folded. Even if it is escaped twice, a secret that begins among the
 # characters that are shown ends within these.
@@ -45,14 +46,21 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
             text = re.sub(re.escape(secret[:PIECE]) + r"\S*", MASK, text)
     text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
     if _is_revealing(text, ordered):
-        return "(hidden because it contains a secret)"
+        return HIDDEN
     return text.strip()[:MAX_LENGTH]
+
+
+def hide(text: str, secrets: t.Iterable[str]) -> str:
+    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it."""
+    pieces = [text[start : start + MAX_LENGTH] for start in range(0, len(text), MAX_LENGTH // 2)]
+    return HIDDEN if any(redact(piece, secrets) != " ".join(piece.split()) for piece in pieces) else text
 
 
 def _is_revealing(text: str, secrets: list[str]) -> bool:
     """Return whether a secret can be read in the part of the text that is shown, as it is or after decoding it."""
     # Only what begins among the characters that are shown counts, so each level needs less text.
-    forms = _unescape({text}, MAX_SEARCHED // 5)
+    solid_text = re.sub(r"\s", "", text)  # White space may be within escapes.
+    forms = _unescape({text}, MAX_SEARCHED // 5) | _unescape({solid_text}, MAX_SEARCHED // 5) - {solid_text}
     # Twice more covers JSON in a URL in HTML.
     forms = _unescape(_unescape(forms, MAX_SEARCHED // 25), MAX_SEARCHED // 125)
     # UTF-16 and escapes may be within Base64.
@@ -95,7 +103,7 @@ def _unescape(texts: set[str], length: int) -> set[str]:
 def excerpt(content: bytes) -> str:
     """Return the text of a body that is not JSON, or the title of an HTML page. The result must be redacted."""
     text = content.decode("utf-8", "replace")
-    title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
+    title = re.search(r"<title[^<>]*>([^<]*)(</title|$)", text, re.IGNORECASE)
     if title:
         # A cut could leave a part of a secret that is not recognized, and to decode megabytes takes seconds.
         return unescape_html(title[1]) if len(title[1]) <= MAX_SEARCHED else "an HTML page with a very long title"
@@ -120,10 +128,11 @@ def proxy_secrets(proxy: str) -> set[str]:
             "The proxy URL in the environment is invalid. It must have the form http://host:port or"
             " http://user:password@host:port, with special characters in the password percent-encoded."
         )
-    if not password:
+    secret = password or (parts.password is not None and parts.username)  # Some proxies take a key as the user name.
+    if not secret:
         return set()
     login = f"{unquote(parts.username or '')}:{unquote(password)}"
-    return {password, unquote(password), b64encode(login.encode("latin-1", "replace")).decode()}
+    return {secret, unquote(secret), b64encode(login.encode("latin-1", "replace")).decode()}
 
 
 def unescape_html(text: str) -> str:

@@ -259,7 +259,8 @@ def main() -> None:
         },
         mutually_exclusive=[("job_id", "name")],
     )
-    params, result = module.params, {"changed": False}
+    params = module.params
+    result: dict[str, t.Any] = {"changed": False}
     with module.fail_json_on_error(result):
         job_id = _endpoints.check_job_id(params["job_id"]) if params["job_id"] else None
         drs = module.connect()
@@ -271,7 +272,8 @@ def main() -> None:
         parts = {"actions": _jobs.show_actions, "position": show_position, "progress": _jobs.show_progress}
         for job in jobs:
             job.update({part: parts[part](drs, job["id"]) for part in params["include"] or ()})
-    module.exit_json(jobs=jobs, **result)
+        result["jobs"] = jobs
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

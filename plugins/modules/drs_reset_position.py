@@ -260,9 +260,9 @@ def main() -> None:
         reset.check()
         if not module.check_mode:
             reset.run(params["wait"], params["wait_timeout"], params["wait_sleep"])
-    before = {"status": reset.status_before, "position": reset.position_before}
-    after = {"status": "INCRE_TRANSFER_STARTED", "position": position}
-    result.update(reset.facts(), changed=True, diff={"before": before, "after": after})
+        before = {"status": reset.status_before, "position": reset.position_before}
+        after = {"status": "INCRE_TRANSFER_STARTED", "position": position}
+        result.update(reset.facts(), changed=True, diff={"before": before, "after": after})
     module.exit_json(**result)
 
 

@@ -201,8 +201,8 @@ def main() -> None:
                 module.warn(f"The current position of job {job_id} is not known. {error}")
         if not module.check_mode:
             result["request_id"] = _start_position.update_start_position(drs, job_id, position, gtid_set)
-    diff = {"before": before, "after": {"position": position, "gtid_set": gtid_set}}
-    module.exit_json(changed=True, diff=diff, **result)
+        result.update(changed=True, diff={"before": before, "after": {"position": position, "gtid_set": gtid_set}})
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

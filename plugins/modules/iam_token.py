@@ -116,7 +116,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import _auth_passw
 
 def main() -> None:
     module = _module.DrsModule(argument_spec={})
-    with module.fail_json_on_error({}):
+    result: dict[str, t.Any] = {}
+    with module.fail_json_on_error(result):
         method = module.params["auth_method"]
         if method not in ("auto", "password"):
             raise _errors.InvalidOptionError(
@@ -130,7 +131,8 @@ def main() -> None:
         login.authenticate(
             _options.create_http_client(module.params, secrets, module.ansible_version, module.create_http_client)
         )
-    module.exit_json(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
+        result.update(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

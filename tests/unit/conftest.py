@@ -28,6 +28,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _http,
     _job_actions,
     _job_lists,
+    _module,
     _throttle,
     _wait,
 )
@@ -122,7 +123,7 @@ def _fresh_process(monkeypatch):
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     warnings._global_warnings.clear()
     # A module keeps its handlers to the end. pytest needs those from before.
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in _module.SIGNALS}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -548,6 +548,7 @@ class TestAgency:
             loopback.response(b"null"),
             key_response(secret={"a": SECRET_KEY}, access=""),
             key_response(securitytoken=""),
+            key_response(securitytoken="x" * 40000),
             loopback.response(json.dumps({"credential": SECRET_KEY}).encode()),
             loopback.close_without_response,
         ],

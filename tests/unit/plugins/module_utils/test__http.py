@@ -261,6 +261,16 @@ class TestMaximumSize:
         assert (error.http_status, error.maybe_accepted, len(server.requests)) == (200, method == "POST", 1)
         assert f"more than {MAX_BODY} bytes" in str(error)
 
+    def test_limit_is_shared_by_all_threads(self, serve):
+        """Otherwise, a batch would need gigabytes."""
+        server, http = serve(loopback.response(b" " * (MAX_BODY // 10) + b"{}")), HttpClient(connections=10)
+        assert f"more than {MAX_BODY // 10} bytes" in str(failure(url=server.url, http=http))
+
+    def test_error_without_end(self, serve):
+        """The rest is not read."""
+        server = serve(loopback.response(b'{"error_code": "DRS.1", "x": "' + b"x" * MAX_BODY, status=400))
+        assert failure(url=server.url).error_msg.startswith('{"error_code": "DRS.1", "x": "xxx')
+
     def test_largest_body_is_accepted(self, serve):
         server = serve(loopback.response(b" " * (MAX_BODY - 2) + b"{}"))
         assert send(url=server.url).body == {}
@@ -286,7 +296,8 @@ class TestRedirects:
         assert isinstance(error, ApiError)
         assert elsewhere.url in str(error)
         assert (error.http_status, len(server.requests), elsewhere.requests) == (status, 1, [])
-        assert error.maybe_accepted is False
+        # A 303 says where the result of an accepted request is.
+        assert error.maybe_accepted is (status == 303)
 
     @pytest.mark.parametrize("location", [None, "", "javascript:x", "http://[::1", "\x80"])
     def test_invalid_target(self, cloud, location):

@@ -326,6 +326,16 @@ class TestListTags:
         with pytest.raises(ApiError):
             list_tags(client())
 
+    @pytest.mark.parametrize("count, good", [(100, True), (101, False)])
+    def test_number_of_tags(self, cloud, count, good):
+        tags = [{"key": f"k{number}", "value": "\u202e" + "x" * 2000} for number in range(count)]
+        cloud.post(TAGS_URL, json={"resources": [{"resource_id": JOB_ID, "tags": tags}], "total_count": 1})
+        if good:
+            assert set(list_tags(client())[JOB_ID].values()) == {" " + "x" * 511}
+        else:
+            with pytest.raises(InvalidResponseError, match="DRS returned more than 100 tags of a job"):
+                list_tags(client())
+
 
 class TestLimits:
     """Limits of lists that a faulty or malicious server never ends."""

@@ -198,6 +198,20 @@ class TestShowJob:
             "id": JOB_ID,
         }
 
+    @pytest.mark.parametrize(
+        "name, shown",
+        [
+            ("orders\r\x1b[2Kother", "orders  [2Kother"),
+            ("a\u202eb\u2028c\x9bd", "a b c d"),
+            ("a\ud800b", "a?b"),
+            ("x" * 2000, "x" * 512),
+        ],
+    )
+    def test_hostile_name(self, cloud, drs, name, shown):
+        """It is shown in prompts and reports, and half a character would lose the result of a task."""
+        add_status(cloud, "INCRE_TRANSFER_STARTED", name=name)
+        assert show_job(drs, JOB_ID)["name"] == shown
+
 
 class TestShowProgress:
     def test_request(self, cloud, drs):

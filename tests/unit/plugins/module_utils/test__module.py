@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+from base64 import b64encode
 from contextlib import nullcontext
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -18,6 +20,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     HuaweiCloudError,
     InvalidOptionError,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
@@ -74,6 +78,14 @@ class TestRules:
         assert (module.params["job_id"], module.params["region"], module.supports_check_mode) == ("1", None, True)
 
 
+def complete(result, module=None):
+    """Complete a task with this result."""
+    module = module or make_module(LOGIN)
+    with module.fail_json_on_error(result, lambda: "Advice."):
+        pass
+    module.exit_json(**result)
+
+
 class TestMaskedValues:
     """Ansible masks secrets in results, so that later tasks would use a masked value."""
 
@@ -86,15 +98,32 @@ class TestMaskedValues:
         ],
     )
     def test_task_fails(self, failed, result):
-        found = failed(lambda: make_module(LOGIN).exit_json(id="1", **result))
-        assert f"Ansible masks {next(iter(result))} in the result" in found["msg"]
+        found = failed(lambda: complete({"id": "1", **result}))
+        assert f"has done its work, but {next(iter(result))} cannot be returned" in found["msg"]
         assert "iam_token" in found["msg"]
+        assert found["msg"].endswith(" Advice.")
         assert found["id"] == "1"
         assert PASSWORD not in str(found)
 
+    @pytest.mark.parametrize(
+        "form",
+        [str.upper, lambda text: b64encode(text.encode()).decode(), " ".join, quote],
+        ids=["upper", "Base64", "spaces", "URL"],
+    )
+    def test_forms_that_ansible_does_not_mask(self, failed, form):
+        """A server may return what it receives. Options are returned as they are."""
+        secret = "a-secret&word"
+        args = {**LOGIN, "password": secret, "job_id": form(secret)}
+        jobs = [{"name": f"x{form(secret)}"}]
+        module = make_module(args, job_id={})
+        found = failed(lambda: complete({"jobs": jobs, "job_id": form(secret)}, module))
+        assert "but jobs cannot be returned" in found["msg"]
+        assert found["jobs"] == [{"name": HIDDEN}]
+        assert found["job_id"] == form(secret)
+
     def test_other_values_are_returned(self, capsys):
         with pytest.raises(SystemExit) as stop:
-            make_module(LOGIN).exit_json(id="1", position=POSITION, changed=True)
+            complete({"id": "1", "position": POSITION, "changed": True})
         assert stop.value.code == 0
         assert POSITION in capsys.readouterr().out
 
@@ -192,7 +221,14 @@ class TestFailJsonOnError:
             assert callable(signal.getsignal(signal.SIGTERM))
             if error:
                 raise error
-        assert {signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
+        assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
+
+    def test_signal_that_is_ignored(self):
+        """By nohup."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with make_module(LOGIN).fail_json_on_error({}):
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            assert callable(signal.getsignal(signal.SIGTERM))
 
     def test_no_error(self):
         with make_module(LOGIN).fail_json_on_error({}):

@@ -402,6 +402,21 @@ class TestTaskBeforeEnvironment:
         with pytest.raises(InvalidOptionError, match=f"{name} is not valid UTF-8"):
             choose({}, {**PROJECT_TOKEN, **USER, name: "a\udcff"}, auth_method)
 
+    @pytest.mark.parametrize(
+        "name, value, auth_method",
+        [
+            ("auth_token", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "auto"),
+            ("password", "********", "password"),
+            ("username", "x********", "password"),
+            ("project_name", "********", "auto"),
+            ("secret_key", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "aksk"),
+        ],
+    )
+    def test_masked_value(self, name, value, auth_method):
+        """A login with it fails, and may lock the user."""
+        with pytest.raises(InvalidOptionError, match=f"{name} is a value that Ansible has masked"):
+            choose({**PROJECT_TOKEN, **USER, "access_key": "AK", "secret_key": "SK", name: value}, {}, auth_method)
+
 
 class TestIgnoredEnvironment:
     """What the user exported is not used, and the message says so."""

@@ -14,8 +14,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import MAX_SEARCHED
+from ansible_collections.huaweicloud.drs.plugins.module_utils._http import MAX_ERROR_BODY, HttpClient
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, redact
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
     PROXY_PASSWORD,
@@ -28,7 +28,6 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     shown,
 )
 
-HIDDEN = "(hidden because it contains a secret)"
 # How a server may write a text that it sends back.
 ECHOES = {
     "text": lambda secret: f"You sent {secret}!",
@@ -94,9 +93,7 @@ class TestWhiteSpace:
     def test_secret_after_much_white_space(self, space):
         for shift in range(0, 12, 5):
             text = "x" + space * (MAX_SEARCHED - shift) + "secret-word"
-            assert error_from(text, http=HttpClient(secrets={"secret-word"})).error_msg == (
-                "x********" if space == "\x00" else "x ********"
-            )
+            assert redact(text, {"secret-word"}) == ("x********" if space == "\x00" else "x ********")
 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "65"], ids=["nines", "zeros"])
@@ -118,8 +115,17 @@ def test_title_of_8_mb(piece):
     """To decode it would take seconds."""
     # As bytes, because responses reads each character of a string in Python.
     title = piece.encode() * (8000000 // len(piece.encode()))
-    error = error_from(b"<title>" + title + b"</title>", http=HttpClient(secrets={TOKEN, PASSWORD}))
-    assert error.error_msg == "an HTML page with a very long title"
+    error = error_from(b"<title>" + title + b"</title>", status=200, http=HttpClient(secrets={TOKEN, PASSWORD}))
+    assert "('an HTML page with a very long title')" in str(error)
+
+
+@pytest.mark.parametrize(
+    "head, shown", [("<title>Bad gateway</title>", "Bad gateway"), ("<title>Bad", "Bad"), ("<title>&lt;", "<")]
+)
+def test_beginning_of_a_large_error_response(head, shown):
+    """The rest is not read."""
+    error = error_from(f"{head}{' ' * MAX_ERROR_BODY}x", status=502)
+    assert (error.error_msg, error.http_status) == (shown, 502)
 
 
 class TestSecrets:
@@ -219,6 +225,22 @@ class TestSecrets:
         error = error_from(f"X-Auth-Token {echo(TOKEN)} is not valid", http=HttpClient(secrets={TOKEN}))
         assert error.error_msg == HIDDEN
 
+    def test_piece_of_a_token_of_digits(self):
+        """It looks like a request ID."""
+        secret = "".join(f"{number:02x}" for number in range(32))
+        http = HttpClient(secrets={secret})
+        for piece in (secret[20:36], secret[24:], f"{secret[40:57]}-0"):
+            assert http.sanitize(piece) == HIDDEN
+        assert http.sanitize(secret[:16]) == "********"
+        assert http.sanitize("9" * 32) == "9" * 32
+
+    @pytest.mark.parametrize("width", range(5, 17))
+    @pytest.mark.parametrize("escape", ["%{:02x}", "&#{};", "\\u{:04x}"])
+    def test_white_space_in_escapes(self, escape, width):
+        text = "".join(escape.format(ord(char)) for char in "hush-hush")
+        error = error_from(" ".join(textwrap.wrap(text, width)), http=HttpClient(secrets={"hush-hush"}))
+        assert error.error_msg == HIDDEN
+
     def test_secret_in_upper_case_that_is_longer(self):
         assert error_from("It is STRASSE!", http=HttpClient(secrets={"stra\xdfe!"})).error_msg == HIDDEN
 
@@ -254,6 +276,7 @@ class TestProxySecrets:
             ),
             ("them:theirs@127.0.0.1:1", {"theirs", "dGhlbTp0aGVpcnM="}),
             ("http://them@127.0.0.1:1", set()),
+            ("http://s3cret:@127.0.0.1:1", {"s3cret", "czNjcmV0Og=="}),
             ("127.0.0.1:1", set()),
         ],
     )

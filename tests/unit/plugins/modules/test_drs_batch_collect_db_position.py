@@ -14,6 +14,7 @@ import time
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     GTID_SET,
     LOST,
@@ -47,7 +48,7 @@ def position_not_found(number):
 
 @pytest.fixture(autouse=True)
 def _signals():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -185,7 +186,7 @@ def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, na
 class TestInterrupted:
     """The result has what was sent, and nothing more is sent."""
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", SIGNALS)
     def test_while_collecting(self, cloud, module, number):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         finished, before, workers = threading.Event(), set(threading.enumerate()), []
@@ -220,7 +221,7 @@ class TestInterrupted:
         assert "was interrupted" in message
         assert len(cloud.calls) == 2
         # Another signal must not end the process while it writes the result.
-        assert {signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)} == {signal.SIG_IGN}
+        assert {signal.getsignal(other) for other in SIGNALS} == {signal.SIG_IGN}
 
     def test_unexpected_exception(self, cloud, module, monkeypatch):
 

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _start_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
 from ansible_collections.huaweicloud.drs.plugins.module_utils._reset import ADVICE
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
@@ -134,7 +134,7 @@ def test_lost_response(cloud, module):
     assert result == {**KNOWN, "changed": True, "state": "position_unknown", "status": "PAUSING", "delay": None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
     "method, url, state",
     [("POST", ACTION_URL, "pause_unknown"), ("PUT", START_URL, "position_unknown"), ("GET", JOB_URL, "unchanged")],

@@ -16,6 +16,7 @@ import requests
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _positions
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth_password import PasswordAuth
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
@@ -217,13 +218,14 @@ class TestModules:
 
     @EACH_LOGIN
     def test_echo_in_the_name_of_a_job(self, cloud, run, login):
-        """Names are returned unchanged, because users compare them. Ansible masks the secrets in them."""
+        """Ansible masks the secrets in it."""
         secret = TOKEN if login in ("token", "token-with-password", "password") else SECRET_KEY
         add_login(cloud)
         add_projects(cloud, REGION)
         add_jobs(cloud, listed(0, name=f"of {secret}"))
         (job,) = run(login, "drs_job_info", {})["jobs"]
-        assert job["name"] == "of ********"
+        # What is left of a token after the name was cut is not masked by Ansible.
+        assert job["name"] == (HIDDEN if secret is TOKEN else "of ********")
 
     @pytest.mark.parametrize(
         "login, call, form", pairs(LOGINS, [call for call in CALLS if call[2] in (ACTION_URL, START_URL)], ECHOES)

@@ -229,6 +229,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _drs,
     _endpoints,
     _errors,
+    _hints,
     _job_lists,
     _jobs,
     _module,
@@ -263,6 +264,8 @@ def main() -> None:
     result: dict[str, t.Any] = {"changed": False}
     with module.fail_json_on_error(result):
         job_id = _endpoints.check_job_id(params["job_id"]) if params["job_id"] else None
+        if _hints.masked_hint(params["name"] or ""):
+            raise _errors.InvalidOptionError(f"name is {params['name']!r}. {_hints.masked_hint(params['name'])}")
         drs = module.connect()
         jobs = [_jobs.show_job(drs, job_id)] if job_id else _job_lists.list_jobs(drs, params["name"])
         if params["name"] and len(jobs) > 1:

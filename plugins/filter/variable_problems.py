@@ -9,9 +9,10 @@ name: variable_problems
 short_description: Find misspelled and reserved variables
 version_added: 1.0.0
 description:
-  - Returns the problems with the names of variables. Problems are a name that is nearly the name of an input of the
-    playbooks of this collection, and a variable that is reserved for them. Extra variables are recognized by their
-    names, because no playbook can reset them.
+  - Returns the problems with the names of the variables that are defined. Problems are a name that is nearly the name
+    of an input of the playbooks of this collection, a variable that is reserved for them, and an extra variable that
+    would take the place of something else that they read. Extra variables are recognized by their names, because no
+    playbook can reset them.
   - Other names are not a problem, even if they begin with C(drs_).
   - Used by the playbooks of this collection.
 author:
@@ -20,13 +21,7 @@ positional: _input
 options:
   _input:
     description:
-      - The names of all variables.
-    type: list
-    elements: str
-    required: true
-  internal:
-    description:
-      - The values of the variables among them that the playbooks reset at their start.
+      - The value of the variable that the playbooks set at their start.
     type: dict
     required: true
 """
@@ -34,7 +29,9 @@ options:
 EXAMPLES = r"""
 - name: Show that drs_reset_position_time was meant
   ansible.builtin.debug:
-    msg: "{{ ['drs_reset_positon_time'] | huaweicloud.drs.variable_problems({'_drs_started': {'skipped': true}}) }}"
+    msg: "{{ {'skipped': true} | huaweicloud.drs.variable_problems }}"
+  vars:
+    drs_reset_positon_time: 2023-09-19T07:00:00Z
 """
 
 RETURN = r"""
@@ -44,10 +41,13 @@ _value:
   elements: str
 """
 
+import re
 import typing as t
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _options
 
@@ -83,35 +83,74 @@ OUTPUTS = (
     "drs_positions",
     "drs_report",
 )
+AWX_INPUTS = (
+    "drs_awx_project_scm_url",
+    "drs_awx_project_scm_branch",
+    "drs_awx_project_scm_credential",
+    "drs_awx_project_update_timeout",
+    "drs_awx_organization",
+    "drs_awx_project",
+    "drs_awx_inventory",
+    "drs_awx_credential",
+    "drs_awx_execution_environment_image",
+    "drs_awx_execution_environment",
+)
+# What the playbooks read and Ansible sets, as variables and as functions of templates. Some of these take precedence
+# over an extra variable, in some versions of Ansible.
+ANSIBLE_NAMES = (
+    "ansible_check_mode",
+    "ansible_failed_result",
+    "ansible_failed_task",
+    "ansible_play_hosts_all",
+    "dict",
+    "item",
+    "lookup",
+    "now",
+    "omit",
+    "query",
+)
 # The value to which the playbooks reset their variables, like the result of a task that did not run.
 INITIAL = {"skipped": True}
 # What one of the playbooks hands on to a later play of the same run. An output may be hidden by an extra variable.
 PASSED_ON = "_drs_passed_on"
 
 
-def variable_problems(names: t.Iterable[str], internal: t.Mapping[str, t.Any]) -> list[str]:
+@pass_context
+def variable_problems(context: Context, started: t.Any) -> list[str]:
     """Return the problems with the names of variables.
 
-    :param names: the names of all variables.
-    :param internal: the values of those that the playbooks reset at their start.
+    The names come from Jinja and from Ansible, not from a variable or function of the template, which a variable could
+    hide.
+
+    :param context: what the template can read.
+    :param started: the value of the variable that the playbooks set at their start.
     """
-    if not _is_initial(internal.get("_drs_started")):
+    if not _is_initial(started):
         return [
             "This playbook runs as a whole, and has no tags. Run it without --tags, or with a tag of its import."
             " Nothing was changed."
         ]
     # Ansible has parsed them already, and returns the same again.
-    extra = load_extra_vars(DataLoader())
+    extra = {str(name) for name in load_extra_vars(DataLoader())}
     problems = []
-    for name in sorted(names):
-        if name in internal or (name.startswith(("_drs_", "drs_verify_")) and name != "drs_verify_source"):
-            if name in extra or not (name == PASSED_ON or _is_initial(internal.get(name))):
+    for name in sorted(extra.union(context.parent)):
+        if _is_reserved(name):
+            if name in extra or not (name == PASSED_ON or _is_initial(context.resolve(name))):
                 problems.append(f"The variable {name} is reserved for the playbooks of this collection.")
-        elif name not in INPUTS and name not in OUTPUTS:
+        elif name in extra and name.startswith("drs_awx_") and name not in AWX_INPUTS:
+            # The playbook awx_setup itself defines some of these.
+            problems.append(f"The variable {name} is reserved for the playbooks of this collection.")
+        elif name in extra and name in ANSIBLE_NAMES:
+            problems.append(f"The variable {name} is reserved for Ansible.")
+        elif re.match("_?drs_", name, re.IGNORECASE) and name not in INPUTS and name not in OUTPUTS:
             meant = _meant(name)
             if meant:
                 problems.append(f"The variable {name} is unknown; {meant} was probably meant.")
     return problems
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(("_drs_", "drs_verify_")) and name != "drs_verify_source"
 
 
 def _is_initial(value: t.Any) -> bool:

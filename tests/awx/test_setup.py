@@ -95,13 +95,23 @@ def set_up(
     return done.stdout, int(counted[1]) if counted else 0
 
 
+def test_reserved_variable(awx: Awx, collections: Path) -> None:
+    """Otherwise, it would take the place of a result or of a definition."""
+    reserved = ["ansible_failed_result", "drs_awx_created_credential", "drs_awx_workflow"]
+    output, changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL, **dict.fromkeys(reserved, "x"))
+    assert [name for name in reserved if f"The variable {name} is reserved for " not in output] == []
+    assert changed == 0
+    assert "TASK [Set up]" not in output
+
+
 def test_twice(awx: Awx, collections: Path) -> None:
     image = "registry.example.com/drs:1"
     given = {"drs_awx_project_scm_url": URL, "drs_awx_execution_environment_image": image}
     output, changed = set_up(awx, collections, **given)
     tasks = re.findall(r"^TASK \[(.*)\]", output, re.MULTILINE)
-    assert tasks[:2] == ["Check the variables", "Set up"]
-    created = [task for task in tasks[2:] if task != "Show that the execution environment was not changed"]
+    before = tasks.index("Set up") + 1
+    assert tasks[before - 2] == "Check the variables"
+    created = [task for task in tasks[before:] if task != "Show that the execution environment was not changed"]
     assert changed == len(created) > 5
     assert re.findall(r"\[(?:WARNING|DEPRECATION).*", output) == []
 

@@ -233,6 +233,84 @@ def test_refused_before_any_request(cloud: Simulator, ansible: Ansible, variable
     assert cloud.requests() == []
 
 
+HOSTILE = {
+    "_drs_answer": {"user_input": "yes"},
+    "_drs_confirmed": {"job_id": OTHER_JOB, "position": "mysql-bin.000999:4", "gtid_set": ""},
+    "_drs_problems": [],
+    "_drs_started": {"skipped": True},
+    "_drs_verified": {"position": POSITION},
+    "ansible_failed_result": {"msg": "Another reason."},
+}
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        HOSTILE,
+        # A function that returns what the lookup plugins varnames and vars would.
+        {
+            "query": "{{ {'ansible.builtin.varnames': ['_drs_started'], 'ansible.builtin.vars': [_drs_reset]}.get }}",
+            "_drs_answer": {"user_input": "yes"},
+        },
+    ],
+    ids=["variables", "function"],
+)
+def test_extra_variable_takes_the_place_of_no_check(cloud: Simulator, ansible: Ansible, hidden: dict[str, Any]) -> None:
+    said = ansible(*RESET, variables={**VARIABLES, "drs_confirm": "", **hidden}, code=2)
+    for name in hidden:
+        assert f"The variable {name} is reserved for " in said
+    assert cloud.requests() == []
+
+
+@pytest.mark.parametrize("merge", [False, True], ids=["replace", "merge"])
+@pytest.mark.parametrize("source", ["import", "inventory", "include_vars", "set_fact"])
+def test_no_other_variable_takes_the_place_of_a_result(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path, source: str, merge: bool
+) -> None:
+    """Only extra variables have more weight than the results of tasks. What Ansible merges with these is refused."""
+    # No task sets it.
+    hostile = {name: value for name, value in HOSTILE.items() if name != "_drs_problems"}
+    reset: dict[str, Any] = {"import_playbook": RESET[1]}
+    before: list[dict[str, Any]] = []
+    (tmp_path / "hostile.yml").write_text(yaml.safe_dump(hostile), encoding="utf-8")
+    (tmp_path / "hosts").write_text("[web]\n", encoding="utf-8")
+    if source == "import":
+        reset["vars"] = hostile
+    elif source == "inventory":
+        for folder, name in (("group_vars", "all"), ("host_vars", "localhost")):
+            (tmp_path / folder).mkdir()
+            shutil.copy(tmp_path / "hostile.yml", tmp_path / folder / f"{name}.yml")
+    else:
+        task = {"include_vars": "hostile.yml"} if source == "include_vars" else {"set_fact": hostile}
+        before = [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+    (tmp_path / "site.yml").write_text(yaml.safe_dump([*before, reset]), encoding="utf-8")
+    variables = {**VARIABLES, "drs_confirm": "", "drs_report_path": "report.md"}
+    more = {"ANSIBLE_HASH_BEHAVIOUR": "merge"} if merge else {}
+    said = ansible("ansible-playbook", "-i", "hosts", "site.yml", variables=variables, code=2, **more, **token)
+    assert changes(cloud) == []
+    # A fact replaces an earlier one in any case.
+    if merge and source != "set_fact":
+        assert "The variable _drs_answer is reserved for the playbooks of this collection." in said
+    else:
+        report = read_report(tmp_path / "report.md")
+        assert (report["result"], report["state"], report["source_verified"]) == ("failed", "unchanged", False)
+        assert "The reset was not confirmed." in report["msg"]
+
+
+def test_hostile_names_in_the_report(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """They stay in their cell, and are shown as they are: without markup, and not as templates."""
+    name = "a|b _c_ `d` *e* <img src=x> [f](http://g) &lt; \\| {{ 7 * 7 }}"
+    cloud.job(JOB, name=name)
+    output = ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(tmp_path / "report.md")}, **token)
+    assert read_report(tmp_path / "report.md")["job_name"] == name
+    assert "was reset to" in output
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    shown = r"a\|b \_c\_ \`d\` \*e\* \<img src=x\> \[f\](http://g) \&lt; \\\| {{ 7 \* 7 }}"
+    assert f"\n| Job | {shown}, {JOB} |\n" in text
+    assert text.startswith(f"# Reset of {shown} to a position: done\n\n| | |\n")
+    assert "| Status after | INCRE_TRANSFER_STARTED, 0 s behind |" in text
+
+
 @pytest.mark.parametrize(
     ("options", "code", "reason"),
     [

@@ -6,10 +6,16 @@ from __future__ import annotations
 
 import re
 
+import jinja2
+import jinja2.meta
 import pytest
+import yaml
 from ansible.utils.vars import load_extra_vars
+from jinja2 import nodes
 
 from ansible_collections.huaweicloud.drs.plugins.filter.variable_problems import (
+    ANSIBLE_NAMES,
+    AWX_INPUTS,
     CONNECTION,
     INITIAL,
     INPUTS,
@@ -18,8 +24,83 @@ from ansible_collections.huaweicloud.drs.plugins.filter.variable_problems import
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
 
-variable_problems = FilterModule().filters()["variable_problems"]
-STARTED = {"_drs_started": INITIAL}
+PLAYBOOKS = COLLECTION / "playbooks"
+CONDITIONS = ("that", "when", "until", "failed_when", "changed_when")
+# AWX sets both. Then, nobody is asked, and drs_confirm is needed. If _raw_params is defined, the playbooks end.
+ALLOWED = {*INPUTS, *OUTPUTS, *AWX_INPUTS, "awx_job_id", "tower_job_id", "_raw_params"}
+
+
+def variable_problems(started=INITIAL, **variables):
+    context = jinja2.Environment().from_string("").new_context(variables)
+    return FilterModule().filters()["variable_problems"](context, started)
+
+
+@pytest.fixture
+def set_extra(monkeypatch):
+    return lambda **variables: monkeypatch.setattr(load_extra_vars, "extra_vars", variables, raising=False)
+
+
+def load(path):
+    """Return the content of a file, in which values that are tagged as unsafe are no templates for Ansible."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!unsafe", lambda loader, node: "")
+    return yaml.load(path.read_text(encoding="utf-8"), Loader)
+
+
+def templates(value, is_condition=False):
+    """Yield the templates in the content of a file."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from templates(inner, key in CONDITIONS)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from templates(inner, is_condition)
+    elif isinstance(value, str):
+        yield f"{{{{ {value} }}}}" if is_condition and "{{" not in value else value
+
+
+def defined_names(value):
+    """Yield the names of the variables that the content of a file defines."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "register":
+                yield inner
+            elif key in ("vars", "ansible.builtin.set_fact"):
+                yield from inner
+            yield from defined_names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from defined_names(inner)
+
+
+def read_names(template):
+    environment = jinja2.Environment()
+    # A variable may take the place of a function.
+    environment.globals.clear()
+    # Ansible keeps backslashes in templates of playbooks.
+    tree = environment.parse(template.replace("\\", "\\\\"))
+    environment.filters.update((node.name, str) for node in tree.find_all(nodes.Filter))
+    environment.tests.update((node.name, str) for node in tree.find_all(nodes.Test))
+    return jinja2.meta.find_undeclared_variables(tree)
+
+
+def names_in_the_playbooks():
+    """Return the names of all variables and functions that the playbooks define or read."""
+    found = set()
+    for path in PLAYBOOKS.rglob("*.yml"):
+        content = load(path)
+        found.update(defined_names(content), *map(read_names, templates(content)))
+    for path in (PLAYBOOKS / "awx/definitions").glob("*.yml"):
+        found.update(load(path))
+    for path in PLAYBOOKS.rglob("*.j2"):
+        found.update(read_names(path.read_text(encoding="utf-8")))
+    return found
+
+
+NAMES = sorted(names_in_the_playbooks())
 
 
 @pytest.mark.parametrize("playbook", ["reset_sync_position", "collect_db_position"])
@@ -28,6 +109,11 @@ def test_inputs_and_outputs_are_those_that_the_playbooks_document(playbook):
     assert [name for name in CONNECTION if f"{name}," not in text and f"{name}\n" not in text] == []
     documented = set(re.findall(r"(?<![\w.])drs_\w+", text))
     assert documented - {*INPUTS, *OUTPUTS} == set()
+
+
+def test_inputs_of_awx_setup_are_those_that_it_documents():
+    text = (PLAYBOOKS / "awx_setup.yml").read_text(encoding="utf-8").split("\n- name:")[0]
+    assert re.findall(r"^#   (drs_\w+)", text, re.MULTILINE) == list(AWX_INPUTS)
 
 
 def table_of_the_guide():
@@ -77,7 +163,7 @@ def test_known_names_and_names_of_the_user():
         "drs_awx_project",
         "drs_ticket",
     ]
-    assert variable_problems([*names, "_drs_started"], STARTED) == []
+    assert variable_problems(**dict.fromkeys(names, "x")) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +188,7 @@ def test_known_names_and_names_of_the_user():
     ],
 )
 def test_near_miss(name, meant):
-    problems = variable_problems([name, "_drs_started"], STARTED)
+    problems = variable_problems(**{name: "x"})
     if name == "drs_verify_sources":
         assert problems == [f"The variable {name} is reserved for the playbooks of this collection."]
     else:
@@ -110,35 +196,71 @@ def test_near_miss(name, meant):
 
 
 @pytest.mark.parametrize(
-    ("name", "internal"),
+    ("name", "value"),
     [
-        ("_drs_reset", {"_drs_reset": "x"}),
-        ("_drs_reset", {"_drs_reset": {"skipped": True, "state": "running"}}),
-        ("_drs_anything", {}),
-        ("drs_verify_format", {}),
-        ("drs_verify_warnings", {"drs_verify_warnings": []}),
+        ("_drs_reset", "x"),
+        ("_drs_reset", {"skipped": True, "state": "running"}),
+        ("_drs_anything", ""),
+        ("drs_verify_format", "ROW"),
+        ("drs_verify_warnings", []),
     ],
 )
-def test_reserved(name, internal):
-    assert variable_problems([name], {**STARTED, **internal}) == [
+def test_reserved(name, value):
+    assert variable_problems(**{name: value}) == [
         f"The variable {name} is reserved for the playbooks of this collection."
     ]
 
 
-@pytest.mark.parametrize("name", ["_drs_reset", "_drs_started", "_drs_passed_on", "drs_verify_warnings"])
-def test_reserved_extra_variable_whatever_its_value_is(monkeypatch, name):
-    """No playbook can reset an extra variable, not even to the value that it already has."""
-    problem = f"The variable {name} is reserved for the playbooks of this collection."
-    assert variable_problems([name], {**STARTED, name: INITIAL}) == []
-    monkeypatch.setattr(load_extra_vars, "extra_vars", {name: INITIAL}, raising=False)
-    assert variable_problems([name], {**STARTED, name: INITIAL}) == [problem]
+def test_names_in_the_playbooks():
+    """The next test covers all kinds of them."""
+    kinds = {
+        "_drs_answer": "registered",
+        "_drs_confirmed": "set",
+        "_drs_spec": "variable of an include",
+        "drs_verify_file": "variable of a block",
+        "drs_awx_names": "variable of a play",
+        "drs_awx_workflow": "variable in a file of a play",
+        "drs_awx_update_label": "variable of a task",
+        "ansible_failed_result": "set by Ansible",
+        "ansible_play_hosts_all": "read in a condition",
+        "dict": "function of Jinja",
+        "query": "function of Ansible",
+    }
+    assert set(kinds) - set(NAMES) == set()
+    assert set(ANSIBLE_NAMES) - set(NAMES) == set()
+    assert ALLOWED - {*INPUTS, *OUTPUTS} - set(NAMES) == set()
+
+
+@pytest.mark.parametrize("value", [INITIAL, [], "x"], ids=["initial", "list", "text"])
+@pytest.mark.parametrize("name", sorted({*NAMES, "_drs_problems", "_drs_anything"} - ALLOWED))
+def test_extra_variable_never_takes_the_place_of_what_a_playbook_reads(set_extra, name, value):
+    """Whatever its value is, and even if the variables that the template can read are hidden."""
+    set_extra(**{name: value})
+    (problem,) = variable_problems(**{name: value})
+    assert problem.startswith(f"The variable {name} is reserved for ")
+    assert variable_problems() == [problem]
+
+
+def test_extra_variables_that_are_inputs(set_extra):
+    set_extra(**dict.fromkeys(ALLOWED, "x"))
+    assert variable_problems() == []
+
+
+def test_name_of_an_extra_variable_that_is_a_number(monkeypatch):
+    monkeypatch.setattr(load_extra_vars, "extra_vars", {1: "x", "drs_jobid": "x"}, raising=False)
+    assert len(variable_problems()) == 1
+
+
+def test_variables_that_are_not_extra_variables():
+    """Ansible and the playbooks set these with more weight."""
+    assert variable_problems(**dict.fromkeys([*ANSIBLE_NAMES, "drs_awx_names"], "x")) == []
 
 
 def test_what_an_earlier_play_has_passed_on():
-    assert variable_problems(["_drs_passed_on"], {**STARTED, "_drs_passed_on": {"job_id": "x"}}) == []
+    assert variable_problems(_drs_started=INITIAL, _drs_passed_on={"job_id": "x"}) == []
 
 
-@pytest.mark.parametrize("internal", [{}, {"_drs_started": "x"}, {"_drs_started": {"skipped": True, "changed": False}}])
-def test_not_started_as_a_whole(internal):
-    (problem,) = variable_problems(["drs_gtidset"], internal)
+@pytest.mark.parametrize("started", ["", "x", {"skipped": True, "changed": False}])
+def test_not_started_as_a_whole(started):
+    (problem,) = variable_problems(started, drs_gtidset="x")
     assert problem.startswith("This playbook runs as a whole, and has no tags.")

@@ -376,9 +376,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         value: t.Any = None
         if not CHECKS_TRUST:
             # In a list, a text such as True or [1] stays text. If there is no list, the value is something like a time.
-            value = super()._compose(f"[({template}) | ansible.builtin.mandatory]", *args, **kwargs)
-        value = value[0] if isinstance(value, list) else super()._compose(template, *args, **kwargs)
-        value = self._protect(value)
+            listed = trust_as_template(f"[({template}) | ansible.builtin.mandatory]")
+            value = super()._compose(listed, *args, **kwargs)
+        value = self._protect(value[0] if isinstance(value, list) else super()._compose(template, *args, **kwargs))
         # Ansible would give up the inventory for a key of any other type.
         return str(value) if self._is_key and not isinstance(value, (str, list, dict, type(None))) else value
 

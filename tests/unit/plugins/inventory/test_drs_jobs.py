@@ -640,7 +640,10 @@ class TestConstructed:
         add_jobs(cloud)
         assert len(members(parse({**WITH_TOKEN, "keyed_groups": [{"key": key}], "strict": True}), group)) == 3
 
-    def test_composed_types(self, cloud, parse):
+    @pytest.mark.parametrize("checks_trust", [False, drs_jobs.CHECKS_TRUST])
+    def test_composed_types(self, cloud, parse, monkeypatch, checks_trust):
+        """The way to evaluate expressions before ansible-core 2.19 leads to the same values."""
+        monkeypatch.setattr(drs_jobs, "CHECKS_TRUST", checks_trust)
         add_jobs(cloud)
         compose = {"drs_a": "1 < 2", "drs_b": "[1, {'a': none}]", "drs_c": "now(fmt='%Y') | int", "drs_d": "1.5"}
         found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "shard1")

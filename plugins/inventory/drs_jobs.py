@@ -13,8 +13,9 @@ description:
     each job. The plays run on the control node, because it is not possible to log in to a job.
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
-    characters other than letters, digits, V(_), V(-) and V(.), has more than 64 characters, is V(localhost), has the
-    form of a job ID, ends in V(.yml), V(.yaml) or V(.json), or is the name of a group or of another host.
+    characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
+    a job ID, is in O(groups) or a C(parent_group) of O(keyed_groups), or is the name of a group or of another host in
+    an inventory that Ansible read before. In the last case, the plugin issues a warning.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -22,8 +23,12 @@ description:
   - C(ansible_connection) is V(local), and C(ansible_python_interpreter) is the Python interpreter that runs Ansible.
     Use O(compose) to change both.
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
-    of the Ansible configuration. An underscore is put before C(all), C(ungrouped) and C(localhost). A group that would
-    contain itself is not added to the other group, with a warning.
+    of the Ansible configuration. An underscore is put before C(all), C(ungrouped), C(localhost) and C(_meta). A group
+    of O(keyed_groups) with the name of a host or of the host of an excluded job is not created. A group that would
+    contain itself is not added to the other group. In both cases, the plugin issues a warning.
+  - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
+    that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
+    nor as a condition.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not
@@ -64,7 +69,11 @@ notes:
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user
     and access key. With a profile or an agency, the cache is used only if O(project_id) is set.
   - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
-    host with C(ansible_connection=local). Use this inventory separately, or specify it last.
+    host with C(ansible_connection=local), and a group with that name hides the host. Use this inventory separately, or
+    specify it last. If two inventories of this plugin contain jobs of the same name, the one that Ansible reads first
+    keeps the name.
+  - From ansible-core 2.19 on, C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key
+    C(__ansible_unsafe), as they do for other inventory plugins. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead. Other plugins may report errors for the
     same file as well. The actual cause is in the message that contains the name of this plugin.
@@ -107,8 +116,8 @@ from collections.abc import Mapping
 from ansible import __version__ as ansible_version
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.host import Host
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
@@ -120,10 +129,12 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _job_lists,
     _jobs,
     _options,
+    _redact,
     _trace,
 )
 
 # Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
+CHECKS_TRUST = hasattr(template, "trust_as_template")
 trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 # The options that modules have as well. In an inventory file, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -131,39 +142,43 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "engine_type": {"type": "list", "elements": "str"},
     "status": {"type": "list", "elements": "str", "choices": list(_jobs.JOB_STATUSES)},
 }
+
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
-# Excludes templates, host patterns, job IDs, and names with which Ansible would read the variables of another host: it
-# reads host_vars/a.yml for the hosts "a" and "a.yml", and on some file systems also for "A" and "A.YML".
-HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID}|.*\.(?:ya?ml|json))$))[A-Za-z][A-Za-z0-9_.-]{{0,63}}"
+# Excludes templates, host patterns and job IDs. Without dots, no other host can have the same files in host_vars.
+HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
 
 
-class _Draft(InventoryData):  # type: ignore[misc]
-    """An inventory in which a host may have the name of a group, to find out the names of all groups.
+class _Draft:
+    """What is added to the inventory when all of it is known. Groups cannot have the names of hosts in ``taken``."""
 
-    ``loops`` has the pairs of groups of which the first cannot contain the second.
-    """
+    def __init__(self, taken: set[str]) -> None:
+        self.hosts: dict[str, Host] = {}
+        self.groups: dict[str, None] = {}  # in their order
+        self.children: dict[tuple[str, str], None] = {}  # hosts and groups by group
+        self.problems: dict[str, str] = {}  # the job that caused it first, by problem
+        self.job_id = ""  # of the host that is being added
+        self._taken = taken
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loops: set[tuple[str, str]] = set()
+    def get_host(self, name: str) -> Host:
+        return self.hosts[name]
 
-    def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
-        self.hosts[entity].set_variable(varname, value)
+    def set_variable(self, host: str, name: str, value: t.Any) -> None:
+        self.hosts[host].set_variable(name, value)
 
-    def add_child(self, group: str, child: str) -> None:
-        if child in self.hosts:
-            self.groups[group].add_host(self.hosts[child])
-        else:
-            self.add_child_group(super().add_child, group, child)
+    def add_group(self, group: str) -> str | None:
+        """Return the name of the group, or None if it cannot be created."""
+        if group in self._taken:
+            self.problems.setdefault(f"The group {group} was not created, because a host has this name", self.job_id)
+            return None
+        self.groups[group] = None
+        return group
 
-    def add_child_group(self, add_child: t.Callable[[str, str], t.Any], group: str, child: str) -> None:
-        """Add a group to another, unless that would make a loop: then a tag could take away the whole inventory."""
-        try:
-            if group == child:
-                raise AnsibleError
-            add_child(group, child)
-        except AnsibleError:
-            self.loops.add((group, child))
+    def add_host(self, host: str, group: str | None) -> None:
+        self.add_child(group, host)
+
+    def add_child(self, group: str | None, child: str | None) -> None:
+        if group in self.groups and child:
+            self.children[group, child] = None
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
@@ -205,11 +220,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             cached = self.get_option("cache")
             if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
                 cached = False
-                self.display.warning(
-                    f"{self.NAME}: The cache is not used because a profile or an agency does not identify the account."
-                    " Set project_id."
-                )
-            jobs = _load(self._cache.get(key)) if cached and cache else None
+                reason = "because a profile or an agency does not identify the account. Set project_id"
+                self.display.warning(f"{self.NAME}: The cache is not used {reason}.")
+            jobs = _load(functools.partial(self._cache.get, key)) if cached and cache else None
             if jobs is None:
                 jobs = self._read_jobs()
                 if cached:
@@ -266,126 +279,139 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         )
         jobs, tags = _job_lists.list_jobs(drs), _job_lists.list_tags(drs)
         if tags is None:
-            self.display.warning(
-                f"{self.NAME}: The API call that reads tags is not available in this region, so drs_tags is empty."
+            problem = "The API call that reads tags is not available in this region, so drs_tags is empty"
+            self.display.warning(f"{self.NAME}: {problem}.")
+
+        @functools.lru_cache(maxsize=None)  # Most tags are on many jobs.
+        def hide(text: str) -> str:
+            shown = drs.sanitize(text)
+            return (
+                _redact.HIDDEN
+                if shown == _redact.HIDDEN or shown.count(_redact.MASK) > text.count(_redact.MASK)
+                else text
             )
-        return [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]
+
+        for job in jobs:
+            if hide(job["id"]) != job["id"]:
+                raise _errors.InvalidResponseError(f"DRS listed a job with the invalid ID {_redact.HIDDEN}.")
+            job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
+            job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
+        return jobs
 
     def _add_hosts(self, jobs: list[dict[str, t.Any]]) -> None:
-        """Add the hosts of the jobs that the filters select.
-
-        Whoever may name or tag a job must not be able to take the host of another job, or to turn a host into a group.
-        So a job is named by its ID unless its name belongs to nothing else.
+        """Add the hosts of the jobs that the filters select, and their groups.
 
         :raises AnsibleError: when a constructed option cannot be evaluated, or even the ID of a job is not unique.
         """
-        count = Counter((job["name"] or "").lower() for job in jobs)
-        # All jobs count, so that the name of a host does not depend on the filters.
-        hosts = {
-            job["id"]: job["name"]
-            if re.fullmatch(HOST_NAME, job["name"] or "") and count[job["name"].lower()] == 1
-            else job["id"]
-            for job in jobs
-        }
+        # Plays rely on the groups that the file names, so a job cannot replace them.
+        keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
+        own = {*(self.get_option("groups") or ()), *(entry.get("parent_group") for entry in keyed)}
+        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own)}
+        hosts = self._name_hosts(jobs, reserved)
+        filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
+        selected = [job for job in jobs if all(job[name] in values for name, values in filters.items())]
+        inventory = self.inventory
+        self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts} - reserved)
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])
-        selected = [
-            {**job, "subtask_ids": subtasks.get(job["id"], [])}
-            for job in jobs
-            if all(not self.params[name] or job[name] in self.params[name] for name in ("engine_type", "status"))
-        ]
-        inventory = self.inventory
-        while True:
-            # The names of the groups are known only after composing them, and may depend on those of the hosts.
-            self.inventory = draft = _Draft()
-            draft.current_source = inventory.current_source
-            for job in selected:
-                self._add_host(hosts[job["id"]], job)
-            ambiguous = []
-            for job in selected:
-                name = hosts[job["id"]]
-                known = inventory.hosts.get(name)
-                # A host of the same job is from another inventory file of this plugin.
-                other = known is not None and known.vars.get("drs_job_id") != job["id"]
-                if other or name in draft.groups or name in inventory.groups:
-                    ambiguous.append(job["id"])
-            if not ambiguous:
-                break
-            for job_id in ambiguous:
-                if hosts[job_id] == job_id:
-                    raise AnsibleParserError(f"The ID of job {job_id} is also the name of a group or of another host.")
-                hosts[job_id] = job_id
-        # Copied, because evaluating the constructed options again would take as long as the first time.
+        for job in selected:
+            self._draft_host(hosts[job["id"]], {**job, "subtask_ids": subtasks.get(job["id"], [])})
         self.inventory = inventory
         for host in draft.hosts.values():
             inventory.add_host(host.name)
             for name, value in host.vars.items():
                 inventory.set_variable(host.name, name, value)
-        for name in draft.groups:
-            inventory.add_group(name)
-        for group in draft.groups.values():
-            for child in group.child_groups:
-                draft.add_child_group(inventory.add_child, group.name, child.name)
-            for host in group.hosts:
-                inventory.add_child(group.name, host.name)
-        for name, child in sorted(draft.loops):
-            self.display.warning(
-                f"{self.NAME}: The group {child} was not added to the group {name}, which would then contain itself."
-            )
+        for group in draft.groups:
+            inventory.add_group(group)
+        for group, child in draft.children:
+            try:
+                if group == child:
+                    raise AnsibleError
+                inventory.add_child(group, child)
+            except AnsibleError:  # Otherwise, a tag could take away the whole inventory.
+                problem = f"The group {child} was not added to the group {group}, which would then contain itself"
+                self.display.warning(f"{self.NAME}: {problem}.")
+        for problem, job_id in draft.problems.items():
+            self.display.warning(f"{self.NAME}: {problem}. The first job that caused this is {job_id}.")
 
-    def _add_host(self, host: str, job: dict[str, t.Any]) -> None:
-        values = {
-            "drs_job_id": job["id"],
-            "drs_job_name": job["name"],
-            "drs_job_status": job["status"],
-            "drs_engine_type": job["engine_type"],
-            "drs_task_type": job["task_type"],
-            "drs_parent_id": job["parent_id"],
-            "drs_subtask_ids": job["subtask_ids"],
-            "drs_tags": job["tags"],
-            "ansible_connection": "local",
-        }
-        variables = {name: _protect(value) for name, value in values.items()}
-        variables["ansible_python_interpreter"] = trust_as_template("{{ ansible_playbook_python }}")
-        self.inventory.add_host(host)
-        for name, value in variables.items():
-            self.inventory.set_variable(host, name, value)
+    def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
+        """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else."""
+
+        def is_taken(name: str, job_id: str) -> bool:
+            host = self.inventory.hosts.get(name)
+            # A host of the same job is from another inventory file of this plugin.
+            return name in self.inventory.groups or (host is not None and host.vars.get("drs_job_id") != job_id)
+
+        count = Counter((job["name"] or "").lower() for job in jobs)
+        hosts = {}
+        # All jobs count, so that names do not depend on the filters.
+        for job in jobs:
+            name, job_id = job["name"] or "", job["id"]
+            if not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1 or name in reserved:
+                name = job_id
+            elif is_taken(name, job_id):
+                reason = f"because another inventory has a group or host {name}"
+                self.display.warning(f"{self.NAME}: The host of job {job_id} is named by its ID, {reason}.")
+                name = job_id
+            if name == job_id and (job_id in reserved or is_taken(job_id, job_id)):
+                raise AnsibleParserError(f"The ID of job {job_id} is also the name of a group or of another host.")
+            hosts[job_id] = name
+        return hosts
+
+    def _draft_host(self, host: str, job: dict[str, t.Any]) -> None:
+        self.inventory.job_id = job["id"]
+        names = {"id": "job_id", "name": "job_name", "status": "job_status"}
+        values = {f"drs_{names.get(key, key)}": value for key, value in job.items()}
+        own = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+        variables = {**self._protect(values), **{name: trust_as_template(value) for name, value in own.items()}}
+        self.inventory.hosts[host] = Host(host)
+        self.inventory.hosts[host].vars.update(variables)
         strict = self.get_option("strict")
+        self._is_key = False
         self._set_composite_vars(self.get_option("compose"), variables, host, strict)
-        variables = self.inventory.get_host(host).get_vars()
+        variables = self.inventory.hosts[host].get_vars()
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
+        self._is_key = True
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)
 
-    def _compose(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+    def _compose(self, template: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Evaluate an expression. Its result may be a template that it decoded or put together from names and tags."""
-        return _protect(super()._compose(*args, **kwargs))
+        value: t.Any = None
+        if not CHECKS_TRUST:
+            # In a list, a text such as True or [1] stays text. If there is no list, the value is something like a time.
+            listed = trust_as_template(f"[({template}) | ansible.builtin.mandatory]")
+            value = super()._compose(listed, *args, **kwargs)
+        value = self._protect(value[0] if isinstance(value, list) else super()._compose(template, *args, **kwargs))
+        # Ansible would give up the inventory for a key of any other type.
+        return str(value) if self._is_key and not isinstance(value, (str, list, dict, type(None))) else value
+
+    def _protect(self, value: t.Any) -> t.Any:
+        """Return a value without what Ansible would evaluate, or read as something else after exporting it.
+
+        Ansible does not evaluate text from elsewhere, but before ansible-core 2.19 only if it is marked as unsafe. Text
+        that cannot become part of a template is not marked, because AWX would show it as a dictionary.
+        """
+        if isinstance(value, Mapping):
+            kept = {key: item for key, item in value.items() if not str(key).startswith("__ansible")}
+            if len(kept) < len(value):
+                problem = "Keys that begin with __ansible were left out, because Ansible gives them a meaning"
+                self.inventory.problems.setdefault(problem, self.inventory.job_id)
+            return {self._protect(key): self._protect(item) for key, item in kept.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._protect(item) for item in value]
+        return wrap_var(value) if isinstance(value, str) and re.search("[{(|]", value) else value
 
     @staticmethod
     def _sanitize_group_name(name: t.Any) -> t.Any:
         """Sanitize a group name whatever the configuration says.
 
-        A name built from a tag may contain a template, which Ansible would run later, or a path, in which it would look
-        for variables. Ansible cannot use the reserved names for other groups, and plays for localhost would run on the
-        jobs.
+        A name built from a tag may contain a template or a path, which Ansible would use later. Before ansible-core
+        2.19, it may be a list or a Boolean. Ansible cannot use the reserved names for other groups, and plays for
+        localhost would run on the jobs.
         """
-        safe = to_safe_group_name(name, force=True, silent=True)
-        return f"_{safe}" if safe in ("", "all", "ungrouped", "localhost") else safe
-
-
-def _protect(value: t.Any) -> t.Any:
-    """Return a value in which strings are marked as unsafe if they could be, or become part of, a template.
-
-    Without braces, parentheses and pipes, a string is no template, and calls nothing if a play uses it as a condition.
-    Such strings are marked as safe, because Ansible exports others as dictionaries, which is what AWX would show.
-    """
-    if isinstance(value, Mapping):
-        return {_protect(key): _protect(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_protect(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    return wrap_var(value) if re.search("[{(|]", value) else trust_as_template(value)
+        safe = to_safe_group_name(str(name), force=True, silent=True)
+        return f"_{safe}" if safe in ("", "all", "ungrouped", "localhost", "_meta") else safe
 
 
 def _dump(jobs: list[dict[str, t.Any]]) -> str:
@@ -395,13 +421,13 @@ def _dump(jobs: list[dict[str, t.Any]]) -> str:
     )
 
 
-def _load(text: t.Any) -> list[dict[str, t.Any]] | None:
+def _load(read: t.Callable[[], t.Any]) -> list[dict[str, t.Any]] | None:
     """Return the jobs from the cache, checked like those of a response. None if this is not possible."""
     try:
         jobs = [
             {**_job_lists.parse_job(job, job["parent_id"]), "tags": _job_lists.parse_tags(job["tags"])}
-            for job in json.loads(text)
+            for job in json.loads(read())
         ]
         return jobs if {job["parent_id"] for job in jobs} <= {None, *(job["id"] for job in jobs)} else None
-    except (KeyError, RecursionError, TypeError, ValueError):
+    except Exception:  # pylint: disable=broad-exception-caught  # Cache plugins do not document theirs.
         return None

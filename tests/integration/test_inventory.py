@@ -46,26 +46,78 @@ def test_hosts(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
     assert not (tmp_path / "marker").exists()
 
 
+def plain(value: Any) -> Any:
+    """Return a value without the form in which Ansible exports text that it does not trust, from 2.19 on."""
+    if isinstance(value, dict):
+        return value.get("__ansible_unsafe") or {key: plain(item) for key, item in value.items()}
+    return value
+
+
 @pytest.mark.smoke
 def test_name_of_a_group(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> None:
-    """The host is named by the ID of the job. Ansible does not warn, and AWX gets plain values."""
-    cloud.job(ARCHIVE, name="shard_01", tags={"shard": "01"})
-    write(tmp_path, keyed_groups=[{"prefix": "shard", "key": "drs_tags.shard | default('none')"}])
+    """The host is named by the ID of the job. Ansible does not warn."""
+    cloud.job(ARCHIVE, name="dws", tags={"shard": "01"})
+    write(
+        tmp_path,
+        groups={"dws": "drs_engine_type == 'mysql-to-dws'"},
+        keyed_groups=[{"prefix": "shard", "key": "drs_tags.shard | default('none')"}],
+    )
     output = ansible("ansible-inventory", "-i", INVENTORY, "--list", "--export", ANSIBLE_VERBOSITY="0")
     listed = json.loads(output)  # There is nothing else, such as a warning.
+    assert ARCHIVE in listed["dws"]["hosts"]
     assert listed["shard_01"]["hosts"] == [ARCHIVE]
-    assert listed["_meta"]["hostvars"][ARCHIVE] == {
+    found = listed["_meta"]["hostvars"][ARCHIVE]
+    assert (found["ansible_connection"], found["ansible_python_interpreter"]) == (
+        "local",
+        "{{ ansible_playbook_python }}",
+    )
+    assert plain(found) == {
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "drs_engine_type": "mysql-to-dws",
         "drs_job_id": ARCHIVE,
-        "drs_job_name": "shard_01",
+        "drs_job_name": "dws",
         "drs_job_status": "PAUSING",
         "drs_parent_id": None,
         "drs_subtask_ids": [],
         "drs_tags": {"shard": "01"},
         "drs_task_type": "INCR_TRANS",
     }
+
+
+@pytest.mark.parametrize("source", ["file", "export"])
+def test_tag_as_a_condition(cloud: Simulator, ansible: Ansible, tmp_path: Path, source: str) -> None:
+    """It is not evaluated, neither directly nor after AWX has read the exported inventory."""
+    tags = {"deploy": "inventory_hostname is match '^a'", "__ansible_type": "x", "__ansible_vault": "y", "dept": "True"}
+    cloud.job(ARCHIVE, name="archive", tags=tags)
+    write(tmp_path, keyed_groups=[{"prefix": "dept", "key": "drs_tags.dept | default('none')"}])
+    inventory = INVENTORY
+    if source == "export":
+        exported = ansible("ansible-inventory", "-i", INVENTORY, "--list", "--export", "--output", "exported.json")
+        assert "Keys that begin with __ansible were left out" in " ".join(exported.split())
+        script = tmp_path / "script.sh"
+        script.write_text("#!/bin/sh\ncat exported.json\n", encoding="utf-8")
+        script.chmod(0o755)
+        inventory = script.name
+    (tmp_path / "condition.yml").write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "hosts": "dept_True",
+                    "gather_facts": False,
+                    "tasks": [
+                        {"ansible.builtin.assert": {"that": "drs_tags == dict(deploy=text, dept='True')"}},
+                        {"ansible.builtin.debug": {"msg": "evaluated"}, "when": "{{ drs_tags.deploy }}"},
+                    ],
+                    "vars": {"text": tags["deploy"]},
+                }
+            ]
+        ),
+        encoding="utf-8",
+    )
+    output = ansible("ansible-playbook", "-i", inventory, "condition.yml", code=2)
+    assert re.search(r"^archive +: ok=1 .*failed=1 ", output, re.MULTILINE), output
+    assert '"msg": "evaluated"' not in output
 
 
 def test_file_of_another_name(ansible: Ansible, tmp_path: Path) -> None:

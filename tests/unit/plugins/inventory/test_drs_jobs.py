@@ -163,6 +163,18 @@ def is_exported_as_unsafe(value):
     return isinstance(value, str) and not is_trusted_as_template(value)
 
 
+def strings(value):
+    """Yield all strings in a value except keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+
+
 def failure(parse, *args, **kwargs):
     """Return the error message, which shows no secret."""
     with pytest.raises(AnsibleParserError) as caught:
@@ -239,15 +251,15 @@ class TestHosts:
             "a\n",
             "{{ 1 }}",
             "a" * 65,
-            *"a.yml a.b.yaml a.json A.YML LocalHost".split(),
+            *"a.yml a.b A.YML a. LocalHost".split(),
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )
     def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
         """The host is named by the ID of the job."""
-        add_jobs(cloud, [job(1, name), job(2, "a-B_1.c"), job(3, "all2"), job(4, "b" * 64), job(5, "yml")])
+        add_jobs(cloud, [job(1, name), job(2, "a-B_1"), job(3, "all2"), job(4, "b" * 64), job(5, "yml")])
         inventory = parse(WITH_TOKEN)
-        assert sorted(inventory.hosts) == [ONE, "a-B_1.c", "all2", "b" * 64, "yml"]
+        assert sorted(inventory.hosts) == [ONE, "a-B_1", "all2", "b" * 64, "yml"]
         assert variables(inventory, ONE)["drs_job_name"] == name.replace("\n", " ")
 
     def test_names_do_not_depend_on_filters(self, cloud, parse):
@@ -283,6 +295,9 @@ class TestSubtasks:
         } == {"whole": (None, [TWO, THREE]), "part-2": (ONE, []), "single": (None, [])}
 
 
+TAKEN = f"{NAME}: The host of job {ONE} is named by its ID, because another inventory has a group or host shard1."
+
+
 class TestNameOfSomethingElse:
     """Whoever may name or tag a job cannot take the host of another job."""
 
@@ -290,7 +305,11 @@ class TestNameOfSomethingElse:
     KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
     PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
     BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
-    BY_HOST = {"keyed_groups": [{"prefix": "", "separator": "", "key": "inventory_hostname"}]}
+    BY_PARENT = {"keyed_groups": [{"key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"}]}
+    COMPOSED_KEY = {
+        "compose": {"shard": "'of_' ~ drs_tags.shard"},
+        "keyed_groups": [{"prefix": "", "separator": "", "key": "shard"}],
+    }
     COMPOSED = {"compose": {"shard": "'of_' ~ drs_tags.shard"}, "groups": {"of_01": "shard == 'of_01'"}}
 
     def test_name_with_the_id_of_another_job(self, cloud, parse):
@@ -308,11 +327,7 @@ class TestNameOfSomethingElse:
         [
             (GROUPS, "paused"),
             (GROUPS, "is_dws"),
-            (KEYED, "shard_01"),
-            (PARENT, "x"),
             (PARENT, "top"),
-            (BY_NAME, "any"),
-            (BY_HOST, "any"),
             (COMPOSED, "of_01"),
             ({}, "all"),
             ({}, "ungrouped"),
@@ -331,11 +346,61 @@ class TestNameOfSomethingElse:
         assert not set(inventory.hosts) & set(inventory.groups)
         assert warnings == []
 
+    @pytest.mark.parametrize(
+        "options, name",
+        [
+            (KEYED, "shard_01"),
+            (PARENT, "x"),
+            (BY_PARENT, "01"),
+            (BY_NAME, "any"),
+            (COMPOSED_KEY, "of_01"),
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_group_with_the_name_of_a_host(self, cloud, parse, warnings, options, name, place):
+        """Otherwise, a play for the host would run on the jobs that are tagged so."""
+        name = name.replace("01", "orders")
+        jobs = [job(1, "a-1"), job(2, "a-2")]
+        jobs.insert(place, job(3, name))
+        add_jobs(cloud, jobs, {ONE: {"shard": "orders"}, TWO: {"shard": "other"}})
+        inventory = parse({**WITH_TOKEN, **options})
+        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, name: THREE}
+        assert name not in inventory.groups
+        by = next(job["id"] for job in jobs if options is self.PARENT or job["id"] == (THREE if name == "any" else ONE))
+        assert [said for said in warnings if f" {name} " in said] == [
+            f"{NAME}: The group {name} was not created, because a host has this name. The first job that caused this is"
+            f" {by}."
+        ]
+
     def test_own_group(self, cloud, parse, warnings):
         add_jobs(cloud, [job(1, "shard_01")], {ONE: {"shard": "01"}})
         inventory = parse({**WITH_TOKEN, **self.KEYED})
-        assert (jobs_of(inventory), members(inventory, "shard_01")) == ({ONE: ONE}, [ONE])
-        assert warnings == []
+        assert (jobs_of(inventory), "shard_01" in inventory.groups) == ({"shard_01": ONE}, False)
+        assert len(warnings) == 1 and "The group shard_01 was not created" in warnings[0]
+
+    def test_other_groups_of_a_job_whose_group_is_refused(self, cloud, parse):
+        """Neither is the refused group or the host of its name added to the parent group."""
+        add_jobs(cloud, [job(1, "one"), job(2, "orders")], {ONE: {"shard": "orders,b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "top"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert [group.name for group in inventory.groups["top"].child_groups] == ["b"]
+        assert (members(inventory, "top"), members(inventory, "b")) == (["one"], ["one"])
+
+    def test_group_with_the_name_of_a_job_that_a_filter_excludes(self, cloud, parse, warnings):
+        add_jobs(cloud, [job(1, "orders"), job(2, "other", status="PAUSING")], {TWO: {"shard": "orders"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "status": "PAUSING"})
+        assert (jobs_of(inventory), "orders" in inventory.groups) == ({"other": TWO}, False)
+        assert len(warnings) == 1
+
+    def test_group_with_the_name_of_a_host_of_another_inventory(self, cloud, parse, warnings):
+        inventory = InventoryData()
+        inventory.add_host("web")
+        add_jobs(cloud, tags={ONE: {"shard": "web"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
+        parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
+        assert "web" not in inventory.groups
+        assert f"The first job that caused this is {ONE}." in warnings[0]
 
     def test_group_that_a_filter_excludes(self, cloud, parse):
         add_jobs(cloud, [job(1, "shard_02"), job(2, "other", status="PAUSING")], {TWO: {"shard": "02"}})
@@ -348,9 +413,9 @@ class TestNameOfSomethingElse:
         add_jobs(cloud)
         parse(WITH_TOKEN, inventory=inventory)
         assert jobs_of(inventory) == {ONE: ONE, "shard2": TWO, "other": THREE}
-        assert warnings == []
+        assert warnings == [TAKEN]
 
-    def test_host_of_another_inventory(self, cloud, parse):
+    def test_host_of_another_inventory(self, cloud, parse, warnings):
         """Its plays would run on the control node."""
         inventory = InventoryData()
         inventory.add_host("shard1")
@@ -358,6 +423,19 @@ class TestNameOfSomethingElse:
         parse(WITH_TOKEN, inventory=inventory)
         assert jobs_of(inventory) == {"shard1": None, ONE: ONE, "shard2": TWO, "other": THREE}
         assert "ansible_connection" not in inventory.hosts["shard1"].vars
+        assert warnings == [TAKEN]
+
+    def test_job_of_another_inventory(self, cloud, parse, warnings):
+        """The first keeps its host."""
+        add_jobs(cloud)
+        inventory = parse(WITH_TOKEN)
+        first = variables(inventory, "shard1")
+        cloud.reset()
+        add_jobs(cloud, [job(4, "shard1", status="PAUSING")], {FOUR: {"shard": "x"}})
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": ONE, "shard2": TWO, "other": THREE, FOUR: FOUR}
+        assert variables(inventory, "shard1") == first
+        assert warnings == [TAKEN.replace(ONE, FOUR)]
 
     def test_same_job_in_another_inventory(self, cloud, parse):
         """Two files may select overlapping sets of jobs."""
@@ -377,7 +455,7 @@ class TestNameOfSomethingElse:
             inventory.add_host(name)
         elif taken_by == "group":
             inventory.add_group(name)
-        keyed_groups = [{"prefix": "", "separator": "", "key": f"'{name}'"}]
+        keyed_groups = [{"key": "'x'", "parent_group": name}]
         options = {"groups": {"groups": {name: "true"}}, "keyed_groups": {"keyed_groups": keyed_groups}}
         said = failure(parse, {**WITH_TOKEN, **options.get(taken_by, {})}, inventory=inventory)
         assert f"The ID of job {name} is also the name of a group or of another host." in said
@@ -410,7 +488,7 @@ class TestConstructed:
         )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
 
-    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", ""])
+    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", "", "_meta"])
     def test_reserved_names_of_groups(self, cloud, parse, warnings, name):
         """Whoever tags one job could take away the hosts of the others, or have plays for localhost run on jobs."""
         add_jobs(cloud, tags={ONE: {"shard": f"{name},a"}})
@@ -486,15 +564,100 @@ class TestConstructed:
         joined = templar.template(drs_jobs.trust_as_template("{{ drs_tags.first ~ drs_tags.rest }}"))
         assert templar.template(joined) == "{{ 1 + 1 }}"
 
-    def test_plain_values(self, cloud, parse):
-        """AWX would show unsafe strings in the form in which Ansible exports them."""
-        tags = {ONE: {"a%}": "#}"}, TWO: {"call": "lookup('pipe', 'id')", "filter": "x|upper", "other": "x"}}
-        add_jobs(cloud, [job(1, "one"), job(2, "two")], tags)
-        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags['a%}']"}})
-        found = variables(inventory, "one")
-        assert (found["shard"], found["drs_tags"]) == ("#}", {"a%}": "#}"})
-        exported = {**found, **found["drs_tags"], **variables(inventory, "two")["drs_tags"]}
-        assert [name for name, value in exported.items() if is_exported_as_unsafe(value)] == ["call", "filter"]
+    TEXTS = {
+        "match": "hostvars.victim.secret is match '^s3'",
+        "power": "7 ** 999999999 > 1",
+        "file": "'/etc/shadow' is file",
+        "word": "deploy",
+        "number": "1",
+    }
+
+    def test_nothing_from_drs_is_evaluated_as_a_condition(self, cloud, parse):
+        """A play may use a tag as a condition."""
+        add_jobs(cloud, [job(1, "one")], {ONE: self.TEXTS})
+        compose = {
+            "drs_same": "drs_tags",
+            "drs_joined": "[drs_tags.word ~ '.' ~ drs_tags.word, 'x %s' | format(drs_tags.word), drs_tags.word]",
+            "drs_key": "{'a': drs_tags.word}",
+            "drs_json": "drs_tags | to_json | from_json",
+        }
+        found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "one")
+        own = {name: found.pop(name) for name in ("ansible_connection", "ansible_python_interpreter")}
+        assert found["drs_joined"] == ["deploy.deploy", "x deploy", "deploy"]
+        texts = [*strings(found)]
+        assert len(texts) == 6 + 3 * len(self.TEXTS) + 4 - 1
+        # Before ansible-core 2.19, Ansible refuses results of templates as conditions.
+        assert not CONTROLLER or not any(map(is_trusted_as_template, texts))
+        # AWX shows untrusted text in the form in which Ansible exports it.
+        assert [name for name, value in own.items() if is_exported_as_unsafe(value)] == []
+
+    def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
+        """Only what could be a template is marked, because AWX would show the other strings as dictionaries as well."""
+        monkeypatch.setattr(drs_jobs, "wrap_var", lambda text: f"unsafe {text}")
+        tags = {"call": "lookup('pipe', 'id')", "filter": "x|upper", "open": "{", "close": "}", "other": "x"}
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        found = variables(parse(WITH_TOKEN), "one")["drs_tags"]
+        assert [name for name, value in found.items() if value != tags[name]] == ["call", "filter", "open"]
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_keys_with_a_meaning_in_exports(self, cloud, parse, warnings, nested):
+        """AWX reads the inventory from the output of ansible-inventory."""
+        tags = {"__ansible_type": "TrustedAsTemplate", "__ansible_vault": "x", "team": "a", "__payload__": "b"}
+        key = {"key": "__ansible_unsafe", "team": "a", "__payload__": "b"}
+        add_jobs(cloud, [job(1, "one"), job(2, "two")], {TWO: key if nested else tags})
+        compose = {"drs_composed": "[{drs_tags.key | default('x'): 1}]" if nested else "drs_tags"}
+        found = variables(parse({**WITH_TOKEN, "compose": compose}), "two")
+        assert found["drs_composed"] == ([{}] if nested else {"team": "a", "__payload__": "b"})
+        assert found["drs_tags"] == (key if nested else {"team": "a", "__payload__": "b"})
+        assert warnings == [
+            f"{NAME}: Keys that begin with __ansible were left out, because Ansible gives them a meaning. The first job"
+            f" that caused this is {TWO}."
+        ]
+
+    LITERALS = ["True", "False", "None", "[1]", "{'a': 1}", "{1}", "{1: 2, 'a': 3}", "[b'x']", "[...]", "5", "[1e999]"]
+
+    @pytest.mark.parametrize("strict", [False, True])
+    @pytest.mark.parametrize("text", LITERALS)
+    def test_text_that_looks_like_another_type(self, cloud, parse, text, strict):
+        """Before ansible-core 2.19, Ansible makes it one, and gives up the inventory if it cannot be a group name."""
+        add_jobs(cloud, [job(1, text), job(2, "two")], {ONE: {"shard": text, "a": text[:1], "b": text[1:]}})
+        keyed_groups = [
+            {"prefix": "shard", "key": "drs_tags.shard | default('none')"},
+            {"prefix": "name", "key": "drs_job_name", "parent_group": "{{ drs_tags.shard | default('none') }}"},
+            {"prefix": "joined", "key": "drs_tags.a | default('x') ~ drs_tags.b | default('y')"},
+        ]
+        compose = {"shard": "drs_tags.shard | default('none')"}
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "compose": compose, "strict": strict})
+        name = re.sub(r"\W", "_", text)
+        (host,) = (host for host, job_id in jobs_of(inventory).items() if job_id == ONE)
+        assert variables(inventory, host)["shard"] == text
+        for group in (f"shard_{name}", f"name_{name}", f"joined_{name}"):
+            assert members(inventory, group) == [host]
+        assert members(inventory, "shard_none") == ["two"]
+
+    @pytest.mark.parametrize("key, group", [("1 + 1", "_2"), ("2 > 1", "_True"), ("1 > 2", "_False"), ("(7, 8)", "_8")])
+    def test_key_that_is_no_text(self, cloud, parse, key, group):
+        add_jobs(cloud)
+        assert len(members(parse({**WITH_TOKEN, "keyed_groups": [{"key": key}], "strict": True}), group)) == 3
+
+    @pytest.mark.parametrize("checks_trust", [False, drs_jobs.CHECKS_TRUST])
+    def test_composed_types(self, cloud, parse, monkeypatch, checks_trust):
+        """The way to evaluate expressions before ansible-core 2.19 leads to the same values."""
+        monkeypatch.setattr(drs_jobs, "CHECKS_TRUST", checks_trust)
+        add_jobs(cloud)
+        compose = {"drs_a": "1 < 2", "drs_b": "[1, {'a': none}]", "drs_c": "now(fmt='%Y') | int", "drs_d": "1.5"}
+        found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "shard1")
+        assert (found["drs_a"], found["drs_b"], found["drs_d"]) == (True, [1, {"a": None}], 1.5)
+        assert found["drs_c"] > 2000
+
+    def test_composed_value_that_is_not_simple(self, cloud, parse):
+        add_jobs(cloud)
+        found = variables(parse({**WITH_TOKEN, "compose": {"drs_time": "now()"}, "strict": True}), "shard1")
+        assert re.match(r"\d{4}-\d\d-\d\d ", str(found["drs_time"]))
+
+    def test_invalid_keyed_group(self, cloud, parse):
+        add_jobs(cloud)
+        assert "Invalid keyed group entry" in failure(parse, {**WITH_TOKEN, "keyed_groups": ["x"]})
 
     def test_interpreter(self, cloud, parse):
         """The Python of the machine that runs the play, not of the one that read the inventory."""
@@ -606,8 +769,8 @@ class TestCache:
         for tags in (*({key: value} for key, value in keys.items()), keys):
             add_jobs(cloud, [job(1, "one")], {ONE: tags})
             parse(cached, cache=False)
-            expected = {key: value.replace("\n", " ") for key, value in tags.items()}
-            assert variables(parse(cached), "one")["drs_tags"] == expected
+            kept = {key: value for key, value in tags.items() if key == "__payload__"}
+            assert variables(parse(cached), "one")["drs_tags"] == kept
             assert len(cloud.calls) == 2
             cloud.reset()
 
@@ -652,6 +815,18 @@ class TestCache:
         assert isinstance(text, str)
         changed = change(json.loads(text))
         path.write_text(json.dumps(changed if isinstance(stored, str) else {"__payload__": json.dumps(changed)}))
+        assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
+        assert len(cloud.calls) == 4
+        parse(cached)
+        assert len(cloud.calls) == 4
+
+    @pytest.mark.parametrize("content", ["null", "[]", "true", "1e999", "5", '{"__payload__": 5}', "{", ""])
+    def test_file_that_is_no_cache(self, cloud, parse, cached, tmp_path, content):
+        """Some versions of Ansible cannot read such a file, and do not say so in a documented way."""
+        add_jobs(cloud)
+        parse(cached)
+        (path,) = (tmp_path / "cache").iterdir()
+        path.write_text(content)
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
         assert len(cloud.calls) == 4
         parse(cached)
@@ -792,6 +967,47 @@ class TestOptions:
         assert said.startswith(f"{NAME}: ")
         assert named in said
         assert len(cloud.calls) == 0
+
+
+class TestSecrets:
+    """A server may echo what it received."""
+
+    HIDDEN = "(hidden because it contains a secret)"
+
+    @pytest.mark.parametrize("secret", [TOKEN, TOKEN.upper(), base64.b64encode(TOKEN.encode()).decode()])
+    def test_text(self, cloud, parse, tmp_path, secret):
+        jobs = [job(1, secret, children=[job(3, f"x{secret}")]), job(2, "two", status=secret, engine_type=f"{secret}.")]
+        add_jobs(cloud, jobs, {TWO: {"auth": f"Bearer {secret}", secret: "x", "a": "b", "masked": "********"}})
+        cache = {"cache": True, "cache_plugin": "jsonfile", "cache_connection": str(tmp_path / "cache")}
+        options = {**WITH_TOKEN, **cache, "compose": {"shard": "drs_tags.auth"}, "keyed_groups": [{"key": "drs_tags"}]}
+        for _time in range(2):
+            inventory = parse(options)
+            assert jobs_of(inventory) == {ONE: ONE, "two": TWO, THREE: THREE}
+            found = variables(inventory, "two")
+            tags = {"auth": self.HIDDEN, self.HIDDEN: "x", "a": "b", "masked": "********"}
+            assert (found["drs_tags"], found["shard"]) == (tags, self.HIDDEN)
+            assert (found["drs_job_status"], found["drs_engine_type"]) == (self.HIDDEN, self.HIDDEN)
+            assert variables(inventory, THREE)["drs_job_name"] == self.HIDDEN
+            check_nothing_shown(str([host.vars for host in inventory.hosts.values()]), *inventory.groups)
+        assert len(cloud.calls) == 2
+        (path,) = (tmp_path / "cache").iterdir()
+        check_nothing_shown(path.read_text())
+        assert secret not in path.read_text()
+
+    def test_of_a_login(self, cloud, parse):
+        """The token from the login counts as well."""
+        add_login(cloud)
+        add_jobs(cloud, [job(1, TOKEN), job(2, PASSWORD)], {})
+        assert jobs_of(parse(WITH_PASSWORD)) == {ONE: ONE, TWO: TWO}
+
+    def test_id(self, cloud, parse):
+        token = "a1b2c3d4-" * 4
+        add_jobs(cloud, [job(1, "one"), {**job(2, "two"), "id": token}], {})
+        inventory = InventoryData()
+        said = failure(parse, {**WITH_TOKEN, "auth_token": token}, inventory=inventory)
+        assert f"DRS listed a job with the invalid ID {self.HIDDEN}" in said
+        assert token not in said
+        assert not inventory.hosts
 
 
 class TestErrors:

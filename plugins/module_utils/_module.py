@@ -105,7 +105,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def fail_json_on_error(
         self, result: dict[str, t.Any], complete: t.Callable[[], str] = lambda: ""
     ) -> t.Iterator[None]:
-        """Turn exceptions, ``SIGTERM`` and keyboard interrupts into ``fail_json``. Signals are ignored afterwards.
+        """Turn exceptions and :data:`SIGNALS` into ``fail_json``. Signals are ignored afterwards.
 
         :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost. At the end,
             it is the complete result.
@@ -126,7 +126,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         try:
             try:
                 for number in SIGNALS:
-                    if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                    # nohup ignores SIGHUP.
+                    if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                         signal.signal(number, interrupt)
                 yield
                 self._check_masked(result)

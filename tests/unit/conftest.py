@@ -124,6 +124,7 @@ def _fresh_process(monkeypatch):
     warnings._global_warnings.clear()
     # A module keeps its handlers to the end. pytest needs those from before.
     handlers = {number: signal.getsignal(number) for number in _module.SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests may run with nohup.
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -384,7 +384,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             value = super()._compose(listed, *args, **kwargs)
         value = self._protect(value[0] if isinstance(value, list) else super()._compose(template, *args, **kwargs))
         # Ansible would give up the inventory for a key of any other type.
-        return str(value) if self._is_key and not isinstance(value, (str, list, dict, type(None))) else value
+        is_valid_key = value is None or isinstance(value, (str, list, dict))
+        return str(value) if self._is_key and not is_valid_key else value
 
     def _protect(self, value: t.Any) -> t.Any:
         """Return a value without what Ansible would evaluate, or read as something else after exporting it.

@@ -30,9 +30,9 @@ CONDITIONS = ("that", "when", "until", "failed_when", "changed_when")
 ALLOWED = {*INPUTS, *OUTPUTS, *AWX_INPUTS, "awx_job_id", "tower_job_id", "_raw_params"}
 
 
-def variable_problems(started=INITIAL, **variables):
+def variable_problems(started=None, **variables):
     context = jinja2.Environment().from_string("").new_context(variables)
-    return FilterModule().filters()["variable_problems"](context, started)
+    return FilterModule().filters()["variable_problems"](context, INITIAL if started is None else started)
 
 
 @pytest.fixture

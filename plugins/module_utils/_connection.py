@@ -14,7 +14,7 @@ import io
 import socket
 import threading
 import typing as t
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 
 if t.TYPE_CHECKING:
     import requests
@@ -95,12 +95,14 @@ class _BoundedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
         self._left = MAX_RESPONSE
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: t.Any) -> int | None:
         count: int | None = self._raw.readinto(buffer)
+        self.ended = count == 0
         self._left -= count or 0
         if self._left < 0:
             raise ResponseTooLargeError(f"The response has more than {MAX_RESPONSE} bytes")
@@ -114,10 +116,13 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(HTTPResponse):
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
+        self._reader = _BoundedReader(self.fp.detach())
+        self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         super().begin()
+        if self._reader.ended:  # Python takes the end of the connection for the end of the headers.
+            raise IncompleteRead(b"")
         del self.headers["Set-Cookie"]  # Nobody uses cookies, and an odd one makes Python print a traceback.
 
 

@@ -199,7 +199,9 @@ class HttpClient:
                         return response, bytes(content[:MAX_ERROR_BODY])
                     if len(content) > self._max_body:
                         raise _connection.ResponseTooLargeError
-                if response.raw.length_remaining:  # urllib3 1 does not raise an error
+                left, is_success = response.raw.length_remaining, response.status_code < 300
+                # urllib3 1 does not raise an error. Where nothing tells the length, an empty body may be a lost one.
+                if left or (is_success and left is None and not response.raw.chunked and not content.strip()):
                     raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
                 return response, bytes(content)
 

@@ -11,6 +11,8 @@ import typing as t
 
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
+MAX_POSITION = 100000  # Characters. A GTID set may have many.
+
 
 class PositionResult(t.NamedTuple):
     """The result of a query. The position is set if and only if the status is ``success``.
@@ -56,8 +58,8 @@ def show_position_result(
     if status != _positions.SUCCESS:
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
-    if not isinstance(position, str) or not position or not position.isprintable():
-        raise drs.invalid_response(response, "reported success without a position")
+    if not isinstance(position, str) or not 0 < len(position) <= MAX_POSITION or not position.isprintable():
+        raise drs.invalid_response(response, "reported success without a valid position")
     position, gtid_set = _binlog.split_position(position)
     return PositionResult(status, position, response.request_id, gtid_set)
 

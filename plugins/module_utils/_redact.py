@@ -34,37 +34,56 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
         JSON, HTML, URL escapes or Base64, across white space, or in a text whose character set is not known. Of a
         secret of more than 32 characters, a piece of 16 counts.
     """
+    ordered = _order(secrets)
+    masked = _mask(_one_line(text)[:MAX_SEARCHED], ordered)
+    return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH) else masked.strip()[:MAX_LENGTH]
+
+
+def hide(text: str, secrets: t.Iterable[str]) -> str:
+    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it.
+
+    A text of more than :data:`MAX_SEARCHED` characters counts as one that does.
+    """
+    ordered = _order(secrets)
+    line = _one_line(text)
+    if len(line) > MAX_SEARCHED or _mask(line, ordered) != line or _is_revealing(line, ordered, len(line)):
+        return HIDDEN
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Return the text without escape sequences of terminals, on one line."""
     # UTF-16 has a zero byte beside each ASCII character.
-    text = _fold(re.sub(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]", "", text.replace("\0", "")))[:MAX_SEARCHED]
-    # Longest first, because a secret may be part of another.
-    ordered = sorted(filter(None, {form for secret in secrets for form in (secret, _fold(secret))}), key=len)[::-1]
-    for secret in ordered:
+    return _fold(re.sub(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]", "", text.replace("\0", "")))
+
+
+def _order(secrets: t.Iterable[str]) -> list[str]:
+    """Return the secrets as they may be in a text on one line, longest first: one may be part of another."""
+    return sorted(filter(None, {form for secret in secrets for form in (secret, _fold(secret))}), key=len)[::-1]
+
+
+def _mask(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
         text = text.replace(secret, MASK)
         if secret.lower() in text.lower():
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
         if len(secret) > LONG and secret[:PIECE] in text:  # a token that the server truncated
             text = re.sub(re.escape(secret[:PIECE]) + r"\S*", MASK, text)
-    text = re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
-    if _is_revealing(text, ordered):
-        return HIDDEN
-    return text.strip()[:MAX_LENGTH]
+    return re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
 
 
-def hide(text: str, secrets: t.Iterable[str]) -> str:
-    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it."""
-    pieces = [text[start : start + MAX_LENGTH] for start in range(0, len(text), MAX_LENGTH // 2)]
-    return HIDDEN if any(redact(piece, secrets) != " ".join(piece.split()) for piece in pieces) else text
+def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
+    """Return whether a secret can be read in the first characters of the text, as it is or after decoding it.
 
-
-def _is_revealing(text: str, secrets: list[str]) -> bool:
-    """Return whether a secret can be read in the part of the text that is shown, as it is or after decoding it."""
+    :param length: the number of characters that are shown.
+    """
     # Only what begins among the characters that are shown counts, so each level needs less text.
     solid_text = re.sub(r"\s", "", text)  # White space may be within escapes.
-    forms = _unescape({text}, MAX_SEARCHED // 5) | _unescape({solid_text}, MAX_SEARCHED // 5) - {solid_text}
+    forms = _unescape({text}, length * 80) | _unescape({solid_text}, length * 80) - {solid_text}
     # Twice more covers JSON in a URL in HTML.
-    forms = _unescape(_unescape(forms, MAX_SEARCHED // 25), MAX_SEARCHED // 125)
+    forms = _unescape(_unescape(forms, length * 16), length * 3)
     # UTF-16 and escapes may be within Base64.
-    forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, MAX_LENGTH)
+    forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, length)
     lowered = [form.lower() for form in forms]
     if any(re.search(r"\bsignature=\w", form) for form in lowered):
         return True
@@ -75,7 +94,8 @@ def _is_revealing(text: str, secrets: list[str]) -> bool:
             return True
         if len(secret) > LONG:
             pieces = _pieces(_solid(secret.lower()))
-            if any(item[start : start + PIECE] in pieces for item in solid for start in range(MAX_LENGTH)):
+            shown = (item[start : start + PIECE] for item in solid for start in range(min(length, len(item))))
+            if not pieces.isdisjoint(shown):
                 return True
         elif any(len(form) >= SHORT and form in item for form in map(_solid, folded) for item in solid):
             return True

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
@@ -163,8 +164,11 @@ def profile(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def cloud():
+def cloud(monkeypatch):
     """The responses of a test. A request without a response fails, and so does a response without a request."""
+    # Without a length, an empty body would be a lost response.
+    init = functools.partialmethod(responses.Response.__init__, auto_calculate_content_length=True)
+    monkeypatch.setattr(responses.Response, "__init__", init)
     with responses.RequestsMock() as cloud:
         yield cloud
         # The call that ends a job for good must never be sent.

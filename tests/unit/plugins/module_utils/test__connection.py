@@ -194,6 +194,7 @@ def test_each_pool_gets_the_class_once(serve, tls, http):
     ]
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
 CHUNKED = loopback.head(200, "Transfer-Encoding: chunked")
 # What a server may send without end, where libraries expect an end.
 ENDLESS = {
@@ -239,6 +240,41 @@ class TestBounds:
         assert isinstance(error, TransportError)
         assert "no complete response" in str(error)
         assert (len(server.requests), error.maybe_accepted) == (sent, method == "POST")
+
+    @pytest.mark.parametrize("over", ["http", "https"])
+    @pytest.mark.parametrize("cut", [*range(len("HTTP/1.1 200"), len(HEAD), 5), len(HEAD) - 1])
+    def test_head_that_is_cut(self, serve, tls, http, over, cut):
+        """Python takes the end of the connection for the end of the headers, and Content-Length is lost with them."""
+        server = serve(loopback.once(HEAD[:cut]), tls=tls if over == "https" else None)
+        error = failure("PUT", https(server) if over == "https" else server.url, http=http)
+        assert isinstance(error, TransportError)
+        assert "no complete response" in str(error)
+        assert error.maybe_accepted
+
+    @pytest.mark.parametrize("body", [b"", b" \r\n"])
+    def test_empty_body_without_a_length(self, serve, http, body):
+        """Nothing tells that it is complete."""
+        error = failure("PUT", serve(loopback.once(b"HTTP/1.1 200 OK\r\n\r\n" + body)).url, http=http)
+        assert isinstance(error, TransportError)
+        assert error.maybe_accepted
+
+    @pytest.mark.parametrize(
+        "response, body",
+        [
+            (HEAD + b"{}", {}),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", {}),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {}),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {}),
+            (b'HTTP/1.0 200 OK\r\n\r\n{"id": "1"}', {"id": "1"}),
+            (b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{"id": "1"}', {"id": "1"}),
+        ],
+    )
+    def test_complete_response(self, serve, http, response, body):
+        assert send("PUT", url=serve(loopback.once(response)).url, http=http).body == body
+
+    def test_refusal_without_a_body(self, serve, http):
+        error = failure("PUT", serve(loopback.once(b"HTTP/1.1 403 Forbidden\r\n\r\n")).url, http=http)
+        assert (error.http_status, error.maybe_accepted) == (403, False)
 
     @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br", "GZIP"])
     def test_encoding_that_was_not_asked_for(self, serve, http, encoding):

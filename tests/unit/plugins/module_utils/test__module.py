@@ -21,7 +21,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     InvalidOptionError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
@@ -120,6 +120,30 @@ class TestMaskedValues:
         assert "but jobs cannot be returned" in found["msg"]
         assert found["jobs"] == [{"name": HIDDEN}]
         assert found["job_id"] == form(secret)
+
+    @pytest.mark.parametrize(
+        "escape",
+        [
+            lambda text: (" " * 40).join(text),
+            lambda text: "x" * 500 + "".join(f"&amp;#x{ord(char):x};" for char in text),
+            lambda text: "x" * 90000 + b64encode(text.encode()).decode() + "x" * 9000,
+        ],
+        ids=["much white space", "escapes", "Base64"],
+    )
+    def test_secret_in_a_long_text(self, failed, escape):
+        found = failed(lambda: complete({"position": escape(PASSWORD)}))
+        assert "but position cannot be returned" in found["msg"]
+        assert found["position"] == HIDDEN
+
+    def test_text_that_is_too_long_to_search(self, failed):
+        assert failed(lambda: complete({"position": "x&" * MAX_SEARCHED}))["position"] == HIDDEN
+
+    @pytest.mark.parametrize("text", ["x" * MAX_SEARCHED, "a&%\\u0041 " * 1000, "x\x1b[1m  \n"])
+    def test_other_long_texts_are_returned(self, capsys, text):
+        with pytest.raises(SystemExit) as stop:
+            complete({"position": text})
+        assert stop.value.code == 0
+        assert json.loads(capsys.readouterr().out)["position"] == text
 
     def test_other_values_are_returned(self, capsys):
         with pytest.raises(SystemExit) as stop:

@@ -208,16 +208,14 @@ class HttpClient:
         try:
             # The extra second lets socket timeouts come first: they tell a failed connection from a lost response.
             return _timeout.call_with_timeout(timeout + 1, exchange)
-        except KeyboardInterrupt:
-            attempt.give_up()
+        except BaseException as error:
+            attempt.give_up()  # What ended the wait, such as a signal, may not have come from the thread.
+            if isinstance(error, TimeoutError):
+                raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
+            # Otherwise, it was the response of a proxy to CONNECT.
+            if isinstance(error, _connection.ResponseTooLargeError) and not attempt.connecting:
+                raise self._unreadable(request, attempt.response, f"more than {self._max_body} bytes") from None
             raise
-        except TimeoutError:
-            attempt.give_up()
-            raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
-        except _connection.ResponseTooLargeError:
-            if attempt.connecting:
-                raise  # It was the response of a proxy to CONNECT.
-            raise self._unreadable(request, attempt.response, f"more than {self._max_body} bytes") from None
 
     def _unreadable(
         self, request: requests.Request, response: requests.Response | None, what: str

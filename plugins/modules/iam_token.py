@@ -16,6 +16,8 @@ description:
     token out of the output and logs.
   - Only O(username), O(password) and O(domain_name) are used as credentials. O(auth_token) and access keys are ignored.
   - The module does not write anything to disk. A token is valid for 24 hours.
+  - Do not use C(async) with this module. Ansible would store the result, with the token, in a file below
+    C(~/.ansible_async).
   - The module calls C(POST /v3/auth/tokens), described on the API page "Obtaining a User Token Through Password
     Authentication".
 author:

@@ -11,7 +11,7 @@ import typing as t
 
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
-MAX_POSITION = 100000  # Characters. A GTID set may have many.
+MAX_POSITION = 4096  # Characters. DRS accepts positions of 100, and GTID sets of 2,048.
 
 
 class PositionResult(t.NamedTuple):

@@ -124,7 +124,7 @@ class TestMaskedValues:
     @pytest.mark.parametrize(
         "escape",
         [
-            lambda text: (" " * 40).join(text),
+            (" " * 40).join,
             lambda text: "x" * 500 + "".join(f"&amp;#x{ord(char):x};" for char in text),
             lambda text: "x" * 90000 + b64encode(text.encode()).decode() + "x" * 9000,
         ],

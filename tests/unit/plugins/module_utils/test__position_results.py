@@ -97,7 +97,7 @@ class TestResult:
         add_result(cloud, status)
         assert show_position_result(drs, JOB_ID, QUERY_ID) == PositionResult(status, None, f"result-{status}")
 
-    @pytest.mark.parametrize("position", [None, "", ["mysql-bin.000277:805"], "\x1b[31m", "x" * 100001])
+    @pytest.mark.parametrize("position", [None, "", ["mysql-bin.000277:805"], "\x1b[31m", "x" * 4097])
     def test_success_without_a_valid_position(self, cloud, drs, position):
         add_result(cloud, "success", position)
         with pytest.raises(InvalidResponseError, match="position") as caught:

@@ -10,6 +10,9 @@ import re
 
 from . import _errors, _hints
 
+# Characters of a position in a response. DRS accepts positions of 100, and GTID sets of 2,048.
+MAX_POSITION = 4096
+
 
 def check_position(value: str) -> str:
     """Return the position if it is well-formed, as ``mysql-bin.000277:805`` is.

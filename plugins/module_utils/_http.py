@@ -31,7 +31,7 @@ except ImportError:
 
 # Bytes of the bodies that all threads read at a time. A page of jobs with subtasks may have several megabytes.
 MAX_BODY = 8 * 1024 * 1024
-MAX_ERROR_BODY = 64 * 1024  # The rest of an error response is not read.
+MAX_ERROR_BODY = 64 * 1024  # Of a longer error response, only the title of an HTML page is used.
 # Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
 PLAIN = r"[0-9a-fTZ:-]{0,40}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[a-z]{0,7}"
 MAX_PAUSE = 60.0  # Seconds. A server may ask for a longer delay, but an operator is waiting.
@@ -196,7 +196,9 @@ class HttpClient:
                 for chunk in response.iter_content(65536):
                     content += chunk
                     if response.status_code >= 400 and len(content) > MAX_ERROR_BODY:
-                        return response, bytes(content[:MAX_ERROR_BODY])
+                        end = content.lower().find(b"</title")  # Other text may end within a secret.
+                        title = content[: end + 7] if end >= 0 else b"more than %d bytes" % MAX_ERROR_BODY
+                        return response, bytes(title)
                     if len(content) > self._max_body:
                         raise _connection.ResponseTooLargeError
                 left, is_success = response.raw.length_remaining, response.status_code < 300

@@ -20,8 +20,10 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 MAX_JOBS = 50000
 MAX_PAGES = 1000
 MAX_TAGS = 100  # of a job. DRS allows 20.
-# Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.
-MAX_LIST_LENGTH = 32 * 1024 * 1024
+MAX_ALL_TAGS = 100000  # The inventory needs up to a millisecond for each.
+# Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory, and up to
+# ten microseconds a character to be searched for secrets.
+MAX_LIST_LENGTH = 16 * 1024 * 1024
 MAX_LIST_TIME = 600  # seconds
 
 
@@ -106,15 +108,17 @@ def list_tags(drs: _drs.DrsClient) -> dict[str, dict[str, str]] | None:
             if error.http_status == 404 and error.error_code in UNPUBLISHED:
                 return None
             raise
-        page, total = response.body.get("resources") or [], response.body.get("total_count")
-        if not isinstance(page, list):
+        page, total = response.body.get("resources"), response.body.get("total_count")
+        if not isinstance(page, list) and not (page is None and total == 0):
             raise drs.invalid_response(response, "returned no list of resources")
         known = len(tags)
         try:
-            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page)
+            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page or [])
         except ValueError as error:
             raise drs.invalid_response(response, drs.sanitize(error)) from None
-        offset += len(page)
+        if sum(map(len, tags.values())) > MAX_ALL_TAGS:
+            raise list_too_long("tags", f"{MAX_ALL_TAGS} tags")
+        offset += len(page or [])
         if len(tags) == known or (isinstance(total, int) and offset >= total):
             return tags
 

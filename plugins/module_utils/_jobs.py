@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from . import _drs, _endpoints, _errors, _http
+from . import _binlog, _drs, _endpoints, _errors, _http
 
 T = t.TypeVar("T")
 
@@ -37,8 +37,8 @@ RUNNING = frozenset({"FULL_TRANSFER_STARTED", "FULL_TRANSFER_COMPLETE", "INCRE_T
 ENDED_STATUSES = frozenset({"RELEASE_RESOURCE_STARTED", "RELEASE_RESOURCE_COMPLETE", "DELETED"})
 # DRS resumes failed jobs by itself, so a job may leave these statuses again.
 FAILED_STATUSES = frozenset(status for status in JOB_STATUSES if status.endswith("_FAILED"))
-# Characters. A GTID set may have many, all other texts about a job are short.
-MAX_TEXT, MAX_POSITION = 512, 100000
+MAX_TEXT = 256  # Characters of all texts about a job except positions. DRS allows 255 at most, in the values of tags.
+MAX_ACTIONS = 100  # There are about 20.
 # Refusals that v3 would repeat: the account or user is restricted.
 RESTRICTED = "DRS.M00105"
 
@@ -182,6 +182,8 @@ def show_actions(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any] | None:
     if not isinstance(found, dict) or not isinstance(found.get("available_actions"), list):
         raise drs.invalid_response(response, "returned no list of allowed actions")
     lists = {name: found.get(name) for name in ("available_actions", "unavailable_actions")}
+    if any(isinstance(actions, list) and len(actions) > MAX_ACTIONS for actions in lists.values()):
+        raise drs.invalid_response(response, f"returned more than {MAX_ACTIONS} actions")
     texts = {
         name: [to_text(str(action)) or "" for action in actions] if isinstance(actions, list) else []
         for name, actions in lists.items()
@@ -202,8 +204,8 @@ def show_start(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
     found = _jobs_v3.show_job_detail(drs, _endpoints.check_job_id(job_id)).body["job"]
     cleaned = found.get("is_open_fast_clean")
     return {
-        "start_position": to_text(found.get("incre_start_position"), MAX_POSITION),
-        "start_gtid_set": to_text(found.get("gtid"), MAX_POSITION),
+        "start_position": to_text(found.get("incre_start_position"), _binlog.MAX_POSITION),
+        "start_gtid_set": to_text(found.get("gtid"), _binlog.MAX_POSITION),
         "conflict_policy": to_text(found.get("conflict_policy")),
         "failed_reason": drs.sanitize(found.get("failed_reason")) or None,
         "is_open_fast_clean": cleaned if isinstance(cleaned, bool) else None,
@@ -223,7 +225,13 @@ def build_job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.
 
 
 def to_text(value: t.Any, length: int = MAX_TEXT) -> str | None:
-    """Return a text of a response on one line, up to a length. Characters that are not printable become spaces."""
+    """Return a text of a response on one line. Characters that are not printable become spaces.
+
+    :param length: A longer text is replaced. If it were cut, a part of a secret could remain, which redaction would not
+        recognize.
+    """
     if not isinstance(value, str) or not value:
         return None
-    return "".join(char if char.isprintable() else " " for char in value[:length])
+    if len(value) > length:
+        return f"(omitted because it has more than {length} characters)"
+    return "".join(char if char.isprintable() else " " for char in value)

@@ -35,6 +35,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         gc.freeze()
         self._requests: list[str] = []
         self._own_values: frozenset[str] = frozenset()
+        self._checked: dict[str, t.Any] = {}
         super().__init__(argument_spec={**_options.SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if _http.REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=_http.REQUESTS_IMPORT_ERROR)
@@ -49,7 +50,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         if self._requests:
             kwargs["requests"] = self._requests
-        super()._return_formatted({key: item if key in MESSAGES else self._hide(item) for key, item in kwargs.items()})
+        # To search a long list takes seconds, so what has been searched is not searched again.
+        kept = {key for key, item in kwargs.items() if key in MESSAGES or (item and item is self._checked.get(key))}
+        super()._return_formatted({key: item if key in kept else self._hide(item) for key, item in kwargs.items()})
 
     def _hide(self, value: t.Any) -> t.Any:
         """Return a part of a result without secrets in forms that Ansible does not mask, such as Base64."""
@@ -90,6 +93,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             from . import _hints
 
             raise _errors.HuaweiCloudError(_hints.masked_result(masked))
+        self._checked = result
 
     def check_wait(self) -> None:
         """Check the range of ``wait_timeout`` and ``wait_sleep``."""

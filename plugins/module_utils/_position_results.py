@@ -11,8 +11,6 @@ import typing as t
 
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
-MAX_POSITION = 4096  # Characters. DRS accepts positions of 100, and GTID sets of 2,048.
-
 
 class PositionResult(t.NamedTuple):
     """The result of a query. The position is set if and only if the status is ``success``.
@@ -58,7 +56,7 @@ def show_position_result(
     if status != _positions.SUCCESS:
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
-    if not isinstance(position, str) or not 0 < len(position) <= MAX_POSITION or not position.isprintable():
+    if not isinstance(position, str) or not 0 < len(position) <= _binlog.MAX_POSITION or not position.isprintable():
         raise drs.invalid_response(response, "reported success without a valid position")
     position, gtid_set = _binlog.split_position(position)
     return PositionResult(status, position, response.request_id, gtid_set)

@@ -18,9 +18,10 @@ from . import _errors
 MASK = "********"
 HIDDEN = "(hidden because it contains a secret)"
 MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
-# Characters that are searched, after white space is folded. Even if it is escaped twice, a secret that begins among the
-# characters that are shown ends within these.
+# Characters, after white space is folded. To search a longer text would take seconds. To cut it could leave a part of a
+# secret, which would not be recognized.
 MAX_SEARCHED = 200000
+TOO_LONG = f"(omitted because it has more than {MAX_SEARCHED} characters)"
 # Of secrets that are longer, such as tokens, pieces are recognized as well.
 LONG, PIECE = 32, 16  # characters
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
@@ -35,20 +36,20 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
         secret of more than 32 characters, a piece of 16 counts.
     """
     ordered = _order(secrets)
-    masked = _mask(_one_line(text)[:MAX_SEARCHED], ordered)
+    line = _one_line(text)
+    if len(line) > MAX_SEARCHED:
+        return TOO_LONG
+    masked = _mask(line, ordered)
     return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH) else masked.strip()[:MAX_LENGTH]
 
 
 def hide(text: str, secrets: t.Iterable[str]) -> str:
-    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it.
-
-    A text of more than :data:`MAX_SEARCHED` characters counts as one that does.
-    """
+    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it."""
     ordered = _order(secrets)
     line = _one_line(text)
-    if len(line) > MAX_SEARCHED or _mask(line, ordered) != line or _is_revealing(line, ordered, len(line)):
-        return HIDDEN
-    return text
+    if len(line) > MAX_SEARCHED:
+        return TOO_LONG
+    return HIDDEN if _mask(line, ordered) != line or _is_revealing(line, ordered, len(line)) else text
 
 
 def _one_line(text: str) -> str:

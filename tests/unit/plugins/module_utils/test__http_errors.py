@@ -75,7 +75,7 @@ ERRORS = [
     (b'{"error_code": "DRS.M0', None, '{"error_code": "DRS.M0'),
     (b"caf\xe9", None, "caf\N{REPLACEMENT CHARACTER}"),
     (b"\xef\xbb\xbfbyte order mark", None, "byte order mark"),
-    pytest.param(DEEP, None, "[" * 512, id="deep"),
+    pytest.param(DEEP, None, "more than 65536 bytes", id="deep"),
     (b'{"error_msg": "a\\ud800b"}', None, "a?b"),
     (b'{"error_msg": "\\u001b[31mred\\u0007\\u009b0m\\r\\nline\\u2028two\\u202e"}', None, "red line two"),
     (b"\x1b]0;title\x07text\x00", None, "]0;title text"),

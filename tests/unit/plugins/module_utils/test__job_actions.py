@@ -120,7 +120,7 @@ class TestCheckAllowed:
         )
 
     def test_error_names_the_current_action(self, cloud, drs):
-        add_actions(cloud, current_action=f"\x1b]0;owned\x07RESTART {TOKEN}")
+        add_actions(cloud, current_action=f"\x1b]0;owned\x07RESTART {TOKEN[:100]}")
         with pytest.raises(
             HuaweiCloudError, match=r"it allows none. Its current action is ]0;owned RESTART "
         ) as caught:
@@ -323,7 +323,8 @@ class TestWaitForAction:
         assert len(cloud.calls) == 4
 
     @pytest.mark.parametrize(
-        "status, readable", [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN}", r"of \*+"), ("x" * 9999, "x+")]
+        "status, readable",
+        [("\x1b]0;owned\x07", "]0;owned"), (f"of {TOKEN[:100]}", r"of \*+"), ("x" * 9999, r"\(omitted because .*\)")],
     )
     def test_timeout_in_an_unknown_status(self, cloud, drs, status, readable):
         add_status(cloud, status)

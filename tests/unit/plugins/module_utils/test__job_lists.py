@@ -265,7 +265,7 @@ class TestListTags:
         self.pages(cloud, [1, 2], [1, 2], **total)
         assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
 
-    @pytest.mark.parametrize("body", [{}, {"resources": [], "total_count": 9}])
+    @pytest.mark.parametrize("body", [{"total_count": 0}, {"resources": [], "total_count": 9}])
     def test_no_tags(self, cloud, body):
         cloud.post(TAGS_URL, json=body)
         assert list_tags(client()) == {}
@@ -312,8 +312,9 @@ class TestListTags:
             list_tags(client())
         check_nothing_shown(shown(caught.value))
 
-    def test_response_without_a_list(self, cloud):
-        cloud.post(TAGS_URL, json={"resources": {"a": 1}})
+    @pytest.mark.parametrize("body", [{}, {"resources": {"a": 1}}, {"total_count": 1}])
+    def test_response_without_a_list(self, cloud, body):
+        cloud.post(TAGS_URL, json=body)
         with pytest.raises(InvalidResponseError, match="no list of resources"):
             list_tags(client())
 
@@ -328,13 +329,19 @@ class TestListTags:
 
     @pytest.mark.parametrize("count, good", [(100, True), (101, False)])
     def test_number_of_tags(self, cloud, count, good):
-        tags = [{"key": f"k{number}", "value": "\u202e" + "x" * 2000} for number in range(count)]
+        tags = [{"key": f"k{number}", "value": "\u202e" + "x" * 255} for number in range(count)]
         cloud.post(TAGS_URL, json={"resources": [{"resource_id": JOB_ID, "tags": tags}], "total_count": 1})
         if good:
-            assert set(list_tags(client())[JOB_ID].values()) == {" " + "x" * 511}
+            assert set(list_tags(client())[JOB_ID].values()) == {" " + "x" * 255}
         else:
             with pytest.raises(InvalidResponseError, match="DRS returned more than 100 tags of a job"):
                 list_tags(client())
+
+    def test_number_of_all_tags(self, cloud, monkeypatch):
+        monkeypatch.setattr(_job_lists, "MAX_ALL_TAGS", 3)
+        self.pages(cloud, [1, 2], [3, 4], total_count=9)
+        with pytest.raises(InvalidResponseError, match="The list of tags from DRS did not end within 3 tags"):
+            list_tags(client())
 
 
 class TestLimits:

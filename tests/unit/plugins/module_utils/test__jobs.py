@@ -204,7 +204,8 @@ class TestShowJob:
             ("orders\r\x1b[2Kother", "orders  [2Kother"),
             ("a\u202eb\u2028c\x9bd", "a b c d"),
             ("a\ud800b", "a?b"),
-            ("x" * 2000, "x" * 512),
+            ("x" * 256, "x" * 256),
+            ("x" * 250 + TOKEN[:30], "(omitted because it has more than 256 characters)"),
         ],
     )
     def test_hostile_name(self, cloud, drs, name, shown):
@@ -405,6 +406,13 @@ class TestShowActions:
     def test_response_without_a_list(self, cloud, drs, found):
         cloud.get(ACTIONS_URL, json={"job_action": found})
         with pytest.raises(InvalidResponseError, match="returned no list of allowed actions"):
+            show_actions(drs, JOB_ID)
+
+    @pytest.mark.parametrize("name", ["available_actions", "unavailable_actions"])
+    def test_number_of_actions(self, cloud, drs, name):
+        actions = {"available_actions": [], name: ["PAUSE"] * 101}
+        cloud.get(ACTIONS_URL, json={"job_action": actions})
+        with pytest.raises(InvalidResponseError, match="DRS returned more than 100 actions"):
             show_actions(drs, JOB_ID)
 
     @pytest.mark.parametrize("status, code", [(404, "APIGW.0101"), (400, "DRS.M99999"), (400, "DRS.10000010")])

@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _trace
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _redact, _trace
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     HuaweiCloudError,
     InvalidOptionError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
@@ -135,8 +135,18 @@ class TestMaskedValues:
         assert "but position cannot be returned" in found["msg"]
         assert found["position"] == HIDDEN
 
+    def test_a_result_is_searched_once(self, monkeypatch, capsys):
+        """A long list takes seconds."""
+        searched, hide = [], _redact.hide
+        monkeypatch.setattr(_redact, "hide", lambda text, secrets: searched.append(text) or hide(text, secrets))
+        jobs = [{"name": f"Job {number}"} for number in range(100)]
+        with pytest.raises(SystemExit):
+            complete({"jobs": jobs})
+        assert searched == [job["name"] for job in jobs]
+        assert json.loads(capsys.readouterr().out)["jobs"] == jobs
+
     def test_text_that_is_too_long_to_search(self, failed):
-        assert failed(lambda: complete({"position": "x&" * MAX_SEARCHED}))["position"] == HIDDEN
+        assert failed(lambda: complete({"position": "x&" * MAX_SEARCHED}))["position"] == TOO_LONG
 
     @pytest.mark.parametrize("text", ["x" * MAX_SEARCHED, "a&%\\u0041 " * 1000, "x\x1b[1m  \n"])
     def test_other_long_texts_are_returned(self, capsys, text):

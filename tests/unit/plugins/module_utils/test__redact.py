@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import MAX_ERROR_BODY, HttpClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, redact
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG, redact
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
     PROXY_PASSWORD,
@@ -96,6 +96,12 @@ class TestWhiteSpace:
             assert redact(text, {"secret-word"}) == ("x********" if space == "\x00" else "x ********")
 
 
+def test_text_that_is_too_long_to_search():
+    """Masks are shorter than tokens, so that the text would be shown up to where it is cut: within a secret."""
+    text = f"{TOKEN} " * (MAX_SEARCHED // len(TOKEN)) + "secret-word " * 1000
+    assert redact(text, {TOKEN, "secret-word"}) == TOO_LONG
+
+
 @pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "65"], ids=["nines", "zeros"])
 @pytest.mark.parametrize("text", ["&#{};", "<title>x&#{};</title>", '{{"error_msg": "&#{};"}}'])
 def test_number_of_a_character_with_many_digits(text, digits):
@@ -120,10 +126,15 @@ def test_title_of_8_mb(piece):
 
 
 @pytest.mark.parametrize(
-    "head, shown", [("<title>Bad gateway</title>", "Bad gateway"), ("<title>Bad", "Bad"), ("<title>&lt;", "<")]
+    "head, shown",
+    [
+        ("<Title>Bad gateway</Title>", "Bad gateway"),
+        ("<title>Bad", "more than 65536 bytes"),
+        ("It is secret-wor", "more than 65536 bytes"),
+    ],
 )
 def test_beginning_of_a_large_error_response(head, shown):
-    """The rest is not read."""
+    """The rest is not read, and what is before it may end within a secret."""
     error = error_from(f"{head}{' ' * MAX_ERROR_BODY}x", status=502)
     assert (error.error_msg, error.http_status) == (shown, 502)
 

@@ -212,6 +212,8 @@ class HttpClient:
             return _timeout.call_with_timeout(timeout + 1, exchange)
         except BaseException as error:
             attempt.give_up()  # What ended the wait, such as a signal, may not have come from the thread.
+            if isinstance(error, KeyboardInterrupt) and attempt.connected and request.method != "GET":
+                error.args = (f"{request.method} {request.url}",)  # for the message: it may have been accepted
             if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
             # Otherwise, it was the response of a proxy to CONNECT.

@@ -137,8 +137,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
                 self._check_masked(result)
             finally:
                 ignore_signals()
-        except KeyboardInterrupt:
-            fail("The task was interrupted. Operations already requested continue in DRS.")
+        except KeyboardInterrupt as error:
+            sent = "".join(f" {request} may have been accepted." for request in error.args)
+            fail(f"The task was interrupted. Operations already requested continue in DRS.{sent}")
         except _errors.HuaweiCloudError as error:
             fail(str(error), **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import queue
 import re
+import signal
 import socket
 import ssl
 import sys
@@ -366,6 +368,20 @@ class TestBounds:
             thread.join(20)
             assert not thread.is_alive()
         assert server.requests == []
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_signal_after_the_request_was_sent(self, serve, method):
+        """The exception names a request that DRS may have accepted."""
+
+        def interrupt(connection, server):
+            server.read_request(connection)
+            os.kill(os.getpid(), signal.SIGINT)
+            loopback.hold(connection, server)
+
+        server = serve(interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            send(method, server.url, http=HttpClient())
+        assert caught.value.args == ((f"POST {server.url}",) if method == "POST" else ())
 
 
 def test_import_without_requests(monkeypatch):

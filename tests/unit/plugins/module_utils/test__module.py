@@ -257,6 +257,14 @@ class TestFailJsonOnError:
                 raise error
         assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
 
+    @pytest.mark.parametrize("request_", ["", "POST https://drs.example.com/x"])
+    def test_interrupted(self, failed, request_):
+        error = KeyboardInterrupt(request_) if request_ else KeyboardInterrupt()
+        assert failed(self.run(error, {"id": "1"}))["msg"] == (
+            "The task was interrupted. Operations already requested continue in DRS."
+            + (f" {request_} may have been accepted." if request_ else "")
+        )
+
     def test_signal_that_is_ignored(self):
         """By nohup."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

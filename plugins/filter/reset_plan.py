@@ -105,9 +105,10 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
         _endpoints.check_job_id(values["drs_job_id"])
     check_limits(values)
     report_path = str(values.get("drs_report_path", ".md"))
-    # The output of a command loses the line breaks at its end, and an existing report could be replaced.
-    if not report_path.endswith(".md") or not report_path.isprintable():
-        raise _errors.InvalidOptionError("drs_report_path must end in .md, and have no control characters.")
+    # The output of a command loses the line breaks at its end, so that an existing report could be replaced. Modules
+    # replace environment variables in paths, which may hold a password.
+    if not report_path.endswith(".md") or not report_path.isprintable() or "$" in report_path:
+        raise _errors.InvalidOptionError("drs_report_path must end in .md, and have no $ and no control characters.")
     given = [name for name in SOURCES if name in values]
     if len(given) > 1:
         raise _errors.InvalidOptionError(f"Set only one of {' and '.join(given)}.")

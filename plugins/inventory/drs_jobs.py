@@ -284,12 +284,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
         @functools.lru_cache(maxsize=None)  # Most tags are on many jobs.
         def hide(text: str) -> str:
-            shown = drs.sanitize(text)
-            return (
-                _redact.HIDDEN
-                if shown == _redact.HIDDEN or shown.count(_redact.MASK) > text.count(_redact.MASK)
-                else text
-            )
+            return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets)
 
         for job in jobs:
             if hide(job["id"]) != job["id"]:

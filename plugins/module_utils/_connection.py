@@ -46,6 +46,7 @@ class Attempt:
         self.connection: HTTPConnection | None = None
         self.sock: t.Any = None
         self.response: requests.Response | None = None
+        self.ended = False  # whether the server closed the connection
         self._given_up = False
         self._lock = threading.Lock()
 
@@ -95,14 +96,13 @@ class _BoundedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
         self._left = MAX_RESPONSE
-        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: t.Any) -> int | None:
         count: int | None = self._raw.readinto(buffer)
-        self.ended = count == 0
+        _current.attempt.ended = count == 0
         self._left -= count or 0
         if self._left < 0:
             raise ResponseTooLargeError(f"The response has more than {MAX_RESPONSE} bytes")
@@ -116,13 +116,15 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(HTTPResponse):
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        self._reader = _BoundedReader(self.fp.detach())
-        self.fp = io.BufferedReader(self._reader)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
 
     def begin(self) -> None:
         super().begin()
-        if self._reader.ended:  # Python takes the end of the connection for the end of the headers.
+        if _current.attempt.ended:  # Python takes the end of the connection for the end of the headers.
             raise IncompleteRead(b"")
+        # urllib3 would log a line that is no header, and Ansible would write it to the log of the controller.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
         del self.headers["Set-Cookie"]  # Nobody uses cookies, and an odd one makes Python print a traceback.
 
 

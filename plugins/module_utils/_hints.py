@@ -125,9 +125,9 @@ def masked_result(names: t.Sequence[str]) -> str:
     """Return the message for a result in which these values would be masked."""
     return (
         f"The task has done its work, but {' and '.join(names)} cannot be returned, because it contains the value of a"
-        " secret option, such as the password. Later tasks would use the masked value. The other values of the result"
-        " are valid. Before you run the task again, log in with a token (see the module huaweicloud.drs.iam_token) or"
-        " an access key, or change the password."
+        " secret option, such as the password, or is too long to be searched for one. Later tasks would use the masked"
+        " value. The other values of the result are valid. Before you run the task again, log in with a token (see the"
+        " module huaweicloud.drs.iam_token) or an access key, or change the password."
     )
 
 

@@ -33,7 +33,7 @@ except ImportError:
 MAX_BODY = 8 * 1024 * 1024
 MAX_ERROR_BODY = 64 * 1024  # Of a longer error response, only the title of an HTML page is used.
 # Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
-PLAIN = r"[0-9a-fTZ:-]{0,40}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[a-z]{0,7}"
+PLAIN = r"[0-9a-f-]{32,40}|[0-9TZ:-]{20}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[0-9a-z]{0,7}"
 MAX_PAUSE = 60.0  # Seconds. A server may ask for a longer delay, but an operator is waiting.
 
 
@@ -201,9 +201,10 @@ class HttpClient:
                         return response, bytes(title)
                     if len(content) > self._max_body:
                         raise _connection.ResponseTooLargeError
-                left, is_success = response.raw.length_remaining, response.status_code < 300
-                # urllib3 1 does not raise an error. Where nothing tells the length, an empty body may be a lost one.
-                if left or (is_success and left is None and not response.raw.chunked and not content.strip()):
+                left = response.raw.length_remaining  # urllib3 1 does not raise an error
+                # Without a length, or the end of the chunks, an empty body may be a lost one.
+                has_end = not attempt.ended if response.raw.chunked else left is not None
+                if left or (response.status_code < 300 and not has_end and not content.strip()):
                     raise requests.ConnectionError(ProtocolError("Connection broken: the response is incomplete"))
                 return response, bytes(content)
 

@@ -21,9 +21,14 @@ MAX_LENGTH = 512  # characters, the documented length of an error message of DRS
 # Characters, after white space is folded. To search a longer text would take seconds. To cut it could leave a part of a
 # secret, which would not be recognized.
 MAX_SEARCHED = 200000
+ESCAPES = "(omitted because it contains escape sequences of terminals)"
 TOO_LONG = f"(omitted because it has more than {MAX_SEARCHED} characters)"
 # Of secrets that are longer, such as tokens, pieces are recognized as well.
 LONG, PIECE = 32, 16  # characters
+# The signature of a request with an access key, or a part of it, in lower case. It differs in each request. Names of
+# jobs have up to 50 characters.
+SIGNATURE = r"signature=\w|signature\W{1,9}[0-9a-f]{8}|[0-9a-f]{51}"
+UNSEARCHED = "(omitted because there was no time to search it for secrets)"
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
 
 
@@ -35,27 +40,31 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
         JSON, HTML, URL escapes or Base64, across white space, or in a text whose character set is not known. Of a
         secret of more than 32 characters, a piece of 16 counts.
     """
-    ordered = _order(secrets)
     line = _one_line(text)
-    if len(line) > MAX_SEARCHED:
-        return TOO_LONG
+    if line in (ESCAPES, TOO_LONG):
+        return line
+    ordered = _order(secrets)
     masked = _mask(line, ordered)
     return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH) else masked.strip()[:MAX_LENGTH]
 
 
 def hide(text: str, secrets: t.Iterable[str]) -> str:
     """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it."""
-    ordered = _order(secrets)
     line = _one_line(text)
-    if len(line) > MAX_SEARCHED:
-        return TOO_LONG
+    if line in (ESCAPES, TOO_LONG):
+        return line
+    ordered = _order(secrets)
     return HIDDEN if _mask(line, ordered) != line or _is_revealing(line, ordered, len(line)) else text
 
 
 def _one_line(text: str) -> str:
-    """Return the text without escape sequences of terminals, on one line."""
+    """Return the text on one line, or what to show in its place if it cannot be searched."""
+    # A sequence may divide a secret, or end with the beginning of one.
+    if "\x1b[" in text or "\x9b" in text:
+        return ESCAPES
     # UTF-16 has a zero byte beside each ASCII character.
-    return _fold(re.sub(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]", "", text.replace("\0", "")))
+    line = _fold(text.replace("\0", ""))
+    return line if len(line) <= MAX_SEARCHED else TOO_LONG
 
 
 def _order(secrets: t.Iterable[str]) -> list[str]:
@@ -70,7 +79,7 @@ def _mask(text: str, secrets: list[str]) -> str:
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
         if len(secret) > LONG and secret[:PIECE] in text:  # a token that the server truncated
             text = re.sub(re.escape(secret[:PIECE]) + r"\S*", MASK, text)
-    return re.sub(r"(?i)\b(signature=)\w+", rf"\1{MASK}", text)
+    return text
 
 
 def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
@@ -86,9 +95,9 @@ def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
     # UTF-16 and escapes may be within Base64.
     forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, length)
     lowered = [form.lower() for form in forms]
-    if any(re.search(r"\bsignature=\w", form) for form in lowered):
-        return True
     solid = [_solid(form) for form in lowered]
+    if any(re.search(SIGNATURE, form) for form in (*lowered, *solid)):
+        return True
     for secret in secrets:
         folded = {secret.lower(), secret.upper().lower()}  # some characters become two in upper case
         if any(form in item for form in folded for item in lowered):

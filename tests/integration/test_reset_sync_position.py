@@ -476,7 +476,8 @@ def test_collected_position_is_used_and_the_rest_of_an_earlier_night_is_not(
         "drs_report_path": "report.md",
         "drs_report": {"result": "of an earlier node"},
     }
-    output = ansible(*RESET, "-i", "hosts", variables=variables, **token)
+    # Ansible would replace variables in a command by those of the environment.
+    output = ansible(*RESET, "-i", "hosts", variables=variables, **token, stem="elsewhere", number="9")
     assert changes(cloud) == RESET_CALLS
     assert cloud.job(JOB)["start_position"] == POSITION
     assert f"Job orders-to-dws ({JOB}) is running, 0 seconds behind." in output

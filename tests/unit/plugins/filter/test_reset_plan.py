@@ -125,6 +125,7 @@ def test_job_that_is_known_by_its_name_only(values, source):
         ({"drs_use_position": POSITION, "drs_wait_sleep": 3601}, "drs_wait_sleep must be a number from 1 to 3600"),
         ({"drs_use_position": POSITION, "drs_report_path": "report.json"}, "drs_report_path must end in .md, and"),
         ({"drs_use_position": POSITION, "drs_report_path": "report\n.md"}, "drs_report_path must end in .md, and"),
+        ({"drs_use_position": POSITION, "drs_report_path": "${HOME}.md"}, "drs_report_path must end in .md, and"),
     ],
 )
 def test_refused(values, problem):

@@ -250,16 +250,16 @@ class TestHosts:
             "a b",
             "a\n",
             "{{ 1 }}",
-            "a" * 65,
+            "x" * 65,
             *"a.yml a.b A.YML a. LocalHost".split(),
             *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
         ],
     )
     def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
         """The host is named by the ID of the job."""
-        add_jobs(cloud, [job(1, name), job(2, "a-B_1"), job(3, "all2"), job(4, "b" * 64), job(5, "yml")])
+        add_jobs(cloud, [job(1, name), job(2, "a-B_1"), job(3, "all2"), job(4, "w" * 64), job(5, "yml")])
         inventory = parse(WITH_TOKEN)
-        assert sorted(inventory.hosts) == [ONE, "a-B_1", "all2", "b" * 64, "yml"]
+        assert sorted(inventory.hosts) == [ONE, "a-B_1", "all2", "w" * 64, "yml"]
         assert variables(inventory, ONE)["drs_job_name"] == name.replace("\n", " ")
 
     def test_names_do_not_depend_on_filters(self, cloud, parse):
@@ -995,6 +995,12 @@ class TestSecrets:
         (path,) = (tmp_path / "cache").iterdir()
         check_nothing_shown(path.read_text())
         assert secret not in path.read_text()
+
+    @pytest.mark.parametrize("text", [f"{TOKEN[:200]}********", "********" + TOKEN[:200]])
+    def test_text_with_asterisks(self, cloud, parse, text):
+        add_jobs(cloud, [job(1, "one", status=text)], {ONE: {"a": text}})
+        found = variables(parse(WITH_TOKEN), "one")
+        assert (found["drs_job_status"], found["drs_tags"]) == (self.HIDDEN, {"a": self.HIDDEN})
 
     def test_of_a_login(self, cloud, parse):
         """The token from the login counts as well."""

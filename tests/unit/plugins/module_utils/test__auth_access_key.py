@@ -283,7 +283,7 @@ class TestProject:
         assert str(error) == f"There are 2 projects named mine: {PROJECT_ID}, other2. Set project_id."
 
     def test_ids_of_several_projects_are_cut_and_masked(self, cloud):
-        ids = [SECURITY_TOKEN, "\x1b[31m", None, *("x" * 64 for _number in range(100))]
+        ids = [SECURITY_TOKEN, "\x07", None, *("x" * 64 for _number in range(100))]
         cloud.get(PROJECTS_URL, json={"projects": [{"name": REGION, "id": value} for value in ids]})
         message = str(login_error(**TEMPORARY_KEY))
         assert f"There are 103 projects named {REGION}: ********, , None, xxx" in message

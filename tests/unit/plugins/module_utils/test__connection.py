@@ -253,6 +253,20 @@ class TestBounds:
         assert "no complete response" in str(error)
         assert error.maybe_accepted
 
+    @pytest.mark.parametrize("end", [b"", b"0", b"0\r", b"0\r\n", b"0\r\n\r"])
+    def test_chunks_that_are_cut(self, serve, http, end):
+        """Of a size such as 00000044, the beginning is the size of the last chunk."""
+        error = failure("PUT", serve(loopback.once(CHUNKED + end)).url, http=http)
+        assert isinstance(error, TransportError)
+        assert error.maybe_accepted
+
+    def test_line_that_is_no_header(self, serve, http, caplog):
+        """urllib3 logs it, and Ansible writes that to the log of the controller."""
+        server = serve(loopback.response(b'{"id": "1"}', headers=[f"an echo of {TOKEN}", "X-Request-Id: r1"]))
+        with caplog.at_level("DEBUG"):
+            send(url=server.url, http=http)
+        assert TOKEN[:20] not in caplog.text
+
     @pytest.mark.parametrize("body", [b"", b" \r\n"])
     def test_empty_body_without_a_length(self, serve, http, body):
         """Nothing tells that it is complete."""

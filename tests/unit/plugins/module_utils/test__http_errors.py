@@ -77,7 +77,7 @@ ERRORS = [
     (b"\xef\xbb\xbfbyte order mark", None, "byte order mark"),
     pytest.param(DEEP, None, "more than 65536 bytes", id="deep"),
     (b'{"error_msg": "a\\ud800b"}', None, "a?b"),
-    (b'{"error_msg": "\\u001b[31mred\\u0007\\u009b0m\\r\\nline\\u2028two\\u202e"}', None, "red line two"),
+    (b'{"error_msg": "\\u001b]31mred\\u0007\\u00900m\\r\\nline\\u2028two\\u202e"}', None, "]31mred 0m line two"),
     (b"\x1b]0;title\x07text\x00", None, "]0;title text"),
     pytest.param({"error_msg": "x" * 2000}, None, "x" * 512, id="long"),
 ]

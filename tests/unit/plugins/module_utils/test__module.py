@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _redact, _trace
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _module, _redact, _trace
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     HuaweiCloudError,
     InvalidOptionError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG, UNSEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
@@ -145,10 +145,22 @@ class TestMaskedValues:
         assert searched == [job["name"] for job in jobs]
         assert json.loads(capsys.readouterr().out)["jobs"] == jobs
 
+    @pytest.mark.parametrize("seconds", [-1, 20])
+    def test_time_to_search(self, monkeypatch, capsys, failed, seconds):
+        monkeypatch.setattr(_module, "SEARCH_TIME", seconds)
+        result = {"jobs": [{"name": "Job 1", "status": "x"}], "number": 1}
+        if seconds < 0:
+            found = failed(lambda: complete(result))
+            assert "jobs cannot be returned" in found["msg"]
+            assert found["jobs"] == [{"name": UNSEARCHED, "status": "x"}]
+        else:
+            with pytest.raises(SystemExit):
+                complete(result)
+
     def test_text_that_is_too_long_to_search(self, failed):
         assert failed(lambda: complete({"position": "x&" * MAX_SEARCHED}))["position"] == TOO_LONG
 
-    @pytest.mark.parametrize("text", ["x" * MAX_SEARCHED, "a&%\\u0041 " * 1000, "x\x1b[1m  \n"])
+    @pytest.mark.parametrize("text", ["x" * MAX_SEARCHED, "a&%\\u0041 " * 1000, "x\x1b]1m  \n"])
     def test_other_long_texts_are_returned(self, capsys, text):
         with pytest.raises(SystemExit) as stop:
             complete({"position": text})

@@ -15,7 +15,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import MAX_ERROR_BODY, HttpClient
-from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG, redact
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import (
+    ESCAPES,
+    HIDDEN,
+    MAX_SEARCHED,
+    TOO_LONG,
+    redact,
+)
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
     PROXY_PASSWORD,
@@ -106,9 +112,9 @@ def test_text_that_is_too_long_to_search():
 @pytest.mark.parametrize("text", ["&#{};", "<title>x&#{};</title>", '{{"error_msg": "&#{};"}}'])
 def test_number_of_a_character_with_many_digits(text, digits):
     """Python refuses to convert it."""
-    error = error_from(text.format(digits), http=HttpClient(secrets={"secret"}))
+    error = error_from(text.format(digits), http=HttpClient(secrets={"hush-hush"}))
     assert error.http_status == 400
-    assert not readable("secret", shown(error))
+    assert not readable("hush-hush", shown(error))
 
 
 def test_secret_in_a_number_with_many_digits():
@@ -148,7 +154,7 @@ class TestSecrets:
         cloud.get(URL, status=400, body=echo(secret), headers={"X-Request-Id": quote(secret)})
         error = failure(http=HttpClient(max_retries=0, secrets={secret}))
         for text in (error.error_msg or error.error_code, error.request_id):
-            assert "********" in text or text == HIDDEN
+            assert "********" in text or text in (HIDDEN, ESCAPES)
         assert not readable(secret, shown(error))
 
     @pytest.mark.parametrize("form", ["text", "code", "html-title"])
@@ -260,14 +266,30 @@ class TestSecrets:
         assert error_from("I go on each day.", http=HttpClient(secrets={"oneac"})).error_msg == "I go on each day."
 
     @pytest.mark.parametrize("name", ["Signature", "signature", "X-Signature", "SIGNATURE"])
-    def test_signature_is_masked(self, name):
+    @pytest.mark.parametrize("form", ["=0123abcd", "=0", "%3D0123abcd", "&#61;0123abcd", "= 0123abcd", '": "0123abcd"'])
+    def test_text_with_a_signature_is_hidden(self, name, form):
         """It is recognized by its name, because its value is not known in advance."""
-        error = error_from(f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=0123abcd is wrong")
-        assert error.error_msg == f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}=******** is wrong"
+        error = error_from(f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}{form} is wrong")
+        assert error.error_msg == HIDDEN
 
-    @pytest.mark.parametrize("text", ["Signature%3D0123abcd", "Signature&#61;0123abcd"])
-    def test_text_with_an_escaped_signature_is_hidden(self, text):
-        assert error_from(f"Access=AK, {text} is wrong").error_msg == HIDDEN
+    @pytest.mark.parametrize("length, shown", [(50, False), (51, True), (64, True)])
+    def test_signature_without_its_name(self, length, shown):
+        digits = "0123456789abcdef" * 4
+        found = error_from(f"The signed text is {digits[:length]}.").error_msg
+        assert found == (HIDDEN if shown else f"The signed text is {digits[:50]}.")
+
+    @pytest.mark.parametrize("text", ["The signature expired.", "Wrong signature: access denied."])
+    def test_text_about_signatures(self, text):
+        assert error_from(text).error_msg == text
+
+    @pytest.mark.parametrize("text", ["\x1b[Passw0rd-1", "a\x1b[Pas\x1b[31msw0rd-1", "\x9b1mPassw0rd-1"])
+    def test_escape_sequence_that_ends_with_the_beginning_of_a_secret(self, text):
+        assert error_from(text, http=HttpClient(secrets={"Passw0rd-1"})).error_msg == ESCAPES
+
+    @pytest.mark.parametrize("secret", ["gn\\gn\\gn\\gn\\", "M6tM6t"])
+    def test_base64_that_looks_like_an_id(self, secret):
+        text = b64encode(secret.encode()).decode()
+        assert HttpClient(secrets={secret}).sanitize(text) == HIDDEN
 
 
 def test_title_is_found_in_linear_time(cloud):

@@ -90,11 +90,21 @@ def reset_plan(
     return plan
 
 
+def check_name(values: t.Mapping[str, t.Any]) -> None:
+    """Check that messages can show the name of the job.
+
+    :raises InvalidOptionError: when they cannot. Names of jobs have no control characters.
+    """
+    if not str(values.get("drs_job_name", "")).isprintable():
+        raise _errors.InvalidOptionError("drs_job_name must have no control characters.")
+
+
 def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> None:
     """Complete a plan.
 
     :raises InvalidOptionError: when an input is missing or invalid.
     """
+    check_name(values)
     for name in TEXTS:
         if isinstance(values.get(name), bool):
             raise _errors.InvalidOptionError(f"{name} must be a text; it is {values[name]}.")

@@ -14,8 +14,8 @@ description:
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
-    a job ID, is in O(groups) or a C(parent_group) of O(keyed_groups), or is the name of a group or of another host in
-    an inventory that Ansible read before. In the last case, the plugin issues a warning.
+    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), or is the name of a group or
+    of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -300,7 +300,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
-        own = {*(self.get_option("groups") or ()), *(entry.get("parent_group") for entry in keyed)}
+        own = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
         reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own)}
         hosts = self._name_hosts(jobs, reserved)
         filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
@@ -329,6 +329,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 self.display.warning(f"{self.NAME}: {problem}.")
         for problem, job_id in draft.problems.items():
             self.display.warning(f"{self.NAME}: {problem}. The first job that caused this is {job_id}.")
+
+    def _parent_group(self, entry: Mapping[str, t.Any]) -> str | None:
+        """Return the parent group of an entry of ``keyed_groups``, as far as it does not depend on a host."""
+        group: str | None = entry.get("parent_group")
+        try:
+            return group and str(self.templar.template(group))
+        except AnsibleError:
+            return group
+
+    def _default_group(self, entry: Mapping[str, t.Any]) -> str | None:
+        """Return the group of an entry of ``keyed_groups`` for hosts with an empty value."""
+        prefix = entry.get("prefix") or ""
+        separator = entry.get("separator", "_") if prefix or self.get_option("leading_separator") else ""
+        return f"{prefix}{separator}{entry['default_value']}" if entry.get("default_value") else None
 
     def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
         """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else."""

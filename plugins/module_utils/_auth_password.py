@@ -52,7 +52,8 @@ class PasswordAuth(_auth.AuthMethod):
             try:
                 self.project_id = _endpoints.check_project_id(response.body["token"]["project"]["id"])
                 expires_at = response.body["token"].get("expires_at")
-                self.expires_at = expires_at if isinstance(expires_at, str) and expires_at.isprintable() else None
+                if isinstance(expires_at, str) and expires_at.isprintable() and len(expires_at) <= 64:
+                    self.expires_at = expires_at
             except (KeyError, TypeError, _errors.InvalidOptionError):
                 raise _errors.InvalidResponseError(
                     f"The token from {endpoint} has no valid project ID.", request_id=response.request_id

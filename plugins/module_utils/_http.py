@@ -94,8 +94,10 @@ class HttpClient:
         secrets: set[str] | None = None,
     ) -> None:
         if ca_cert and not os.path.exists(ca_cert):
-            raise _errors.InvalidOptionError(f"ca_cert: the file {ca_cert!r} does not exist.")
+            # Ansible has replaced environment variables in it, which may hold a password.
+            raise _errors.InvalidOptionError("ca_cert: the file does not exist.")
         self.secrets = secrets if secrets is not None else set()
+        self.last_change: str | None = None  # the last request that was sent, and is not GET
         self._timeout = timeout
         self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
@@ -149,6 +151,9 @@ class HttpClient:
                 raise
             except Exception as error:  # pylint: disable=broad-exception-caught
                 failure = error  # Malformed responses also cause exceptions that libraries do not document.
+            finally:
+                if attempt.connected and method != "GET":
+                    self.last_change = f"{method} {url}"
             throttled = response is not None and _is_throttled(response.status_code, content, throttle_code)
             if response is not None and not throttled and not retries.is_retry(retry_method, response.status_code):
                 break
@@ -213,8 +218,6 @@ class HttpClient:
             return _timeout.call_with_timeout(timeout + 1, exchange)
         except BaseException as error:
             attempt.give_up()  # What ended the wait, such as a signal, may not have come from the thread.
-            if isinstance(error, KeyboardInterrupt) and attempt.connected and request.method != "GET":
-                error.args = (f"{request.method} {request.url}",)  # for the message: it may have been accepted
             if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(None, request.url, "Read timed out.") from None  # type: ignore[arg-type]
             # Otherwise, it was the response of a proxy to CONNECT.

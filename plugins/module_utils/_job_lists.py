@@ -20,11 +20,15 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 MAX_JOBS = 50000
 MAX_PAGES = 1000
 MAX_TAGS = 100  # of a job. DRS allows 20.
-MAX_ALL_TAGS = 100000  # The inventory needs up to a millisecond for each.
-# Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory, and up to
-# ten microseconds a character to be searched for secrets.
-MAX_LIST_LENGTH = 16 * 1024 * 1024
+MAX_ALL_TAGS = 200000  # The inventory needs up to a millisecond for each.
+# Tags have up to 8,000 characters a job, so that a page of the largest size could exceed the limit of a body.
+TAGS_PAGE_SIZE = 100
+# Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.
+MAX_LIST_LENGTH = 32 * 1024 * 1024
 MAX_LIST_TIME = 600  # seconds
+# Of what is read about each job of a list: characters, and seconds.
+MAX_INCLUDE_LENGTH = 32 * 1024 * 1024
+MAX_INCLUDE_TIME = 3600
 
 
 def list_jobs(drs: _drs.DrsClient, name: str | None = None) -> list[dict[str, t.Any]]:
@@ -95,7 +99,7 @@ def list_tags(drs: _drs.DrsClient) -> dict[str, dict[str, str]] | None:
 
     def read_page(_number: int, deadline: float) -> _http.Response:
         url = f"{drs.base}/sync/resource-instances/filter"
-        params = {"limit": "1000", "offset": str(offset)}
+        params = {"limit": str(TAGS_PAGE_SIZE), "offset": str(offset)}
         return drs.request("POST", url, params=params, body={}, read_only=True, deadline=deadline)
 
     tags: dict[str, dict[str, str]] = {}

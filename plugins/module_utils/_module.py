@@ -39,6 +39,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self._own_values: frozenset[str] = frozenset()
         self._checked: dict[str, t.Any] = {}
         self._search_end = 0.0
+        self._http: _http.HttpClient | None = None
         super().__init__(argument_spec={**_options.SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if _http.REQUESTS_IMPORT_ERROR:
             self.fail_json(msg=missing_required_lib("requests"), exception=_http.REQUESTS_IMPORT_ERROR)
@@ -76,10 +77,12 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def create_http_client(self, **settings: t.Any) -> _http.HttpClient:
         """Return an HTTP client. With ``-vvv``, it adds its requests to the result."""
         if self._verbosity < 3:
-            return _http.HttpClient(**settings)
-        from . import _trace
+            self._http = _http.HttpClient(**settings)
+        else:
+            from . import _trace
 
-        return _trace.TracingHttpClient(lambda line: _trace.add_request(self._requests, line), **settings)
+            self._http = _trace.TracingHttpClient(lambda line: _trace.add_request(self._requests, line), **settings)
+        return self._http
 
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
@@ -144,9 +147,10 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
                 self._check_masked(result)
             finally:
                 ignore_signals()
-        except KeyboardInterrupt as error:
-            sent = "".join(f" {request} may have been accepted." for request in error.args)
-            fail(f"The task was interrupted. Operations already requested continue in DRS.{sent}")
+        except KeyboardInterrupt:
+            last = self._http.last_change if self._http else None
+            last = f" The last request other than GET was {last}." if last else ""
+            fail(f"The task was interrupted. Operations already requested continue in DRS.{last}")
         except _errors.HuaweiCloudError as error:
             fail(str(error), **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught

@@ -195,6 +195,6 @@ def _unescape_json(text: str) -> str:
         digits = match[1] or match[2]  # \\x is of JavaScript and of the logs of web servers
         return chr(int(digits, 16)) if digits else names.get(match[3], match[3])
 
-    plain = re.sub(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", unescape_one, text)
+    plain = re.sub(r"\\(?:[uU]([0-9A-Fa-f]{4})|[xX]([0-9A-Fa-f]{2})|(.))", unescape_one, text)
     # JSON escapes characters beyond U+FFFF as surrogate pairs.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

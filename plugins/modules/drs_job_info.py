@@ -223,6 +223,7 @@ error_msg:
   sample: Job does not exist, please check job id.
 """
 
+import time
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
@@ -273,8 +274,14 @@ def main() -> None:
         for key in ("engine_type", "status"):
             jobs = [job for job in jobs if not params[key] or job[key] in params[key]]
         parts = {"actions": _jobs.show_actions, "position": show_position, "progress": _jobs.show_progress}
+        deadline, length = time.monotonic() + _job_lists.MAX_INCLUDE_TIME, 0
         for job in jobs:
             job.update({part: parts[part](drs, job["id"]) for part in params["include"] or ()})
+            length += len(str(job))
+            if length > _job_lists.MAX_INCLUDE_LENGTH:
+                raise _job_lists.list_too_long("jobs", f"{_job_lists.MAX_INCLUDE_LENGTH} characters")
+            if time.monotonic() > deadline:
+                raise _job_lists.list_too_long("jobs", f"{_job_lists.MAX_INCLUDE_TIME} seconds")
         result["jobs"] = jobs
     module.exit_json(**result)
 

@@ -263,7 +263,7 @@ CALLS = [
         "list_instance_by_tags",
         lambda caller: _job_lists.list_tags(caller.drs),
         lambda caller: caller.sdk_drs(
-            "list_instance_by_tags", resource_type="sync", limit=1000, offset=0, body=v5.QueryInstanceByTagReq()
+            "list_instance_by_tags", resource_type="sync", limit=100, offset=0, body=v5.QueryInstanceByTagReq()
         ),
     ),
     Call(

@@ -123,6 +123,7 @@ def test_job_that_is_known_by_its_name_only(values, source):
         ({"drs_reset_position_time": TIME, "drs_use_gtid_set": "<"}, "gtid_set must be"),
         ({"drs_use_position": POSITION, "drs_wait_timeout": "0"}, "drs_wait_timeout must be a number from 1 to 86400"),
         ({"drs_use_position": POSITION, "drs_wait_sleep": 3601}, "drs_wait_sleep must be a number from 1 to 3600"),
+        ({"drs_use_position": POSITION, "drs_job_name": "a\x1b[2J"}, "drs_job_name must have no control characters."),
         ({"drs_use_position": POSITION, "drs_report_path": "report.json"}, "drs_report_path must end in .md, and"),
         ({"drs_use_position": POSITION, "drs_report_path": "report\n.md"}, "drs_report_path must end in .md, and"),
         ({"drs_use_position": POSITION, "drs_report_path": "${HOME}.md"}, "drs_report_path must end in .md, and"),

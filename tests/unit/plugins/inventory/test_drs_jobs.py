@@ -304,6 +304,11 @@ class TestNameOfSomethingElse:
     GROUPS = {"groups": {"paused": "drs_job_status == 'PAUSING'", "is-dws": "drs_engine_type is search('dws')"}}
     KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
     PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
+    TEMPLATE = {"keyed_groups": [{"key": "'x'", "parent_group": "{{ 'to' ~ 'p' }}"}]}
+    DEFAULT = {
+        "keyed_groups": [{"prefix": "", "separator": "_", "key": "drs_tags.none | default('')", "default_value": "no"}]
+    }
+    PREFIX = {"keyed_groups": [{"prefix": "of", "key": "drs_tags.none | default('')", "default_value": "no"}]}
     BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
     BY_PARENT = {"keyed_groups": [{"key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"}]}
     COMPOSED_KEY = {
@@ -317,6 +322,12 @@ class TestNameOfSomethingElse:
         add_jobs(cloud, [job(1, "orders"), job(2, "orders"), job(3, f"orders_{ONE}")])
         assert jobs_of(parse(WITH_TOKEN)) == {ONE: ONE, TWO: TWO, f"orders_{ONE}": THREE}
 
+    def test_parent_group_that_depends_on_the_host(self, cloud, parse):
+        add_jobs(cloud, [job(1, "a-1")], {ONE: {"shard": "top"}})
+        keyed_groups = [{"key": "'x'", "prefix": "of", "parent_group": "{{ drs_tags.shard }}"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert [group.name for group in inventory.groups["top"].child_groups] == ["of_x"]
+
     @pytest.mark.parametrize("name", [TWO, FOUR, "a" * 36, "a-" * 18])
     def test_name_in_the_form_of_an_id(self, cloud, parse, name):
         add_jobs(cloud, [job(1, name), job(2, None), job(3, "single")])
@@ -328,6 +339,9 @@ class TestNameOfSomethingElse:
             (GROUPS, "paused"),
             (GROUPS, "is_dws"),
             (PARENT, "top"),
+            (TEMPLATE, "top"),
+            ({**DEFAULT, "leading_separator": False}, "no"),
+            (PREFIX, "of_no"),
             (COMPOSED, "of_01"),
             ({}, "all"),
             ({}, "ungrouped"),

@@ -77,7 +77,8 @@ class TestPasswordAuth:
         assert http.secrets == {PASSWORD, TOKEN}
 
     @pytest.mark.parametrize(
-        "expires_at, valid", [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False)]
+        "expires_at, valid",
+        [("2026-11-24T10:11:12.701000Z", True), (None, False), (7, False), ("\x1b[31m", False), ("x" * 65, False)],
     )
     def test_expiry(self, cloud, expires_at, valid):
         add_login(cloud, expires_at=expires_at)

@@ -251,7 +251,7 @@ class TestListTags:
     def test_request(self, cloud):
         self.pages(cloud, [1], total_count=1)
         assert list_tags(client()) == {job_id(1): {"number": "1"}}
-        assert cloud.calls[0].request.url == f"{TAGS_URL}?limit=1000&offset=0"
+        assert cloud.calls[0].request.url == f"{TAGS_URL}?limit=100&offset=0"
         assert bodies(cloud) == [{}]
 
     @pytest.mark.parametrize("last, total", [([], {"total_count": 5}), ([[]], {}), ([[]], {"total_count": "5"})])

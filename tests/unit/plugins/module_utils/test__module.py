@@ -269,13 +269,23 @@ class TestFailJsonOnError:
                 raise error
         assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
 
-    @pytest.mark.parametrize("request_", ["", "POST https://drs.example.com/x"])
-    def test_interrupted(self, failed, request_):
-        error = KeyboardInterrupt(request_) if request_ else KeyboardInterrupt()
-        assert failed(self.run(error, {"id": "1"}))["msg"] == (
+    @pytest.mark.parametrize("verbosity", [0, 3])
+    @pytest.mark.parametrize("last", [None, "POST https://drs.example.com/x"])
+    def test_interrupted(self, failed, last, verbosity):
+        module = make_module({**LOGIN, "_ansible_verbosity": verbosity})
+
+        def action():
+            with module.fail_json_on_error({"id": "1"}):
+                module.create_http_client().last_change = last
+                raise KeyboardInterrupt
+
+        assert failed(action)["msg"] == (
             "The task was interrupted. Operations already requested continue in DRS."
-            + (f" {request_} may have been accepted." if request_ else "")
+            + (f" The last request other than GET was {last}." if last else "")
         )
+
+    def test_interrupted_before_the_first_request(self, failed):
+        assert "other than GET" not in failed(self.run(KeyboardInterrupt()))["msg"]
 
     def test_signal_that_is_ignored(self):
         """By nohup."""

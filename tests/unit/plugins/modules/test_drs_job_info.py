@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _job_lists
 from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_STATUSES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTIONS_URL,
@@ -190,6 +193,15 @@ class TestInclude:
         }
         assert job == {**JOB, "actions": actions, "position": START, "progress": PROGRESS}
         assert {url for method, url in sent(cloud) if method != "GET"} == {DETAILS_V3_URL}
+
+    @pytest.mark.parametrize("name, value, limit", [("LENGTH", 700, "700 characters"), ("TIME", -1, "-1 seconds")])
+    def test_limits(self, cloud, module, monkeypatch, name, value, limit):
+        """Of what is read about all jobs."""
+        monkeypatch.setattr(_job_lists, f"MAX_INCLUDE_{name}", value)
+        add_jobs(cloud, *SOME)
+        cloud.get(re.compile(f"{JOBS_URL}/.*/actions"), json={"job_action": {"available_actions": ["PAUSE"] * 10}})
+        message, _result = module.fail({**WITH_TOKEN, "include": "actions"})
+        assert f"The list of jobs from DRS did not end within {limit}." in message
 
     def test_read_for_returned_jobs_only(self, cloud, module, check_mode):
         add_jobs(cloud, *SOME)

@@ -286,6 +286,11 @@ class TestSecrets:
     def test_escape_sequence_that_ends_with_the_beginning_of_a_secret(self, text):
         assert error_from(text, http=HttpClient(secrets={"Passw0rd-1"})).error_msg == ESCAPES
 
+    @pytest.mark.parametrize("form", ["\\U{:04X}", "\\X{:02X}"])
+    def test_escapes_in_upper_case(self, form):
+        text = "".join(form.format(ord(char)) for char in "Passw0rd-1")
+        assert error_from(text, http=HttpClient(secrets={"Passw0rd-1"})).error_msg == HIDDEN
+
     @pytest.mark.parametrize("secret", ["gn\\gn\\gn\\gn\\", "M6tM6t"])
     def test_base64_that_looks_like_an_id(self, secret):
         text = b64encode(secret.encode()).decode()

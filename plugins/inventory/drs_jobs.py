@@ -14,8 +14,9 @@ description:
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
-    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), or is the name of a group or
-    of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
+    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), is a group of O(keyed_groups)
+    that does not depend on names and tags, such as one for a status, or is the name of a group or of another host in an
+    inventory that Ansible read before. In the last case, the plugin issues a warning.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -72,6 +73,10 @@ notes:
     host with C(ansible_connection=local), and a group with that name hides the host. Use this inventory separately, or
     specify it last. If two inventories of this plugin contain jobs of the same name, the one that Ansible reads first
     keeps the name.
+  - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group that
+    O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
+  - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
+    use its output as an inventory.
   - From ansible-core 2.19 on, C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key
     C(__ansible_unsafe), as they do for other inventory plugins. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
@@ -112,6 +117,7 @@ import re
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from ansible import __version__ as ansible_version
 from ansible import template
@@ -301,7 +307,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
         own = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own)}
+        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own), *self._groups_of_facts(jobs)}
         hosts = self._name_hosts(jobs, reserved)
         filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
         selected = [job for job in jobs if all(job[name] in values for name, values in filters.items())]
@@ -311,7 +317,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])
         for job in selected:
-            self._draft_host(hosts[job["id"]], {**job, "subtask_ids": subtasks.get(job["id"], [])})
+            values = {**job, "subtask_ids": subtasks.get(job["id"], [])}
+            self._draft_host(hosts[job["id"]], values, self.get_option("strict"))
         self.inventory = inventory
         for host in draft.hosts.values():
             inventory.add_host(host.name)
@@ -344,6 +351,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         separator = entry.get("separator", "_") if prefix or self.get_option("leading_separator") else ""
         return f"{prefix}{separator}{entry['default_value']}" if entry.get("default_value") else None
 
+    def _groups_of_facts(self, jobs: list[dict[str, t.Any]]) -> set[str]:
+        """Return the groups that depend neither on names nor on tags. Otherwise, ``!GROUP`` could exclude nothing."""
+        inventory = self.inventory
+        self.inventory = draft = _Draft(set())
+        for job in {(job["status"], job["engine_type"], job["task_type"]): job for job in jobs}.values():
+            with suppress(AnsibleError):
+                self._draft_host(
+                    job["id"], {**job, "name": None, "parent_id": None, "tags": {}, "subtask_ids": []}, strict=False
+                )
+        self.inventory = inventory
+        return set(draft.groups)
+
     def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
         """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else."""
 
@@ -368,7 +387,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             hosts[job_id] = name
         return hosts
 
-    def _draft_host(self, host: str, job: dict[str, t.Any]) -> None:
+    def _draft_host(self, host: str, job: dict[str, t.Any], strict: bool) -> None:
         self.inventory.job_id = job["id"]
         names = {"id": "job_id", "name": "job_name", "status": "job_status"}
         values = {f"drs_{names.get(key, key)}": value for key, value in job.items()}
@@ -376,7 +395,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         variables = {**self._protect(values), **{name: trust_as_template(value) for name, value in own.items()}}
         self.inventory.hosts[host] = Host(host)
         self.inventory.hosts[host].vars.update(variables)
-        strict = self.get_option("strict")
         self._is_key = False
         self._set_composite_vars(self.get_option("compose"), variables, host, strict)
         variables = self.inventory.hosts[host].get_vars()

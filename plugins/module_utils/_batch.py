@@ -222,8 +222,10 @@ class PositionBatch:
                 threads = [threading.Thread(target=run, args=(calls,), daemon=True) for _number in range(count)]
                 for thread in threads:
                     thread.start()
+                # Python may notice a signal only after join() has returned, so none lasts long.
                 for thread in threads:
-                    thread.join()
+                    while thread.is_alive():
+                        thread.join(1)
         finally:
             with lock:
                 waiting.clear()

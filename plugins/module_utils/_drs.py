@@ -33,8 +33,9 @@ class DrsClient:
     ) -> None:
         self._session = session
         self.sanitize = session.sanitize
-        self.base = f"{endpoint}/v5/{session.project_id}"
-        self.base_v3 = f"{endpoint}/v3/{session.project_id}"
+        self.endpoint, self.project_id = endpoint, session.project_id
+        self.base = f"{endpoint}/v5/{self.project_id}"
+        self.base_v3 = f"{endpoint}/v3/{self.project_id}"
         self.reads_v3 = False
         self.warn = warn
         self._headers = {"X-Language": language}

@@ -232,6 +232,10 @@ def to_text(value: t.Any, length: int = MAX_TEXT) -> str | None:
     """
     if not isinstance(value, str) or not value:
         return None
+    if "\x1b[" in value or "\x9b" in value:
+        from . import _redact
+
+        return _redact.ESCAPES  # Without their first character, redaction would not recognize them.
     if len(value) > length:
         return f"(omitted because it has more than {length} characters)"
     return "".join(char if char.isprintable() else " " for char in value)

@@ -201,6 +201,16 @@ jobs:
       progress:
         transfer_status: INCRE_TRANSFER_STARTED
         incr_trans_delay: 2
+project_id:
+  description: ID of the project of the jobs.
+  type: str
+  returned: success
+  sample: 054ba152d480d55b2f5dc0069e7ddef0
+endpoint:
+  description: The endpoint of DRS that was used.
+  type: str
+  returned: success
+  sample: https://drs.eu-west-101.myhuaweicloud.eu
 request_id:
   description: ID that the server assigned to the failed request. Quote it when you contact Huawei Cloud support.
   type: str
@@ -282,7 +292,7 @@ def main() -> None:
                 raise _job_lists.list_too_long("jobs", f"{_job_lists.MAX_INCLUDE_LENGTH} characters")
             if time.monotonic() > deadline:
                 raise _job_lists.list_too_long("jobs", f"{_job_lists.MAX_INCLUDE_TIME} seconds")
-        result["jobs"] = jobs
+        result.update(jobs=jobs, project_id=drs.project_id, endpoint=drs.endpoint)
     module.exit_json(**result)
 
 

@@ -280,7 +280,7 @@ def test_inventories(sim: Simulator, tmp_path: Path) -> None:
     assert "orders-to-dws" in output
 
 
-MASKED = re.compile(r"\(query [^)]*\)|/\S*/report.md")
+MASKED = re.compile(r"\(query [^)]*\)|/\S*/report.md|(?<=http://127\.0\.0\.1:)\d+")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -354,10 +354,10 @@ def test_no_tag_and_no_strategy_takes_away_the_confirmation(
 
 
 def test_answer_no_in_a_terminal(cloud: Simulator, ansible: Ansible) -> None:
-    """The question names the job, the project, the region and the position."""
+    """The question names the job, the project, the endpoint and the position."""
     output = ansible(*RESET, variables={**VARIABLES, "drs_confirm": "no"}, code=2, execute=run_in_a_terminal(b"no"))
-    project = "eu-west-101, 054ba152d480d55b2f5dc0069e7ddef0"
-    question = f"Reset job orders-to-dws ({JOB}) in project {project}, region eu-west-101, to {POSITION}?"
+    project = "054ba152d480d55b2f5dc0069e7ddef0"
+    question = f"Reset job orders-to-dws ({JOB}) in project {project}, endpoint {cloud.url}, to {POSITION}?"
     assert question in re.sub(r"\s+", " ", output)
     assert "The reset was not confirmed" in output
     assert changes(cloud) == []
@@ -410,9 +410,14 @@ def test_job_refused_before_collecting(
 
 
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
-    """The command of the guide goes through all steps, and writes no report."""
+    """The command of the guide goes through all steps, and writes no report.
+
+    It shows the project and the endpoint that are used, though other variables, which are ignored, name others.
+    """
     command, _reset, _look = commands_of_the_guide("Reset one job from the command line")
-    output = ansible(*command, variables={"drs_report_path": "report.md"}, **token)
+    ignored = {"drs_region": "eu-ignored-1", "drs_project_name": "ignored", "drs_project_id": token["HW_PROJECT_ID"]}
+    output = ansible(*command, variables={"drs_report_path": "report.md", **ignored}, **token)
+    assert f'Project: {token["HW_PROJECT_ID"]}, endpoint {cloud.url}"' in output
     assert f"New position: the one at {TIME}" in output
     assert f"Job orders-to-dws ({JOB}) can be reset." in output
     assert changes(cloud) == []
@@ -493,7 +498,7 @@ def test_collected_position_is_used_and_the_rest_of_an_earlier_night_is_not(
     times = [report["begun"], *(step["at"] for step in report["steps"]), report["ended"]]
     assert times == sorted(times)
     assert re.search(rf"\| set_position \| .* \| yes \| {report['steps'][1]['request_id']} \|", text)
-    assert "| Region | eu-west-101 |" in text
+    assert f"| Endpoint | {cloud.url} |" in text
     assert "| Project | 054ba152d480d55b2f5dc0069e7ddef0 |" in text
 
 

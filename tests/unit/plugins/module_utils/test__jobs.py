@@ -201,8 +201,10 @@ class TestShowJob:
     @pytest.mark.parametrize(
         "name, shown",
         [
-            ("orders\r\x1b[2Kother", "orders  [2Kother"),
-            ("a\u202eb\u2028c\x9bd", "a b c d"),
+            ("orders\r\x1b]2Kother", "orders  ]2Kother"),
+            (f"{TOKEN[:20]}\x1b[0m{TOKEN[20:40]}", "(omitted because it contains escape sequences of terminals)"),
+            (f"{TOKEN[:20]}\x9b0m{TOKEN[20:40]}", "(omitted because it contains escape sequences of terminals)"),
+            ("a\u202eb\u2028c\x90d", "a b c d"),
             ("a\ud800b", "a?b"),
             ("x" * 256, "x" * 256),
             ("x" * 250 + TOKEN[:30], "(omitted because it has more than 256 characters)"),

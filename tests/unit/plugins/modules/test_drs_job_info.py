@@ -13,9 +13,11 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import JOB_S
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTIONS_URL,
     DETAILS_V3_URL,
+    DRS,
     JOB_ID,
     JOB_URL,
     JOBS_URL,
+    PROJECT_ID,
     WITH_PASSWORD,
     WITH_TOKEN,
     add_actions,
@@ -42,6 +44,7 @@ START = {
     "failed_reason": None,
     "is_open_fast_clean": False,
 }
+PLACE = {"project_id": PROJECT_ID, "endpoint": DRS}
 PROGRESS = {"transfer_status": "INCRE_TRANSFER_STARTED", "incr_trans_delay": 2}
 # They differ in all that can be filtered by.
 SOME = [
@@ -59,8 +62,7 @@ def ids(module, check_mode):
 
     def ids(**args):
         result = module.run({**WITH_TOKEN, **args}, check_mode)
-        assert set(result) == {"changed", "jobs"}
-        assert result["changed"] is False
+        assert {**result, "jobs": []} == {"changed": False, "jobs": [], **PLACE}
         return [job["id"] for job in result["jobs"]]
 
     return ids
@@ -127,7 +129,8 @@ class TestErrors:
 class TestJobId:
     def test_job(self, cloud, module, check_mode):
         add_status(cloud, "PAUSING")
-        assert module.run({**WITH_TOKEN, "job_id": JOB_ID}, check_mode) == {"changed": False, "jobs": [JOB]}
+        result = module.run({**WITH_TOKEN, "job_id": JOB_ID}, check_mode)
+        assert result == {"changed": False, "jobs": [JOB], **PLACE}
         assert [(call.request.method, call.request.url) for call in cloud.calls] == [("GET", f"{JOB_URL}?type=detail")]
 
 

@@ -14,9 +14,9 @@ description:
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
-    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), is a group of O(keyed_groups)
-    that does not depend on names and tags, such as one for a status, or is the name of a group or of another host in an
-    inventory that Ansible read before. In the last case, the plugin issues a warning.
+    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), is the group of a C(key) of
+    O(keyed_groups) that uses neither names nor tags, such as the status, or is the name of a group or of another host
+    in an inventory that Ansible read before. In the last case, the plugin issues a warning.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -68,7 +68,8 @@ notes:
     evaluated.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user
-    and access key. With a profile or an agency, the cache is used only if O(project_id) is set.
+    and access key, as they are used, wherever they come from. With an agency, the cache is used only if O(project_id)
+    is set.
   - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
     host with C(ansible_connection=local), and a group with that name hides the host. Use this inventory separately, or
     specify it last. If two inventories of this plugin contain jobs of the same name, the one that Ansible reads first
@@ -129,6 +130,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
+    _auth_access_key,
     _endpoints,
     _errors,
     _http,
@@ -162,6 +164,7 @@ class _Draft:
         self.groups: dict[str, None] = {}  # in their order
         self.children: dict[tuple[str, str], None] = {}  # hosts and groups by group
         self.problems: dict[str, str] = {}  # the job that caused it first, by problem
+        self.refused: set[str] = set()  # the jobs with a group that cannot be created
         self.job_id = ""  # of the host that is being added
         self._taken = taken
 
@@ -174,6 +177,7 @@ class _Draft:
     def add_group(self, group: str) -> str | None:
         """Return the name of the group, or None if it cannot be created."""
         if group in self._taken:
+            self.refused.add(self.job_id)
             self.problems.setdefault(f"The group {group} was not created, because a host has this name", self.job_id)
             return None
         self.groups[group] = None
@@ -218,20 +222,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         super().parse(inventory, loader, path, cache)
         try:
             self._read_config_data(path)
-            # The environment may point one file at several projects. Ansible's own keys end in a hash so short that
-            # two projects may have the same.
-            names = ("region", "endpoint", "project_id", "project_name", "domain_name", "username", "access_key")
-            identity = json.dumps([path, *(self.params[name] for name in names)])
-            key = f"{self.NAME}_{hashlib.sha256(identity.encode()).hexdigest()}"
-            cached = self.get_option("cache")
-            if cached and not any(self.params[name] for name in ("project_id", "username", "access_key")):
-                cached = False
-                reason = "because a profile or an agency does not identify the account. Set project_id"
-                self.display.warning(f"{self.NAME}: The cache is not used {reason}.")
-            jobs = _load(functools.partial(self._cache.get, key)) if cached and cache else None
+            key = self._cache_key(path) if self.get_option("cache") else None
+            jobs = _load(functools.partial(self._cache.get, key)) if key and cache else None
             if jobs is None:
                 jobs = self._read_jobs()
-                if cached:
+                if key:
                     self._cache[key] = _dump(jobs)
             self._add_hosts(jobs)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
@@ -270,6 +265,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             # A misspelt filter would let plays run on more jobs than intended.
             raise AnsibleParserError(f"There is no option {' or '.join(unknown)}.")
 
+    def _cache_key(self, path: str) -> str | None:
+        """Return the key of the cache entry for this file, or None with a warning if there cannot be one.
+
+        The environment may point one file at several projects. Ansible's own keys end in a hash so short that two
+        projects may have the same.
+        """
+        auth = _options.create_auth(self.params, self.params["auth_method"], self.task_options)
+        if isinstance(auth, _auth_access_key.AgencyAuth) and not auth.project_id:
+            reason = "because an agency does not identify the account. Set project_id"
+            self.display.warning(f"{self.NAME}: The cache is not used {reason}.")
+            return None
+        names = ("region", "iam_endpoint", "project_name", "domain_name", "username")
+        values = [getattr(auth.options, name) for name in names]
+        account = [auth.project_id, getattr(auth, "access_key", None), *values]
+        identity = json.dumps([path, self.params["endpoint"], type(auth).__name__, *account])
+        return f"{self.NAME}_{hashlib.sha256(identity.encode()).hexdigest()}"
+
     def _read_jobs(self) -> list[dict[str, t.Any]]:
         """Return all jobs with their tags. Filters apply later, so that the cache serves all of them."""
         if _http.REQUESTS_IMPORT_ERROR:
@@ -307,19 +319,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
         own = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own), *self._groups_of_facts(jobs)}
-        hosts = self._name_hosts(jobs, reserved)
+        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own)}
         filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
-        selected = [job for job in jobs if all(job[name] in values for name, values in filters.items())]
-        inventory = self.inventory
-        self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts} - reserved)
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])
-        for job in selected:
-            values = {**job, "subtask_ids": subtasks.get(job["id"], [])}
-            self._draft_host(hosts[job["id"]], values, self.get_option("strict"))
-        self.inventory = inventory
+        selected = [
+            {**job, "subtask_ids": subtasks.get(job["id"], [])}
+            for job in jobs
+            if all(job[name] in values for name, values in filters.items())
+        ]
+        inventory = self.inventory
+        while True:  # twice at most: then no host has the name of such a group
+            hosts = self._name_hosts(jobs, reserved)
+            self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts} - reserved)
+            for job in selected:
+                self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
+            found = self._groups_of_facts([job for job in selected if job["id"] in draft.refused], keyed)
+            self.inventory = inventory
+            names = {host for job_id, host in hosts.items() if host != job_id} & found
+            if not names:
+                break
+            reserved |= names
         for host in draft.hosts.values():
             inventory.add_host(host.name)
             for name, value in host.vars.items():
@@ -351,16 +372,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         separator = entry.get("separator", "_") if prefix or self.get_option("leading_separator") else ""
         return f"{prefix}{separator}{entry['default_value']}" if entry.get("default_value") else None
 
-    def _groups_of_facts(self, jobs: list[dict[str, t.Any]]) -> set[str]:
-        """Return the groups that depend neither on names nor on tags. Otherwise, ``!GROUP`` could exclude nothing."""
-        inventory = self.inventory
+    def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
+        """Return the groups that depend neither on names nor on tags. A job cannot take these from the others."""
         self.inventory = draft = _Draft(set())
-        for job in {(job["status"], job["engine_type"], job["task_type"]): job for job in jobs}.values():
+        # A parent group may not depend on tags even if the key does.
+        key = trust_as_template("drs_job_id")
+        parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
+        for job in jobs:
             with suppress(AnsibleError):
-                self._draft_host(
-                    job["id"], {**job, "name": None, "parent_id": None, "tags": {}, "subtask_ids": []}, strict=False
-                )
-        self.inventory = inventory
+                self._draft_host(job["id"], {**job, "name": None, "tags": {}}, [*keyed, *parents], strict=False)
         return set(draft.groups)
 
     def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
@@ -387,7 +407,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             hosts[job_id] = name
         return hosts
 
-    def _draft_host(self, host: str, job: dict[str, t.Any], strict: bool) -> None:
+    def _draft_host(self, host: str, job: dict[str, t.Any], keyed_groups: t.Any, strict: bool) -> None:
         self.inventory.job_id = job["id"]
         names = {"id": "job_id", "name": "job_name", "status": "job_status"}
         values = {f"drs_{names.get(key, key)}": value for key, value in job.items()}
@@ -400,7 +420,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         variables = self.inventory.hosts[host].get_vars()
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
         self._is_key = True
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)
+        self._add_host_to_keyed_groups(keyed_groups, variables, host, strict)
 
     def _compose(self, template: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Evaluate an expression. Its result may be a template that it decoded or put together from names and tags."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -24,7 +25,9 @@ from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import Module
 from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
 from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import InventoryModule
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    ACCESS_KEY,
     DRS,
     LOGIN_URL,
     LOST,
@@ -36,6 +39,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     WITH_PASSWORD,
     WITH_TOKEN,
     add_login,
+    add_projects,
+    agency_key,
     check_nothing_shown,
     job_id,
     shown,
@@ -89,6 +94,17 @@ def add_jobs(cloud, jobs=None, tags=None):
         for job_id, pairs in tags.items()
     ]
     cloud.post(TAGS_URL, json={"resources": resources, "total_count": len(resources)})
+
+
+def add_no_jobs(cloud):
+    """Add empty lists of all projects."""
+    cloud.get(re.compile(r".*/v5/[0-9a-f]+/jobs"), json={"jobs": [], "total_count": 0})
+    cloud.post(re.compile(r".*/resource-instances/filter"), json={"resources": [], "total_count": 0})
+
+
+def lists_read(cloud):
+    """Return how often the list of jobs was read."""
+    return sum(urlsplit(call.request.url).path.endswith("/jobs") for call in cloud.calls)
 
 
 @pytest.fixture(autouse=True)
@@ -312,7 +328,7 @@ class TestNameOfSomethingElse:
     BY_STATUS = {
         "keyed_groups": [
             {"prefix": "status", "key": "drs_job_status"},
-            {"key": "drs_engine_type", "parent_group": "{{ drs_job_status }}"},
+            {"key": "drs_tags.shard", "parent_group": "{{ 'st_' ~ drs_job_status }}"},
         ]
     }
     BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
@@ -350,8 +366,8 @@ class TestNameOfSomethingElse:
             ({**DEFAULT, "leading_separator": False}, "no"),
             (PREFIX, "of_no"),
             (BY_STATUS, "status_PAUSING"),
-            (BY_STATUS, "INCRE_TRANSFER_STARTED"),
-            ({**BY_STATUS, "strict": True}, "status_PAUSING"),
+            (BY_STATUS, "st_PAUSING"),
+            ({"keyed_groups": BY_STATUS["keyed_groups"][:1], "strict": True}, "status_PAUSING"),
             (COMPOSED, "of_01"),
             ({}, "all"),
             ({}, "ungrouped"),
@@ -394,6 +410,18 @@ class TestNameOfSomethingElse:
             f"{NAME}: The group {name} was not created, because a host has this name. The first job that caused this is"
             f" {by}."
         ]
+
+    @pytest.mark.parametrize("name", ["kind_parent", "kind_sub", "kind_one", f"job_{TWO.replace('-', '_')}"])
+    def test_group_that_depends_on_subtasks(self, cloud, parse, warnings, name):
+        """Otherwise, the pattern all:!kind_parent would exclude nothing."""
+        family = {"children": [job(2, "part-1")]}
+        add_jobs(cloud, [job(1, "whole", **family), job(3, name)], {ONE: {"shard": "a"}})
+        kind = "'parent' if drs_subtask_ids else 'sub' if drs_parent_id else 'one'"
+        keyed_groups = [{"prefix": "kind", "key": kind}, {"prefix": "job", "key": "drs_job_id"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert jobs_of(inventory) == {"whole": ONE, "part-1": TWO, THREE: THREE}
+        assert (members(inventory, "kind_parent"), members(inventory, "kind_sub")) == (["whole"], ["part-1"])
+        assert warnings == []
 
     def test_own_group(self, cloud, parse, warnings):
         add_jobs(cloud, [job(1, "shard_01")], {ONE: {"shard": "01"}})
@@ -737,15 +765,31 @@ class TestCache:
         assert len(cloud.calls) == 2
 
     @pytest.mark.parametrize(
-        "name", ["HW_DRS_ENDPOINT", "HW_PROJECT_NAME", "HW_DOMAIN_NAME", "HW_USER_NAME", "HW_ACCESS_KEY"]
+        "options, name",
+        [
+            *((WITH_TOKEN, name) for name in ("HW_DRS_ENDPOINT", "HW_DOMAIN_NAME", "HW_USER_NAME")),
+            ({"region": REGION, "auth_token": TOKEN}, "HW_PROJECT_ID"),
+            (WITH_PASSWORD, "HW_PROJECT_NAME"),
+            ({"region": REGION}, "HUAWEICLOUD_SDK_PROJECT_ID"),
+            ({"region": REGION, "project_id": PROJECT_ID}, "HUAWEICLOUD_SDK_AK"),
+        ],
     )
-    def test_other_project_or_account(self, cloud, parse, cached, monkeypatch, name):
+    def test_other_project_or_account(self, cloud, parse, cached, monkeypatch, options, name):
         """It has other jobs."""
-        add_jobs(cloud)
-        parse(cached)
-        monkeypatch.setenv(name, DRS)
-        parse(cached)
-        assert len(cloud.calls) == 4
+        add_no_jobs(cloud)
+        if "password" in options:
+            add_login(cloud)
+        if "auth_token" not in options:
+            for option in ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"):
+                monkeypatch.setenv(option, ACCESS_KEY)
+        for option in ("HUAWEICLOUD_SDK_PROJECT_ID", name if name == "HW_PROJECT_ID" else "UNUSED"):
+            monkeypatch.setenv(option, PROJECT_ID)
+        options = {**cached, **dict.fromkeys(WITH_TOKEN), **options}
+        parse(options)
+        parse(options)
+        monkeypatch.setenv(name, DRS if name == "HW_DRS_ENDPOINT" else "0" * 32)
+        parse(options)
+        assert lists_read(cloud) == 2
 
     def test_other_credentials(self, cloud, parse, cached):
         add_jobs(cloud)
@@ -753,23 +797,44 @@ class TestCache:
         parse({**cached, "auth_token": NEW_TOKEN})
         assert len(cloud.calls) == 2
 
-    def test_unknown_account(self, cloud, parse, cached, tmp_path, monkeypatch):
-        """The account of a profile is not known, and another profile may be of another account."""
-        profile = tmp_path / "credentials"
-        profile.write_text(f"[basic]\nak = AK\nsk = SK\nproject_id = {PROJECT_ID}\n", encoding="utf-8")
-        monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(profile))
-        options = {
-            **{name: value for name, value in cached.items() if name not in WITH_TOKEN},
-            "region": REGION,
-            "auth_method": "profile",
-        }
-        said = []
-        monkeypatch.setattr(Display, "warning", lambda display, message, **more: said.append(message))
-        add_jobs(cloud)
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"HW_AUTH_METHOD": "profile", "HW_USER_NAME": "operator", "HW_DOMAIN_NAME": "d", "HW_USER_PASSWORD": "p"},
+            {"HW_USER_NAME": "operator"},
+        ],
+    )
+    def test_other_profile(self, cloud, parse, cached, tmp_path, monkeypatch, more):
+        """Even if other variables are set, which are not used."""
+        add_no_jobs(cloud)
+        add_projects(cloud, REGION)
+        options = {**cached, **dict.fromkeys(WITH_TOKEN), "region": REGION}
+        for name, value in more.items():
+            monkeypatch.setenv(name, value)
+        for number, profile in enumerate(
+            ["ak = AK\nproject_id = 01", "ak = AK\nproject_id = 02", "ak = BK\nproject_id = 02", "ak = BK"]
+        ):
+            path = tmp_path / f"credentials{number}"
+            path.write_text(f"[basic]\nsk = SK\n{profile}\n", encoding="utf-8")
+            monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(path))
+            for _time in range(2):
+                parse(options)
+            assert lists_read(cloud) == number + 1
+
+    @pytest.mark.parametrize("project, reads", [({}, 2), ({"project_id": PROJECT_ID}, 1)])
+    def test_agency(self, cloud, parse, cached, serve, metadata, warnings, project, reads):
+        """The account of an agency is not known, and another host may have an agency of another account."""
+        add_no_jobs(cloud)
+        if not project:
+            add_projects(cloud, REGION)
+        server = serve(*[loopback.response(body) for body in (b"metadata-token", agency_key())] * reads)
+        metadata(server.url)
+        cloud.add_passthru(server.url)
         for _time in range(2):
-            parse(options)
-        assert len(cloud.calls) == 4
-        assert "The cache is not used because a profile or an agency does not identify the account" in said[0]
+            parse({**cached, **dict.fromkeys(WITH_TOKEN), "region": REGION, "auth_method": "agency", **project})
+        assert lists_read(cloud) == reads
+        said = f"{NAME}: The cache is not used because an agency does not identify the account. Set project_id."
+        assert set(warnings) == ({said} if reads == 2 else set())
 
     def test_no_jobs(self, cloud, parse, cached):
         add_jobs(cloud, [], {})
@@ -800,12 +865,10 @@ class TestCache:
     def test_two_projects_with_the_same_short_key(self, cloud, parse, cached, monkeypatch):
         """The hash that Ansible offers has so few digits that this happens by chance."""
         monkeypatch.setattr(InventoryModule, "_get_cache_prefix", lambda plugin, path: "same")
-        monkeypatch.setenv("HW_PROJECT_NAME", "first")
-        add_jobs(cloud)
+        add_no_jobs(cloud)
         parse(cached)
-        monkeypatch.setenv("HW_PROJECT_NAME", "second")
-        parse(cached)
-        assert len(cloud.calls) == 4
+        parse({**cached, "project_id": "0" * 32})
+        assert lists_read(cloud) == 2
 
     @pytest.mark.parametrize(
         "change",

@@ -53,7 +53,7 @@ options:
         V(profile), V(agency). Options set in the task take precedence over environment variables as a group. If the
         task sets a token, key, user name or password, methods that are configured only in the environment are
         ignored, and a user name, password or key set in the task is never completed from the environment.
-      - V(token) uses O(auth_token). IAM is not called.
+      - V(token) uses O(auth_token). IAM is called only if the token is rejected and a user is set, see O(auth_token).
       - V(aksk) signs requests with O(access_key) and O(secret_key). IAM is called only to look up the project ID, if
         O(project_id) is not set.
       - V(password) uses O(username), O(password) and O(domain_name). Each task logs in once to obtain a token.
@@ -76,8 +76,9 @@ options:
   auth_token:
     description:
       - A token for the project, for example from M(huaweicloud.drs.iam_token).
-      - If the token is rejected as invalid and O(username), O(password) and O(domain_name) are also set, the module
-        uses them to log in once.
+      - If the token is rejected as invalid and O(username), O(password) and O(domain_name) are also set, in the task or
+        in the environment, the module uses them to log in once. Set them only to the user for whom the token was
+        issued.
       - If not set, the environment variable E(HW_AUTH_TOKEN) is used.
     type: str
   access_key:

@@ -42,7 +42,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits, check_name, check_number
+from ansible_collections.huaweicloud.drs.plugins.filter.reset_plan import check_limits, check_number
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _endpoints, _errors, _positions
 
 JOBS = ("drs_job_id", "drs_job_name", "drs_job_ids")
@@ -66,7 +66,6 @@ def _check(values: t.Mapping[str, t.Any], job_ids: t.Sequence[str]) -> None:
 
     :raises InvalidOptionError: when one is missing or invalid.
     """
-    check_name(values)
     given = [name for name in JOBS if name in values]
     if not given:
         raise _errors.InvalidOptionError("Set drs_job_id or drs_job_name for one job, or drs_job_ids for many jobs.")

@@ -62,6 +62,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _binlog,
     _endpoints,
     _errors,
+    _jobs,
     _options,
     _position_results,
     _positions,
@@ -90,21 +91,11 @@ def reset_plan(
     return plan
 
 
-def check_name(values: t.Mapping[str, t.Any]) -> None:
-    """Check that messages can show the name of the job.
-
-    :raises InvalidOptionError: when they cannot. Names of jobs have no control characters.
-    """
-    if not str(values.get("drs_job_name", "")).isprintable():
-        raise _errors.InvalidOptionError("drs_job_name must have no control characters.")
-
-
 def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> None:
     """Complete a plan.
 
     :raises InvalidOptionError: when an input is missing or invalid.
     """
-    check_name(values)
     for name in TEXTS:
         if isinstance(values.get(name), bool):
             raise _errors.InvalidOptionError(f"{name} must be a text; it is {values[name]}.")
@@ -172,7 +163,7 @@ def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set
         if not job or not time:
             raise _errors.InvalidOptionError("drs_collected must be as huaweicloud.drs.collect_db_position returns it.")
         if job_id and job != job_id:
-            mismatch = f" drs_collected is for job {job[:36]}, not for {job_id}."
+            mismatch = f" drs_collected is for job {_jobs.to_text(job)}, not for {job_id}."
         elif status != _positions.SUCCESS:
             mismatch = " drs_collected contains no position."
         elif job_id and plan["time"] in ("", _positions.parse_time(time)):

@@ -73,6 +73,10 @@ INPUTS = (
     "drs_wait_sleep",
     *CONNECTION,
 )
+SECRETS = (
+    "drs_source_password",
+    *(f"drs_{name}" for name, option in _options.SHARED_OPTIONS.items() if option.get("no_log")),
+)
 # An earlier playbook or node of a workflow may have left these. Only drs_collected is read again.
 OUTPUTS = (
     "drs_collected",
@@ -117,9 +121,9 @@ PASSED_ON = "_drs_passed_on"
 
 @pass_context
 def variable_problems(context: Context, started: t.Any) -> list[str]:
-    """Return the problems with the names of variables.
+    """Return the problems with the names of variables, and with values that messages cannot show.
 
-    The names come from Jinja and from Ansible, not from a variable or function of the template, which a variable could
+    They come from Jinja and from Ansible, not from a variable or function of the template, which a variable could
     hide.
 
     :param context: what the template can read.
@@ -146,6 +150,11 @@ def variable_problems(context: Context, started: t.Any) -> list[str]:
             meant = _meant(name)
             if meant:
                 problems.append(f"The variable {name} is unknown; {meant} was probably meant.")
+        elif name in INPUTS and name not in SECRETS:
+            value = context.resolve(name)
+            # Ansible quotes invalid values in its own messages.
+            if isinstance(value, str) and not value.strip().isprintable():
+                problems.append(f"{name} must have no control characters.")
     return problems
 
 

@@ -74,6 +74,11 @@ notes:
     host with C(ansible_connection=local), and a group with that name hides the host. Use this inventory separately, or
     specify it last. If two inventories of this plugin contain jobs of the same name, the one that Ansible reads first
     keeps the name.
+  - A group of O(keyed_groups) is the same as the group of that name in another inventory. Its variables apply to the
+    jobs, and its hosts belong to C(parent_group). Whoever can tag jobs chooses such groups, so use a C(prefix) that no
+    other inventory uses.
+  - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
+    issues a warning that jobs or tags may be missing.
   - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group that
     O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
@@ -392,11 +397,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return name in self.inventory.groups or (host is not None and host.vars.get("drs_job_id") != job_id)
 
         count = Counter((job["name"] or "").lower() for job in jobs)
+        # The hosts from other inventory files of this plugin. The name of a job may differ, if it was renamed since.
+        known = {
+            host.vars["drs_job_id"]: name
+            for name, host in self.inventory.hosts.items()
+            if {"drs_job_id", "drs_job_status", "drs_tags"} <= set(host.vars) and name not in reserved
+        }
         hosts = {}
         # All jobs count, so that names do not depend on the filters.
         for job in jobs:
             name, job_id = job["name"] or "", job["id"]
-            if not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1 or name in reserved:
+            if job_id in known:
+                name = known[job_id]
+            elif not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1 or name in reserved:
                 name = job_id
             elif is_taken(name, job_id):
                 reason = f"because another inventory has a group or host {name}"

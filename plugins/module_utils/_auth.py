@@ -138,7 +138,8 @@ class Session:
         try:
             response = self._http.request(method, url, auth=self._auth, **kwargs)
         except _errors.ApiError as error:
-            error.credentials_refused = error.http_status == 401 or error.error_code in TOKEN_REFUSED
+            status, code = error.http_status or 0, error.error_code
+            error.credentials_refused = status == 401 or (status < 500 and code in TOKEN_REFUSED)
             raise
         self._accepted = True
         return response

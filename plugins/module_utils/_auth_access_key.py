@@ -241,6 +241,7 @@ class AgencyAuth(AccessKeyAuth):
         if response.status_code not in (404, 405, 503):  # Otherwise, the service has no tokens. The SDK does the same.
             response.raise_for_status()
             headers["X-Metadata-Token"] = token.decode()
+            self._http.secrets.add(token.decode())
         request = requests.Request("GET", f"{METADATA_URL}/openstack/latest/securitykey", headers=headers)
         response, content = self._http.exchange(request, deadline)
         response.raise_for_status()

@@ -51,12 +51,14 @@ class PasswordAuth(_auth.AuthMethod):
             http.secrets.add(token)
             try:
                 self.project_id = _endpoints.check_project_id(response.body["token"]["project"]["id"])
+                if key == "id" and self.project_id != value:
+                    raise KeyError
                 expires_at = response.body["token"].get("expires_at")
                 if isinstance(expires_at, str) and expires_at.isprintable() and len(expires_at) <= 64:
                     self.expires_at = expires_at
             except (KeyError, TypeError, _errors.InvalidOptionError):
                 raise _errors.InvalidResponseError(
-                    f"The token from {endpoint} has no valid project ID.", request_id=response.request_id
+                    f"The token from {endpoint} names no valid project, or another one.", request_id=response.request_id
                 ) from None
         except _errors.HuaweiCloudError as error:
             from . import _hints

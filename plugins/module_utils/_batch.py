@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import typing as t
 from collections import Counter, deque
+from contextlib import ExitStack
 
 from . import _drs, _endpoints, _errors, _hints, _jobs, _position_results, _positions, _wait
+
+# Imported before the connections of the threads take all file descriptors. Otherwise, an error would end the batch.
+from . import _http_errors  # noqa: F401  # isort: skip  # pylint: disable=unused-import
 
 # The outcome of a job, if it is not the status of its query. In check mode, the position can be collected, or this is
 # not known in the region. In general, DRS refused the request, the response was lost, or nothing was sent.
@@ -19,6 +24,7 @@ COLLECTABLE, UNCHECKED, REFUSED, UNKNOWN, UNSENT = "collectable", "unchecked", "
 OK_OUTCOMES = (_positions.SUCCESS, _positions.PENDING, COLLECTABLE, UNCHECKED)
 # After this many jobs in a row without a response or with throttling, the others would fail as well.
 MAX_CONSECUTIVE_FAILURES = 3
+RESERVE = 16  # Open files.
 
 
 def check_job_ids(values: list[str]) -> list[str]:
@@ -216,16 +222,30 @@ class PositionBatch:
                     waiting.clear()
                 faults.append(fault)
 
+        others = len(positions) - 1
         try:
-            others = len(positions) - 1
-            for count, calls in ((1, 1), (min(self._concurrency, others), others)):
-                threads = [threading.Thread(target=run, args=(calls,), daemon=True) for _number in range(count)]
-                for thread in threads:
-                    thread.start()
-                # Python may notice a signal only after join() has returned, so none lasts long.
-                for thread in threads:
-                    while thread.is_alive():
-                        thread.join(1)
+            with ExitStack() as reserve:
+                # The connections of the threads leave these files for what has to be imported to return a result.
+                try:
+                    for _number in range(RESERVE):
+                        reserve.enter_context(open(os.devnull, "rb"))
+                except OSError as error:
+                    raise _errors.HuaweiCloudError(f"No connection can be opened: {error.strerror}.") from None
+                for count, calls in ((1, 1), (min(self._concurrency, others), others)):
+                    threads = []
+                    for _number in range(count):
+                        thread = threading.Thread(target=run, args=(calls,), daemon=True)
+                        try:
+                            thread.start()
+                        except RuntimeError:  # There cannot be more threads. Those that run do all the work.
+                            break
+                        threads.append(thread)
+                    if count and not threads:
+                        run(calls)
+                    # Python may notice a signal only after join() has returned, so none lasts long.
+                    for thread in threads:
+                        while thread.is_alive():
+                            thread.join(1)
         finally:
             with lock:
                 waiting.clear()

@@ -196,6 +196,8 @@ class HttpClient:
             with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
                 attempt.response = response
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    if response.status_code >= 400:
+                        return response, b"an encoding that was not asked for"
                     raise self._unreadable(request, response, "an encoding that was not asked for")
                 content = bytearray()
                 for chunk in response.iter_content(65536):
@@ -294,7 +296,7 @@ def _cause(error: Exception, attempt: _connection.Attempt) -> t.Any:
 
 
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
-    if status < 400 or status == 429 or not throttle_code:
+    if not 400 <= status < 500 or status == 429 or not throttle_code:  # with a 5xx, it is of what DRS itself has called
         return status == 429
     from . import _http_errors
 
@@ -308,5 +310,5 @@ def _parse_json(content: bytes) -> tuple[t.Any, bool]:
         # JSON may hold halves of characters, which Ansible cannot return.
         text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         return (json.loads(text) if b"?" in text else value), True
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):
         return None, False

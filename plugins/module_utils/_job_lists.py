@@ -26,6 +26,7 @@ TAGS_PAGE_SIZE = 100
 # Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.
 MAX_LIST_LENGTH = 32 * 1024 * 1024
 MAX_LIST_TIME = 600  # seconds
+MAX_READS = 3  # How often a list is read again that changed while it was read.
 # Of what is read about each job of a list: characters, and seconds.
 MAX_INCLUDE_LENGTH = 32 * 1024 * 1024
 MAX_INCLUDE_TIME = 3600
@@ -37,58 +38,32 @@ def list_jobs(drs: _drs.DrsClient, name: str | None = None) -> list[dict[str, t.
     :returns: for each job the keys of :func:`build_job`. A job that consists of subtasks is followed by these.
     """
 
-    def page(number: int, offset: int, deadline: float) -> _http.Response:
+    def read_page(number: int, offset: int, deadline: float) -> _http.Response:
         params = {"job_type": "sync", "offset": str(offset), "limit": str(PAGE_SIZE)}
         if name:
             params["name"] = name  # DRS also finds names that contain it.
         return drs.request("GET", f"{drs.base}/jobs", params=params, deadline=deadline)
 
+    def parse(entry: t.Any) -> dict[str, dict[str, t.Any]]:
+        parent = parse_job(entry)
+        children = entry.get("children") or []
+        if not isinstance(children, list):
+            raise ValueError("listed a job whose subtasks are not a list")
+        return {job["id"]: job for job in (parent, *(parse_job(child, parent["id"]) for child in children))}
+
+    def read(read_page: t.Callable[[int, int, float], _http.Response]) -> list[dict[str, t.Any]]:
+        jobs = _read_list(drs, "jobs", "jobs", read_page, parse, len, MAX_JOBS)
+        return [job for job in jobs.values() if not name or job["name"] == name]
+
     def by_v3() -> list[dict[str, t.Any]]:
         from . import _jobs_v3
 
         # The API page says that v3 lists one engine type by default, and the SDK that it lists all.
-        lists = [
-            _list_pages(drs, name, partial(_jobs_v3.list_jobs, drs, name, engine_type))
-            for engine_type in (None, _jobs.MYSQL_TO_DWS)
-        ]
+        engine_types = (None, _jobs.MYSQL_TO_DWS)
+        lists = [read(partial(_jobs_v3.list_jobs, drs, name, engine_type)) for engine_type in engine_types]
         return list({job["id"]: job for jobs in lists for job in jobs}.values())
 
-    return _jobs.read_v5_or_v3(drs, lambda: _list_pages(drs, name, page), by_v3)
-
-
-def _list_pages(
-    drs: _drs.DrsClient, name: str | None, read_page: t.Callable[[int, int, float], _http.Response]
-) -> list[dict[str, t.Any]]:
-    """Read all pages of a list of jobs.
-
-    :param read_page: returns a page. Its arguments are the number of the page, that of the jobs before it, and the
-        deadline.
-    """
-    jobs: dict[str, dict[str, t.Any]] = {}
-    offset = 0
-    pages = read_pages("jobs", lambda number, deadline: read_page(number, offset, deadline))
-    while True:
-        response = next(pages)
-        page, total = response.body.get("jobs"), response.body.get("total_count")
-        if not isinstance(page, list) and not (page is None and total == 0):
-            raise drs.invalid_response(response, "returned no list of jobs")
-        known = len(jobs)
-        try:
-            for entry in page or []:
-                parent = parse_job(entry)
-                children = entry.get("children") or []
-                if not isinstance(children, list):
-                    raise ValueError("listed a job whose subtasks are not a list")
-                for job in (parent, *(parse_job(child, parent["id"]) for child in children)):
-                    jobs.setdefault(job["id"], job)
-        except ValueError as error:
-            raise drs.invalid_response(response, drs.sanitize(error)) from None
-        if len(jobs) > MAX_JOBS:
-            raise list_too_long("jobs", f"{MAX_JOBS} jobs")
-        offset += len(page or [])
-        # When jobs are created or deleted meanwhile, one may be listed twice. A page without new jobs is the last.
-        if len(jobs) == known or (isinstance(total, int) and offset >= total):
-            return [job for job in jobs.values() if not name or job["name"] == name]
+    return _jobs.read_v5_or_v3(drs, lambda: read(read_page), by_v3)
 
 
 def list_tags(drs: _drs.DrsClient) -> dict[str, dict[str, str]] | None:
@@ -97,34 +72,23 @@ def list_tags(drs: _drs.DrsClient) -> dict[str, dict[str, str]] | None:
     :returns: the tags by job ID. Jobs without tags may be missing. None if the region does not publish this call.
     """
 
-    def read_page(_number: int, deadline: float) -> _http.Response:
+    def read_page(_number: int, offset: int, deadline: float) -> _http.Response:
         url = f"{drs.base}/sync/resource-instances/filter"
         params = {"limit": str(TAGS_PAGE_SIZE), "offset": str(offset)}
         return drs.request("POST", url, params=params, body={}, read_only=True, deadline=deadline)
 
-    tags: dict[str, dict[str, str]] = {}
-    offset = 0
-    pages = read_pages("tags", read_page)
-    while True:
-        try:
-            response = next(pages)
-        except _errors.ApiError as error:
-            if error.http_status == 404 and error.error_code in UNPUBLISHED:
-                return None
-            raise
-        page, total = response.body.get("resources"), response.body.get("total_count")
-        if not isinstance(page, list) and not (page is None and total == 0):
-            raise drs.invalid_response(response, "returned no list of resources")
-        known = len(tags)
-        try:
-            tags.update((check_listed_id(entry, "resource_id"), parse_tags(entry.get("tags"))) for entry in page or [])
-        except ValueError as error:
-            raise drs.invalid_response(response, drs.sanitize(error)) from None
-        if sum(map(len, tags.values())) > MAX_ALL_TAGS:
-            raise list_too_long("tags", f"{MAX_ALL_TAGS} tags")
-        offset += len(page or [])
-        if len(tags) == known or (isinstance(total, int) and offset >= total):
-            return tags
+    def parse(entry: t.Any) -> dict[str, dict[str, str]]:
+        return {check_listed_id(entry, "resource_id"): parse_tags(entry.get("tags"))}
+
+    def count(tags: dict[str, dict[str, str]]) -> int:
+        return sum(map(len, tags.values()))
+
+    try:
+        return _read_list(drs, "tags", "resources", read_page, parse, count, MAX_ALL_TAGS)
+    except _errors.ApiError as error:
+        if error.http_status == 404 and error.error_code in UNPUBLISHED:
+            return None
+        raise
 
 
 def parse_job(entry: t.Any, parent_id: str | None = None) -> dict[str, t.Any]:
@@ -135,22 +99,69 @@ def parse_job(entry: t.Any, parent_id: str | None = None) -> dict[str, t.Any]:
     return _jobs.build_job(check_listed_id(entry, "id"), entry, entry.get("status"), parent_id)
 
 
-def read_pages(what: str, read_page: t.Callable[[int, float], _http.Response]) -> t.Iterator[_http.Response]:
-    """Yield the pages of a list until the caller has the last one.
+def _read_list(
+    drs: _drs.DrsClient,
+    what: str,
+    key: str,
+    read_page: t.Callable[[int, int, float], _http.Response],
+    parse: t.Callable[[t.Any], dict[str, dict[str, t.Any]]],
+    count: t.Callable[[dict[str, dict[str, t.Any]]], int],
+    maximum: int,
+) -> dict[str, dict[str, t.Any]]:
+    """Read all pages of a list. If entries moved meanwhile, read it again, and at last warn that some may be missing.
 
-    :param what: what the list contains.
-    :param read_page: returns a page. Its arguments are the number of the page, from 1, and the deadline, a value of
-        ``time.monotonic()``.
-    :raises InvalidResponseError: when the list is too long, or takes too long.
+    :param what: what the list contains, for messages.
+    :param key: the key of the list in a response.
+    :param read_page: returns a page. Its arguments are the number of the page, from 1, that of the entries before it,
+        and the deadline, a value of ``time.monotonic()``.
+    :param parse: returns what an entry contains, by job ID. It raises ValueError with the predicate of a sentence that
+        starts with ``DRS``.
+    :param count: counts what was found, of which ``maximum`` is the limit.
+    :returns: what all entries contain, by job ID.
+    :raises InvalidResponseError: when the list is too long, takes too long, or is malformed.
     """
     deadline = time.monotonic() + MAX_LIST_TIME
-    length = 0
-    for number in range(1, MAX_PAGES + 1):
-        response = read_page(number, deadline)
+    length = number = offset = entries = times = 0
+    found: dict[str, dict[str, t.Any]] = {}
+    before: t.Any = None
+    for _page in range(MAX_PAGES):
+        number += 1
+        response = read_page(number, offset, deadline)
         length += len(str(response.body))
         if length > MAX_LIST_LENGTH:
             raise list_too_long(what, f"{MAX_LIST_LENGTH} characters")
-        yield response
+        page, total = response.body.get(key), response.body.get("total_count")
+        if not isinstance(page, list) and not (page is None and total == 0):
+            raise drs.invalid_response(response, f"returned no list of {key}")
+        known = len(found)
+        try:
+            for entry in page or []:
+                parsed = parse(entry)
+                entries += next(iter(parsed)) not in found
+                found.update({job_id: value for job_id, value in parsed.items() if job_id not in found})
+        except ValueError as error:
+            raise drs.invalid_response(response, drs.sanitize(error)) from None
+        if count(found) > maximum:
+            raise list_too_long(what, f"{maximum} {what}")
+        offset += len(page or [])
+        is_last = isinstance(total, int) and offset >= total
+        # When entries are removed, those behind them move, and one may get from a page to one that was read before.
+        moved = (
+            number > 1
+            and isinstance(before, int)
+            and isinstance(total, int)
+            and (total < before or (is_last and entries < total))
+        )
+        before = total
+        if moved and times < MAX_READS:
+            times += 1
+            number = offset = entries = 0
+            found = {}
+        # A page without new jobs is the last.
+        elif is_last or len(found) == known:
+            if moved:
+                drs.warn(f"The list of {what} from DRS changed each time that it was read. Some {what} may be missing.")
+            return found
         if time.monotonic() >= deadline:
             raise list_too_long(what, f"{MAX_LIST_TIME} seconds")
     raise list_too_long(what, f"{MAX_PAGES} pages")

@@ -31,6 +31,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     """
 
     params: dict[str, t.Any]
+    no_log_values: set[str]
 
     def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **rules: t.Any) -> None:
         # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
@@ -54,6 +55,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         if self._requests:
             kwargs["requests"] = self._requests
+        self.no_log_values = self.no_log_values.copy()  # Threads may still add some, which would end an iteration.
         self._search_end = time.process_time() + SEARCH_TIME
         # What has been searched is not searched again.
         kept = {key for key, item in kwargs.items() if key in MESSAGES or (item and item is self._checked.get(key))}
@@ -86,7 +88,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
     def warn(self, warning: str, **more: t.Any) -> None:
         """Show a warning, with secrets masked. ansible-core masks them in results only, from 2.19 on."""
-        super().warn(remove_values(warning, self.no_log_values), **more)
+        super().warn(remove_values(warning, self.no_log_values.copy()), **more)
 
     def _check_masked(self, result: dict[str, t.Any]) -> None:
         """Check that no part of a result has to be masked: later tasks would use the masked value.

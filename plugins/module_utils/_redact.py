@@ -29,6 +29,7 @@ LONG, PIECE = 32, 16  # characters
 # jobs have up to 50 characters.
 SIGNATURE = r"signature=\w|signature\W{1,9}[0-9a-f]{8}|[0-9a-f]{51}"
 UNSEARCHED = "(omitted because there was no time to search it for secrets)"
+ESCAPE_CHARACTERS = frozenset("&%+\\")  # Text without them has no escapes.
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
 
 
@@ -87,11 +88,16 @@ def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
 
     :param length: the number of characters that are shown.
     """
-    # Only what begins among the characters that are shown counts, so each level needs less text.
-    solid_text = re.sub(r"\s", "", text)  # White space may be within escapes.
-    forms = _unescape({text}, length * 80) | _unescape({solid_text}, length * 80) - {solid_text}
-    # Twice more covers JSON in a URL in HTML.
-    forms = _unescape(_unescape(forms, length * 16), length * 3)
+    has_escapes = not ESCAPE_CHARACTERS.isdisjoint(text)
+    forms = without_space = {text if has_escapes else text[: length * 3]}
+    # Three times cover JSON in a URL in HTML. Only what begins among the characters that are shown counts, so each time
+    # needs less text.
+    for factor in (80, 16, 3) if has_escapes else ():
+        forms = _unescape(forms, length * factor)
+        # White space, and zero bytes of UTF-16, may be within escapes, and escaped themselves.
+        without_space = _unescape({_without_space(form) for form in without_space}, length * factor)
+    # Where white space is the only difference, a short secret may be there by chance.
+    forms |= without_space - set(map(_without_space, forms))
     # UTF-16 and escapes may be within Base64.
     forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, length)
     lowered = [form.lower() for form in forms]
@@ -117,6 +123,10 @@ def _pieces(secret: str) -> frozenset[str]:
     return frozenset(secret[start : start + PIECE] for start in range(len(secret) - PIECE + 1))
 
 
+def _without_space(text: str) -> str:
+    return re.sub(r"[\s\0]", "", text)
+
+
 def _solid(text: str) -> str:
     """Return the ASCII characters of a text that are not white space. Others differ between character sets."""
     return re.sub("[^!-~]", "", text)
@@ -125,8 +135,7 @@ def _solid(text: str) -> str:
 def _unescape(texts: set[str], length: int) -> set[str]:
     """Return the texts, and what they are once escapes are undone, each up to a length."""
     decoders = (unescape_html, unquote, unquote_plus, _unescape_json)
-    # Text without these characters has no escapes.
-    found = {decode(text) for text in texts if not set("&%+\\").isdisjoint(text) for decode in decoders}
+    found = {decode(text) for text in texts if not ESCAPE_CHARACTERS.isdisjoint(text) for decode in decoders}
     return {text[:length] for text in texts | found}
 
 

@@ -25,5 +25,12 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
     :param position: as returned by :func:`check_position`.
     :param gtid_set: as returned by :func:`check_gtid_set`.
     :returns: the request ID.
+    :raises HuaweiCloudError: also when a response with a 2xx status, which should be empty, says that it failed.
     """
-    return drs.request(**start_position_request(drs, job_id, position, gtid_set)).request_id
+    response = drs.request(**start_position_request(drs, job_id, position, gtid_set))
+    body = response.body
+    if body.get("status") == "failed" or body.get("code") or body.get("error"):
+        what = f"did not confirm the start position of job {job_id}"
+        said = drs.sanitize(body.get("error_msg") or body.get("message") or body.get("error"))
+        raise drs.invalid_response(response, f"{what}: {said}" if said else what, maybe_accepted=True)
+    return response.request_id

@@ -199,11 +199,15 @@ def main() -> None:
         result.update(status_before=before, status=before, request_id=None)
 
         if before not in _job_actions.ACTIONS[action].noop_statuses and _job_actions.check_allowed(drs, job_id, action):
+            result["changed"] = True
             if module.check_mode:
                 result["request"] = _job_actions.job_action_request(drs, job_id, action, pause_mode)
             else:
-                result["request_id"] = _job_actions.execute_job_action(drs, job_id, action, pause_mode)
-            result["changed"] = True
+                try:
+                    result["request_id"] = _job_actions.execute_job_action(drs, job_id, action, pause_mode)
+                except _errors.HuaweiCloudError as error:
+                    result["changed"] = error.maybe_accepted
+                    raise
         if wait:
             try:
                 _job_actions.wait_for_action(

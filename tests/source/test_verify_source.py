@@ -287,6 +287,20 @@ def test_gtid_mode(mysql: MySQL, verify: Verify) -> None:
     assert results[2:] == [[], [], [], []]
 
 
+def test_text_that_changes_the_output_of_a_terminal(mysql: MySQL, verify: Verify) -> None:
+    odd = "X\x9b2K\u202e\x1b[2K\rReset job other"
+    source, refusing = mysql(binlog_row_image=odd, gtid_mode="ON"), mysql(Odd)
+    (image, _gtid), message = verify((source, f"{FILE}:805", {}), (refusing, f"{FILE}:805", {}))
+    assert "The binlog_row_image of the source is X?2K??[2K?Reset job other, and DRS needs FULL" in image
+    assert "Reset job other" in message
+    assert message.isprintable()
+
+
+class Odd(Source):
+    def events(self, offset: int) -> AllowedResult:
+        raise MysqlError("X\x9b2K\u202e\x1b[2K\rReset job other", 1227)  # type: ignore[arg-type]
+
+
 class WithoutPrivilege(Source):
     def events(self, offset: int) -> AllowedResult:
         raise MysqlError("Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s)", 1227)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from ansible_collections.huaweicloud.drs.plugins.filter.variable_problems import
     INITIAL,
     INPUTS,
     OUTPUTS,
+    SECRETS,
     FilterModule,
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import COLLECTION
@@ -258,6 +259,20 @@ def test_variables_that_are_not_extra_variables():
 
 def test_what_an_earlier_play_has_passed_on():
     assert variable_problems(_drs_started=INITIAL, _drs_passed_on={"job_id": "x"}) == []
+
+
+def test_secrets():
+    names = {"access_key", "auth_token", "password", "secret_key", "security_token", "source_password"}
+    assert names == {name[len("drs_") :] for name in SECRETS}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("value", ["a\x1b[2Jb", "a\x9bb", "a\u202eb", "a\nb"])
+def test_control_characters(name, value):
+    """Ansible quotes invalid values, and prompt and report show names."""
+    problems = [] if name in SECRETS else [f"{name} must have no control characters."]
+    assert variable_problems(**{name: value}) == problems
+    assert variable_problems(**{name: "\u00e4 b\n"}) == []
 
 
 @pytest.mark.parametrize("started", ["", "x", {"skipped": True, "changed": False}])

@@ -444,6 +444,17 @@ class TestNameOfSomethingElse:
         assert (jobs_of(inventory), "orders" in inventory.groups) == ({"other": TWO}, False)
         assert len(warnings) == 1
 
+    def test_job_that_was_renamed_between_two_files(self, cloud, parse, warnings):
+        """As where one file uses its cache. Otherwise, a play would run on the job twice."""
+        inventory = InventoryData()
+        add_jobs(cloud, [job(1, "old"), job(2, "any")], {ONE: {"shard": "a"}})
+        add_jobs(cloud, [job(1, "new"), job(2, "any")], {ONE: {"shard": "b"}})
+        for _time in range(2):
+            parse({**WITH_TOKEN, **self.KEYED}, inventory=inventory)
+        assert jobs_of(inventory) == {"old": ONE, "any": TWO}
+        assert members(inventory, "shard_b") == ["old"]
+        assert warnings == []
+
     def test_group_with_the_name_of_a_host_of_another_inventory(self, cloud, parse, warnings):
         inventory = InventoryData()
         inventory.add_host("web")

@@ -504,7 +504,10 @@ class TestAgency:
             b"/meta-data/latest/api/token",
             b"/openstack/latest/securitykey",
         ]
-        assert (auth.project_id, http.secrets) == (PROJECT_ID, {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN})
+        assert (auth.project_id, http.secrets) == (
+            PROJECT_ID,
+            {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, "metadata-token"},
+        )
         check_signed(cloud.calls[-1].request)
         assert cloud.calls[-1].request.headers["X-Security-Token"] == SECURITY_TOKEN
 

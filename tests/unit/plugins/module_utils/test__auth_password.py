@@ -143,15 +143,18 @@ class TestInvalidLoginResponse:
 
     @pytest.mark.parametrize(
         "token",
-        [None, [], {}, {"project": None}, {"project": {}}, {"project": {"id": 7}}, {"project": {"id": "../.."}}],
+        [
+            *(None, [], {}, {"project": None}, {"project": {}}, {"project": {"id": 7}}, {"project": {"id": "../.."}}),
+            {"project": {"id": "another"}},
+        ],
     )
     def test_no_project(self, cloud, token):
         cloud.post(
             LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN, "X-Request-Id": "r1"}, json={"token": token}
         )
-        error = login_error()
+        error = login_error(project_id=PROJECT_ID)
         assert isinstance(error, InvalidResponseError)
-        assert "project" in str(error)
+        assert "names no valid project, or another one" in str(error)
         assert error.request_id == "r1"
         assert TOKEN not in str(error)
 

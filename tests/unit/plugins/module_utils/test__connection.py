@@ -19,7 +19,11 @@ import threading
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection, _timeout
-from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import InvalidResponseError, TransportError
+from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    ApiError,
+    InvalidResponseError,
+    TransportError,
+)
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import TOKEN, execute, failure, send
@@ -300,6 +304,15 @@ class TestBounds:
         assert isinstance(error, InvalidResponseError)
         assert "an encoding that was not asked for" in str(error)
         assert (error.http_status, error.request_id, error.maybe_accepted) == (200, "r1", True)
+
+    @pytest.mark.parametrize("status", [400, 401])
+    def test_error_in_an_encoding_that_was_not_asked_for(self, serve, http, status):
+        """Gateways send such error pages. The status says that the request was refused."""
+        server = serve(loopback.response(gzip.compress(b"{}"), status, headers=["Content-Encoding: gzip"]))
+        error = failure("POST", server.url, http=http)
+        assert isinstance(error, ApiError)
+        assert "an encoding that was not asked for" in str(error)
+        assert (error.http_status, error.maybe_accepted) == (status, False)
 
     def test_encoding_identity(self, serve, http):
         server = serve(loopback.response(b'{"id": "1"}', headers=["Content-Encoding: Identity"]))

@@ -119,6 +119,17 @@ class TestResponseError:
     def test_status_repeated_as_code_is_shown_once(self):
         assert str(error_from('{"error": {"code": 401, "message": "no"}}', status=401)).count("401") == 1
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_success_that_takes_too_much_memory(self, cloud, monkeypatch, method):
+        def load(text):
+            raise MemoryError
+
+        cloud.add(method, URL, body=b'{"id": "1"}')
+        monkeypatch.setattr(json, "loads", load)
+        error = failure(method)
+        assert isinstance(error, InvalidResponseError)
+        assert error.maybe_accepted == (method == "POST")
+
     @pytest.mark.parametrize(
         "body, part",
         [

@@ -132,15 +132,36 @@ class TestListJobs:
         assert len(list_jobs(drs)) == 50
         assert len(cloud.calls) == 2
 
+    @pytest.mark.parametrize("pages", [[((4, 3), 5), ((0,), 4)], [((4, 3), 4), ((0, 4), 4)]])
+    def test_job_that_moves_to_a_page_that_was_read(self, cloud, pages):
+        """Job 1 would be missing: job 3 was deleted, or job 4 is now the last."""
+        warnings = []
+        drs = client(warn=warnings.append)
+        for numbers, count in (*pages, ((4, 2), 4), ((1, 0), 4)):
+            cloud.get(JOBS_URL, json={"total_count": count, "jobs": list(map(listed, numbers))})
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in (4, 2, 1, 0)]
+        assert warnings == []
+
+    def test_list_that_changes_each_time(self, cloud):
+        warnings = []
+        drs = client(warn=warnings.append)
+        for numbers, count in (((3, 2), 4), ((0,), 3)) * 4:
+            cloud.get(JOBS_URL, json={"total_count": count, "jobs": list(map(listed, numbers))})
+        assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in (3, 2, 0)]
+        assert warnings == ["The list of jobs from DRS changed each time that it was read. Some jobs may be missing."]
+        assert len(cloud.calls) == 8
+
     def test_job_on_two_pages(self, cloud, drs):
-        """A job that is created between two requests shifts the others."""
+        """A job that is created between two requests shifts the others. The second time, nothing changes."""
         cloud.get(JOBS_URL, json={"total_count": 4, "jobs": [listed(3), listed(2)]})
         cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(2, status="PAUSING"), listed(1)]})
-        cloud.get(JOBS_URL, json={"total_count": 5, "jobs": [listed(0)]})
+        for numbers in ((0,), (4, 3), (2, 1), (0,)):
+            cloud.get(JOBS_URL, json={"total_count": 5, "jobs": list(map(listed, numbers))})
         assert [(job["id"], job["status"][0]) for job in list_jobs(drs)] == [
-            (job_id(number), "I") for number in (3, 2, 1, 0)
+            (job_id(number), "I") for number in (4, 3, 2, 1, 0)
         ]
-        assert [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls] == ["0", "2", "4"]
+        offsets = [re.search("offset=([0-9]+)", call.request.url)[1] for call in cloud.calls]
+        assert offsets == ["0", "2", "4", "0", "2", "4"]
 
     def test_children(self, cloud, drs):
         """The children of a job follow it. The total does not count them."""

@@ -135,6 +135,21 @@ class TestMaskedValues:
         assert "but position cannot be returned" in found["msg"]
         assert found["position"] == HIDDEN
 
+    def test_threads_that_add_secrets(self, failed, monkeypatch):
+        """A batch that is interrupted does not wait for its threads. A set that changes cannot be iterated."""
+        module = make_module(LOGIN)
+        shared, seen = module.no_log_values, []
+        monkeypatch.setattr(_module, "remove_values", lambda value, secrets: seen.append(secrets) or value)
+
+        def interrupt():
+            module.warn("A warning.")
+            raise KeyboardInterrupt
+
+        with pytest.raises(SystemExit), module.fail_json_on_error({"id": "one two"}):
+            interrupt()
+        assert len(seen) > 1
+        assert not any(secrets is shared for secrets in seen)
+
     def test_a_result_is_searched_once(self, monkeypatch, capsys):
         """A long list takes seconds."""
         searched, hide = [], _redact.hide

@@ -92,6 +92,15 @@ class TestWhiteSpace:
     def test_secret_with_two_spaces(self, text):
         assert error_from(text, http=HttpClient(secrets={"two  words"})).error_msg == "It is ********."
 
+    @pytest.mark.parametrize("space", ["\\n", "&nbsp;", "&#10;", "%0A", "+", "\t"])
+    @pytest.mark.parametrize("width", [1, 2, 4, 20])
+    def test_escaped_white_space_within_escapes(self, space, width):
+        """As where JSON or HTML quotes a text that was wrapped."""
+        for secret in ("P@ssw0rd&more", TOKEN[:60]):
+            escaped = "".join(f"%{ord(char):02x}" for char in secret)
+            wrapped = space.join(escaped[start : start + width] for start in range(0, len(escaped), width))
+            assert redact(f"It is {wrapped}.", {secret}) == HIDDEN
+
     def test_spaces_at_the_ends_of_a_secret_count(self):
         assert error_from("It is a b.", http=HttpClient(secrets={" a "})).error_msg == "It is********b."
 

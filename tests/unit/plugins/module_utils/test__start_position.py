@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
+    HuaweiCloudError,
     InvalidOptionError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._start_position import (
@@ -50,6 +51,23 @@ class TestUpdateStartPosition:
             "url": START_URL,
             "body": body,
         }
+
+    @pytest.mark.parametrize(
+        "body, said",
+        [
+            ({"status": "failed"}, "did not confirm the start position of job"),
+            ({"status": "failed", "error_msg": "Not now."}, ": Not now."),
+            ({"code": "DRS.M00304", "message": "Not now."}, ": Not now."),
+            ({"error": {"code": "DRS.M00304", "message": "Not now."}}, "DRS.M00304"),
+        ],
+    )
+    def test_failure_with_a_2xx_status(self, cloud, drs, body, said):
+        """Otherwise, a job would be resumed from its old position."""
+        cloud.put(START_URL, json=body, headers={"X-Request-Id": REQUEST_ID})
+        with pytest.raises(HuaweiCloudError) as caught:
+            update_start_position(drs, JOB_ID, POSITION)
+        assert said in str(caught.value)
+        assert caught.value.request_id == REQUEST_ID
 
     def test_empty_response(self, cloud, drs):
         cloud.put(START_URL)

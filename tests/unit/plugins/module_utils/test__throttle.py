@@ -140,7 +140,6 @@ THROTTLED = [
     ("GET", 429, None),
     ("POST", 429, "APIGW.0308"),
     ("POST", 400, "DRS.M01503"),
-    ("POST", 500, "DRS.M01503"),
 ]
 
 

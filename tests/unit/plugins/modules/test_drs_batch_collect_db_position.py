@@ -4,18 +4,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
+from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    COLLECTION,
     GTID_SET,
     LOST,
     POSITION,
@@ -181,6 +186,64 @@ class TestCheckMode:
 )
 def test_nothing_is_sent_before_the_options_are_valid(cloud, module, invalid, named, check_mode):
     module.check_refused(cloud, {**ARGS, **invalid}, named, check_mode)
+
+
+class TestLimitsOfTheHost:
+    """DRS carries out what was sent, so no ID may be lost."""
+
+    @pytest.mark.parametrize("allowed", [0, 1, 2])
+    def test_threads(self, cloud, module, monkeypatch, allowed):
+        """The threads that there are do all the work."""
+        start, started_threads = threading.Thread.start, []
+
+        def start_some(thread):
+            if thread.name != "call_with_timeout":
+                started_threads.append(thread)
+                if len(started_threads) > allowed:
+                    raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_some)
+        for number in range(3):
+            add_collect_of(cloud, number)
+        assert module.run(ARGS)["counts"] == {"pending": 3}
+
+    def test_open_files(self, cloud, module, monkeypatch):
+        def refuse(*args):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(_batch, "open", refuse, raising=False)
+        message, result = module.fail(ARGS)
+        assert message == "No connection can be opened: Too many open files."
+        assert result["counts"] == {"unsent": 3}
+
+    def test_files_are_left_for_the_result(self, serve):
+        """What returns a result may have to be imported first, even after an error. In a process of its own."""
+        server = serve(loopback.each(b'HTTP/1.1 202 X\r\nContent-Length: 32\r\n\r\n{"id": "1", "status": "pending"}'))
+        code = (
+            "import json, resource, sys;"
+            "from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http;"
+            "http = _http.HttpClient(connections=100, max_retries=0);"
+            "session = type('Session', (), {'project_id': 'p', 'sanitize': http.sanitize,"
+            " 'request': lambda self, *args, **more: http.request(*args, auth=lambda request: request, **more)})();"
+            "batch = _batch.PositionBatch("
+            "_drs.DrsClient(session, sys.argv[1]), json.loads(sys.argv[2]), '2023-09-19T07:00:00Z', 100);"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
+            "batch.collect();"
+            "import ansible.module_utils.urls, ftplib;"
+            "print(json.dumps(batch.counts))"
+        )
+        path = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        ids = json.dumps([job_id(number) for number in range(200)])
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.url, ids],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        counts = json.loads(done.stdout)
+        assert counts["pending"] == len(server.requests)
+        assert set(counts) <= {"pending", "unsent"}
 
 
 class TestInterrupted:

@@ -124,6 +124,7 @@ def _read_list(
     length = number = offset = entries = times = 0
     found: dict[str, dict[str, t.Any]] = {}
     before: t.Any = None
+    moved = False
     for _page in range(MAX_PAGES):
         number += 1
         response = read_page(number, offset, deadline)
@@ -146,17 +147,13 @@ def _read_list(
         offset += len(page or [])
         is_last = isinstance(total, int) and offset >= total
         # When entries are removed, those behind them move, and one may get from a page to one that was read before.
-        moved = (
-            number > 1
-            and isinstance(before, int)
-            and isinstance(total, int)
-            and (total < before or (is_last and entries < total))
-        )
+        if number > 1 and isinstance(before, int) and isinstance(total, int):
+            moved = moved or total < before or (is_last and entries < total)
         before = total
         if moved and times < MAX_READS:
             times += 1
             number = offset = entries = 0
-            found = {}
+            found, moved = {}, False
         # A page without new jobs is the last.
         elif is_last or len(found) == known:
             if moved:

@@ -152,8 +152,10 @@ def variable_problems(context: Context, started: t.Any) -> list[str]:
                 problems.append(f"The variable {name} is unknown; {meant} was probably meant.")
         elif name in INPUTS and name not in SECRETS:
             value = context.resolve(name)
-            # Ansible quotes invalid values in its own messages.
-            if isinstance(value, str) and not value.strip().isprintable():
+            text = value if isinstance(value, str) else ""
+            # Ansible quotes invalid values in its own messages. A list may have an ID on each line.
+            words = text.split() if name == "drs_job_ids" else [text.strip()]
+            if not all(map(str.isprintable, words)):
                 problems.append(f"{name} must have no control characters.")
     return problems
 

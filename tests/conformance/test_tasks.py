@@ -115,7 +115,7 @@ def collect(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: 
 
 
 def act(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str, **more: Any) -> Run:
-    more = {"changed": not says, **more}
+    more = {"changed": not says or MAYBE in says, **more}
     return Run(f"action: {name}", tuple(arrives.split()), says, result, wire=wire, module="drs_job_action", **more)
 
 

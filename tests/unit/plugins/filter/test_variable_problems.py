@@ -270,7 +270,8 @@ def test_secrets():
 @pytest.mark.parametrize("value", ["a\x1b[2Jb", "a\x9bb", "a\u202eb", "a\nb"])
 def test_control_characters(name, value):
     """Ansible quotes invalid values, and prompt and report show names."""
-    problems = [] if name in SECRETS else [f"{name} must have no control characters."]
+    allowed = name in SECRETS or (name == "drs_job_ids" and value == "a\nb")
+    problems = [] if allowed else [f"{name} must have no control characters."]
     assert variable_problems(**{name: value}) == problems
     assert variable_problems(**{name: "\u00e4 b\n"}) == []
 

@@ -27,6 +27,9 @@ if t.TYPE_CHECKING:
 
 METADATA_URL = "http://169.254.169.254"  # the same on every ECS host
 METADATA_TIMEOUT = 3.0  # Seconds. The metadata service of an ECS host responds fast or does not exist.
+# Of the metadata service. The length is not documented. Security tokens have some thousand characters. A text of few
+# would be masked in all results, so that their IDs would be lost.
+SECRET = r"[\x21-\x7e]{8,32768}"
 RENEW_BEFORE = 300.0  # Seconds before a temporary key expires. It must not expire on the way.
 RENEW_AGAIN = 60.0  # Seconds from one attempt to renew a key to the next, if the metadata service has no new one.
 
@@ -209,8 +212,7 @@ class AgencyAuth(AccessKeyAuth):
         try:
             key = _timeout.call_with_timeout(METADATA_TIMEOUT, self._read_metadata)
             parts = key["access"], key["secret"], key["securitytoken"]
-            # The length is not documented. Security tokens have some thousand characters.
-            if not all(re.fullmatch(r"[\x21-\x7e]{1,32768}", part) for part in parts):
+            if not all(re.fullmatch(SECRET, part) for part in parts):
                 raise ValueError
         except Exception as error:  # pylint: disable=broad-exception-caught
             options = self.options
@@ -241,6 +243,8 @@ class AgencyAuth(AccessKeyAuth):
         if response.status_code not in (404, 405, 503):  # Otherwise, the service has no tokens. The SDK does the same.
             response.raise_for_status()
             headers["X-Metadata-Token"] = token.decode()
+            if not re.fullmatch(SECRET, token.decode()):
+                raise ValueError
             self._http.secrets.add(token.decode())
         request = requests.Request("GET", f"{METADATA_URL}/openstack/latest/securitykey", headers=headers)
         response, content = self._http.exchange(request, deadline)

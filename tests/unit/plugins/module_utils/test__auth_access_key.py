@@ -551,6 +551,7 @@ class TestAgency:
             loopback.response(b"null"),
             key_response(secret={"a": SECRET_KEY}, access=""),
             key_response(securitytoken=""),
+            key_response(access="query"),
             key_response(securitytoken="x" * 40000),
             loopback.response(json.dumps({"credential": SECRET_KEY}).encode()),
             loopback.close_without_response,
@@ -561,6 +562,14 @@ class TestAgency:
         error = login_error("agency", project_id=PROJECT_ID)
         assert AUTH_HELP in str(error)
         assert "metadata" in str(error)
+
+    @pytest.mark.parametrize("token", [b"", b"query", b"a metadata-token", b"\xe4" * 20])
+    def test_metadata_token_that_is_none(self, serve, metadata, token):
+        """To mask it would take apart the results."""
+        server = serve(loopback.response(token), key_response())
+        metadata(server.url)
+        assert "metadata" in str(login_error("agency", project_id=PROJECT_ID))
+        assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status, works", [(404, True), (405, True), (503, True), (400, False), (500, False)])
     def test_metadata_service_without_tokens(self, serve, metadata, status, works):
@@ -616,24 +625,27 @@ class TestRenewal:
         return cloud
 
     def test_refused_key_is_renewed_once(self, cloud, keys):
-        server = keys({"access": "OLD"}, {"access": "NEW", "secret": "new-secret", "securitytoken": "new-token"})
+        server = keys(
+            {"access": "OLD-ACCESS-KEY"},
+            {"access": "NEW-ACCESS-KEY", "secret": "new-secret", "securitytoken": "new-token"},
+        )
         _auth, session = self.session()
         cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
         cloud.post(URL, json={"id": "1"})
         assert session.request("POST", URL).body == {"id": "1"}
-        assert self.keys_used(cloud) == ["OLD", "NEW"]
+        assert self.keys_used(cloud) == ["OLD-ACCESS-KEY", "NEW-ACCESS-KEY"]
         assert cloud.calls[1].request.headers["X-Security-Token"] == "new-token"
         assert len(server.requests) == 4
         assert session.sanitize("the new-secret, new-token") == "the ********, ********"
 
     def test_new_key_is_refused_as_well(self, cloud, keys):
-        keys({"access": "OLD"}, {"access": "NEW"}, {"access": "NEWER"})
+        keys({"access": "OLD-ACCESS-KEY"}, {"access": "NEW-ACCESS-KEY"}, {"access": "NEWER-ACCESS-KEY"})
         _auth, session = self.session()
         cloud.post(URL, status=401, json={"error_code": "APIGW.0301"})
         for _request in range(2):
             with pytest.raises(HuaweiCloudError, match=r"APIGW\.0301"):
                 session.request("POST", URL)
-        assert self.keys_used(cloud) == ["OLD", "NEW"]
+        assert self.keys_used(cloud) == ["OLD-ACCESS-KEY", "NEW-ACCESS-KEY"]
 
     def test_same_key_is_not_used_again(self, cloud, keys):
         """More signatures with it could lock it."""
@@ -652,10 +664,17 @@ class TestRenewal:
             session.request("POST", URL)
         assert (caught.value.credentials_refused, caught.value.maybe_accepted) == (True, False)
 
-    @pytest.mark.parametrize("seconds, used", [(299, ["OLD", "NEW"]), (-1, ["OLD", "NEW"]), (400, ["OLD", "OLD"])])
+    @pytest.mark.parametrize(
+        "seconds, used",
+        [
+            (299, ["OLD-ACCESS-KEY", "NEW-ACCESS-KEY"]),
+            (-1, ["OLD-ACCESS-KEY", "NEW-ACCESS-KEY"]),
+            (400, ["OLD-ACCESS-KEY", "OLD-ACCESS-KEY"]),
+        ],
+    )
     def test_renewed_before_it_expires(self, cloud, keys, monkeypatch, seconds, used):
         monkeypatch.setattr(_auth_access_key, "RENEW_AGAIN", 0.0)
-        keys({"access": "OLD", "expires_at": "2099-01-01T00:00:00.000000Z"}, {"access": "NEW"})
+        keys({"access": "OLD-ACCESS-KEY", "expires_at": "2099-01-01T00:00:00.000000Z"}, {"access": "NEW-ACCESS-KEY"})
         auth, session = self.session()
         cloud.get(URL, json={})
         session.request("GET", URL)
@@ -665,13 +684,13 @@ class TestRenewal:
         assert auth.access_key == used[-1]
 
     def test_old_key_is_used_while_there_is_no_new_one(self, cloud, keys):
-        server = keys({"access": "OLD", "expires_at": self.in_seconds(10)})
+        server = keys({"access": "OLD-ACCESS-KEY", "expires_at": self.in_seconds(10)})
         auth, session = self.session()
         cloud.get(URL, json={})
         auth._renew_at = 0
         for _request in range(3):
             session.request("GET", URL)
-        assert self.keys_used(cloud) == ["OLD"] * 3
+        assert self.keys_used(cloud) == ["OLD-ACCESS-KEY"] * 3
         # The service is asked again after a minute.
         assert len(server.requests) == 3
         assert 0 < auth._renew_at - time.time() <= 60

@@ -93,7 +93,8 @@ PARTS = ["Authorization", "X-Auth-Token", "X-Security-Token", "body", "all"]
 def _sources(cloud, serve, metadata, profile, monkeypatch):
     """Set up a profile, a metadata service and a proxy with a password."""
     profile(f"[basic]\nak = {ACCESS_KEY}\nsk = {SECRET_KEY}\nsecurity_token = {SECURITY_TOKEN}\n")
-    server = serve(loopback.response(b"metadata-token"), loopback.response(agency_key()))
+    # A key that is refused is fetched again.
+    server = serve(*[loopback.response(body) for body in (b"metadata-token", agency_key())] * 2)
     metadata(server.url)
     cloud.add_passthru(server.url)
     cloud.assert_all_requests_are_fired = False

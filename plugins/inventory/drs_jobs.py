@@ -71,14 +71,16 @@ notes:
     and access key, as they are used, wherever they come from. With an agency, the cache is used only if O(project_id)
     is set.
   - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
-    host with C(ansible_connection=local), and a group with that name hides the host. Use this inventory separately, or
-    specify it last. If two inventories of this plugin contain jobs of the same name, the one that Ansible reads first
-    keeps the name.
+    host with C(ansible_connection=local). If it contains a group with that name, plays for the group run on the host.
+    Use this inventory separately, or specify it last. If two inventories of this plugin contain jobs of the same name,
+    the one that Ansible reads first keeps the name. If a host of another inventory has the name of a group in
+    O(groups), or of one that uses neither names nor tags, this inventory fails. So define the same groups in all files
+    of this plugin.
   - A group of O(keyed_groups) is the same as the group of that name in another inventory. Its variables apply to the
     jobs, and its hosts belong to C(parent_group). Whoever can tag jobs chooses such groups, so use a C(prefix) that no
     other inventory uses.
   - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
-    issues a warning that jobs or tags may be missing.
+    issues a warning that jobs or tags may be missing. A removal and an addition at the same time may remain unnoticed.
   - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group that
     O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
@@ -169,7 +171,7 @@ class _Draft:
         self.groups: dict[str, None] = {}  # in their order
         self.children: dict[tuple[str, str], None] = {}  # hosts and groups by group
         self.problems: dict[str, str] = {}  # the job that caused it first, by problem
-        self.refused: set[str] = set()  # the jobs with a group that cannot be created
+        self.refused: dict[str, set[str]] = {}  # the jobs by each group that cannot be created
         self.job_id = ""  # of the host that is being added
         self._taken = taken
 
@@ -182,7 +184,7 @@ class _Draft:
     def add_group(self, group: str) -> str | None:
         """Return the name of the group, or None if it cannot be created."""
         if group in self._taken:
-            self.refused.add(self.job_id)
+            self.refused.setdefault(group, set()).add(self.job_id)
             self.problems.setdefault(f"The group {group} was not created, because a host has this name", self.job_id)
             return None
         self.groups[group] = None
@@ -323,8 +325,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
-        own = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, own)}
+        named = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
+        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, named)}
         filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
@@ -337,15 +339,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         inventory = self.inventory
         while True:  # twice at most: then no host has the name of such a group
             hosts = self._name_hosts(jobs, reserved)
-            self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts} - reserved)
+            self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
             for job in selected:
                 self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
-            found = self._groups_of_facts([job for job in selected if job["id"] in draft.refused], keyed)
+            refused = {job_id for jobs_of_group in draft.refused.values() for job_id in jobs_of_group}
+            own = reserved | self._groups_of_facts([job for job in selected if job["id"] in refused], keyed)
             self.inventory = inventory
-            names = {host for job_id, host in hosts.items() if host != job_id} & found
+            names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts} & own
             if not names:
                 break
             reserved |= names
+        others = sorted(own & set(draft.refused))
+        if others:
+            # Plays for the group would run on the host, and plays without it on the jobs of the group.
+            raise AnsibleParserError(
+                f"The group {others[0]} cannot be created, because another inventory has a host {others[0]}."
+            )
         for host in draft.hosts.values():
             inventory.add_host(host.name)
             for name, value in host.vars.items():
@@ -401,7 +410,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         known = {
             host.vars["drs_job_id"]: name
             for name, host in self.inventory.hosts.items()
-            if {"drs_job_id", "drs_job_status", "drs_tags"} <= set(host.vars) and name not in reserved
+            if {"drs_job_id", "drs_job_status", "drs_tags"} <= set(host.vars)
         }
         hosts = {}
         # All jobs count, so that names do not depend on the filters.

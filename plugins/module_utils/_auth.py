@@ -139,7 +139,7 @@ class Session:
             response = self._http.request(method, url, auth=self._auth, **kwargs)
         except _errors.ApiError as error:
             status, code = error.http_status or 0, error.error_code
-            error.credentials_refused = status == 401 or (status < 500 and code in TOKEN_REFUSED)
+            error.credentials_refused = status == 401 or (400 <= status < 500 and code in TOKEN_REFUSED)
             raise
         self._accepted = True
         return response

@@ -95,6 +95,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
         :raises HuaweiCloudError: when one has.
         """
+        self.no_log_values = self.no_log_values.copy()  # See _return_formatted.
         self._search_end = time.process_time() + SEARCH_TIME
         masked = [
             name

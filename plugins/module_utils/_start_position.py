@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _drs, _endpoints
+from . import _drs, _endpoints, _http_errors
 
 
 def start_position_request(
@@ -29,8 +29,9 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
     """
     response = drs.request(**start_position_request(drs, job_id, position, gtid_set))
     body = response.body
-    if body.get("status") == "failed" or body.get("code") or body.get("error"):
+    said = _http_errors.error_fields(body)
+    if said or body.get("status", "success") not in ("success", "pending"):
+        reason = drs.sanitize(" ".join(str(said[name]) for name in ("error_code", "error_msg") if said.get(name)))
         what = f"did not confirm the start position of job {job_id}"
-        said = drs.sanitize(body.get("error_msg") or body.get("message") or body.get("error"))
-        raise drs.invalid_response(response, f"{what}: {said}" if said else what, maybe_accepted=True)
+        raise drs.invalid_response(response, f"{what}: {reason}" if reason else what, maybe_accepted=True)
     return response.request_id

@@ -464,6 +464,20 @@ class TestNameOfSomethingElse:
         assert "web" not in inventory.groups
         assert f"The first job that caused this is {ONE}." in warnings[0]
 
+    @pytest.mark.parametrize("options, name", [(GROUPS, "paused"), (BY_STATUS, "status_PAUSING")])
+    @pytest.mark.parametrize("of_the_plugin", [True, False])
+    def test_host_of_another_inventory_with_the_name_of_a_group(self, cloud, parse, options, name, of_the_plugin):
+        """Ansible would run plays for the group on the host."""
+        inventory = InventoryData()
+        inventory.add_host(name)
+        if of_the_plugin:
+            for variable, value in {"drs_job_id": ONE, "drs_job_status": "x", "drs_tags": {}}.items():
+                inventory.set_variable(name, variable, value)
+        add_jobs(cloud, [job(1, name), job(2, "a-2", status="PAUSING")])
+        with pytest.raises(AnsibleParserError, match=f"The group {name} cannot be created, because another inventory"):
+            parse({**WITH_TOKEN, **options}, inventory=inventory)
+        assert list(inventory.hosts) == [name]
+
     def test_group_that_a_filter_excludes(self, cloud, parse):
         add_jobs(cloud, [job(1, "shard_02"), job(2, "other", status="PAUSING")], {TWO: {"shard": "02"}})
         inventory = parse({**WITH_TOKEN, **self.KEYED, "status": "INCRE_TRANSFER_STARTED"})

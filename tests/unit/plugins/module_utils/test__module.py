@@ -135,18 +135,23 @@ class TestMaskedValues:
         assert "but position cannot be returned" in found["msg"]
         assert found["position"] == HIDDEN
 
-    def test_threads_that_add_secrets(self, failed, monkeypatch):
-        """A batch that is interrupted does not wait for its threads. A set that changes cannot be iterated."""
+    @pytest.mark.parametrize("is_interrupted", [True, False])
+    def test_threads_that_add_secrets(self, monkeypatch, is_interrupted):
+        """Threads are not waited for after an interrupt or a timeout. A set that changes cannot be iterated."""
         module = make_module(LOGIN)
         shared, seen = module.no_log_values, []
         monkeypatch.setattr(_module, "remove_values", lambda value, secrets: seen.append(secrets) or value)
 
-        def interrupt():
+        def run():
             module.warn("A warning.")
-            raise KeyboardInterrupt
+            if is_interrupted:
+                raise KeyboardInterrupt
 
-        with pytest.raises(SystemExit), module.fail_json_on_error({"id": "one two"}):
-            interrupt()
+        result = {"id": "one two"}
+        with pytest.raises(SystemExit):
+            with module.fail_json_on_error(result):
+                run()
+            module.exit_json(**result)
         assert len(seen) > 1
         assert not any(secrets is shared for secrets in seen)
 

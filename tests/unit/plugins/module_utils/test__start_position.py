@@ -57,8 +57,12 @@ class TestUpdateStartPosition:
         [
             ({"status": "failed"}, "did not confirm the start position of job"),
             ({"status": "failed", "error_msg": "Not now."}, ": Not now."),
-            ({"code": "DRS.M00304", "message": "Not now."}, ": Not now."),
-            ({"error": {"code": "DRS.M00304", "message": "Not now."}}, "DRS.M00304"),
+            ({"status": "FAILED"}, "did not confirm the start position of job"),
+            ({"code": "DRS.M00304", "message": "Not now."}, ": DRS.M00304 Not now."),
+            ({"error_msg": "Not now."}, ": Not now."),
+            ({"error": {"code": "DRS.M00304", "message": "Not now."}}, ": DRS.M00304 Not now."),
+            ({"errors": [{"error_code": "DRS.M00304"}]}, ": DRS.M00304"),
+            ({"results": [{"id": JOB_ID, "status": "failed", "error_msg": "Not now."}]}, ": Not now."),
         ],
     )
     def test_failure_with_a_2xx_status(self, cloud, drs, body, said):
@@ -69,6 +73,7 @@ class TestUpdateStartPosition:
         assert said in str(caught.value)
         assert caught.value.request_id == REQUEST_ID
 
-    def test_empty_response(self, cloud, drs):
-        cloud.put(START_URL)
+    @pytest.mark.parametrize("body", [None, {}, {"status": "success"}, {"status": "pending", "id": "1"}])
+    def test_success(self, cloud, drs, body):
+        cloud.put(START_URL, **({} if body is None else {"json": body}))
         assert update_start_position(drs, JOB_ID, POSITION) is None

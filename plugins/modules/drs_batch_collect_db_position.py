@@ -246,7 +246,17 @@ def main() -> None:
         }
     )
     result: dict[str, t.Any] = {}
-    with module.fail_json_on_error(result):
+    batch: _batch.PositionBatch | None = None
+
+    def complete() -> str:
+        if batch:
+            # A copy, because interrupted threads may still write to the original.
+            batch.positions = [dict(position) for position in batch.positions]
+            changed = module.check_mode or any("id" in position for position in batch.positions)
+            result.update(changed=changed, counts=batch.counts, positions=batch.positions)
+        return ""
+
+    with module.fail_json_on_error(result, complete):
         job_ids = _batch.check_job_ids(module.params["job_ids"])
         reset_position_time = _positions.parse_time(module.params["reset_position_time"])
         _options.check_range(module.params, "concurrency", 1, 100)
@@ -254,23 +264,18 @@ def main() -> None:
         result["reset_position_time"] = reset_position_time
         drs = module.connect(connections=module.params["concurrency"], throttle=_throttle.Throttle())
         batch = _batch.PositionBatch(drs, job_ids, reset_position_time, module.params["concurrency"])
-        try:
-            if module.check_mode:
-                batch.check()
-            else:
-                batch.collect()
-                if module.params["wait"]:
-                    batch.wait(module.params["wait_timeout"], module.params["wait_sleep"])
-        finally:
-            # A copy, because interrupted threads may still write to the original.
-            batch.positions = [dict(position) for position in batch.positions]
-            changed = module.check_mode or any("id" in position for position in batch.positions)
-            result.update(changed=changed, counts=batch.counts, positions=batch.positions)
+        if module.check_mode:
+            batch.check()
+        else:
+            batch.collect()
+            if module.params["wait"]:
+                batch.wait(module.params["wait_timeout"], module.params["wait_sleep"])
         if _batch.UNCHECKED in batch.counts:
             module.warn(
                 "This region does not support reading jobs, so it is unknown whether their positions can be collected."
             )
         batch.check_outcome()
+        complete()
     module.exit_json(**result)
 
 

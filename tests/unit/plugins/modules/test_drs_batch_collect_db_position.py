@@ -286,6 +286,24 @@ class TestInterrupted:
         # Another signal must not end the process while it writes the result.
         assert {signal.getsignal(other) for other in SIGNALS} == {signal.SIG_IGN}
 
+    def test_after_the_last_request(self, cloud, module, monkeypatch):
+        """Until the result is complete, an interrupt may come at any moment."""
+        for number in range(3):
+            add_collect_of(cloud, number)
+
+        counts, signals = PositionBatch.counts, iter([signal.SIGTERM])
+
+        def interrupt(batch):
+            for number in signals:
+                os.kill(os.getpid(), number)
+            return counts.fget(batch)
+
+        monkeypatch.setattr(PositionBatch, "counts", property(interrupt))
+        message, result = module.fail(ARGS)
+        assert "was interrupted" in message
+        assert result["positions"] == [started(number) for number in range(3)]
+        assert (result["changed"], result["counts"]) == (True, {"pending": 3})
+
     def test_unexpected_exception(self, cloud, module, monkeypatch):
 
         def wait(self, timeout, sleep):

@@ -124,7 +124,7 @@ def _pieces(secret: str) -> frozenset[str]:
 
 
 def _without_space(text: str) -> str:
-    return re.sub(r"[\s\0]", "", text)
+    return re.sub(r"[\s\0\ufffd]", "", text)  # HTML has a replacement character for a zero byte
 
 
 def _solid(text: str) -> str:
@@ -202,7 +202,7 @@ def _unescape_json(text: str) -> str:
 
     def unescape_one(match: re.Match[str]) -> str:
         digits = match[1] or match[2]  # \\x is of JavaScript and of the logs of web servers
-        return chr(int(digits, 16)) if digits else names.get(match[3], match[3])
+        return chr(int(digits, 16)) if digits else names.get(match[3].lower(), match[3])
 
     plain = re.sub(r"\\(?:[uU]([0-9A-Fa-f]{4})|[xX]([0-9A-Fa-f]{2})|(.))", unescape_one, text)
     # JSON escapes characters beyond U+FFFF as surrogate pairs.

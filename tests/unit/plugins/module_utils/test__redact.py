@@ -101,6 +101,15 @@ class TestWhiteSpace:
             wrapped = space.join(escaped[start : start + width] for start in range(0, len(escaped), width))
             assert redact(f"It is {wrapped}.", {secret}) == HIDDEN
 
+    def test_zero_bytes_that_html_replaces(self):
+        utf_16 = "".join(
+            f"&#{byte};" for byte in "".join(f"%{ord(char):02x}" for char in "P@ssw0rd").encode("utf-16-le")
+        )
+        assert redact(f"It is {utf_16}.", {"P@ssw0rd"}) == HIDDEN
+
+    def test_white_space_in_upper_case(self):
+        assert redact(r"It is P@SS\NW0RD\TX.", {"P@ssw0rdx"}) == HIDDEN
+
     def test_spaces_at_the_ends_of_a_secret_count(self):
         assert error_from("It is a b.", http=HttpClient(secrets={" a "})).error_msg == "It is********b."
 

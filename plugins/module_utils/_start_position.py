@@ -28,9 +28,10 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
     :raises HuaweiCloudError: also when a response with a 2xx status, which should be empty, says that it failed.
     """
     response = drs.request(**start_position_request(drs, job_id, position, gtid_set))
-    body = response.body
-    said = _http_errors.error_fields(body)
-    if said or body.get("status", "success") not in ("success", "pending"):
+    said = _http_errors.error_fields(response.body)
+    levels = [response.body, *(value for value in response.body.values() if isinstance(value, dict))]
+    found = {str(level.get(name)) for level in levels for name in ("status", "success")}
+    if said or not found <= {"None", "success", "pending", "True"}:
         reason = drs.sanitize(" ".join(str(said[name]) for name in ("error_code", "error_msg") if said.get(name)))
         what = f"did not confirm the start position of job {job_id}"
         raise drs.invalid_response(response, f"{what}: {reason}" if reason else what, maybe_accepted=True)

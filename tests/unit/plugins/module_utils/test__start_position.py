@@ -57,6 +57,8 @@ class TestUpdateStartPosition:
         [
             ({"status": "failed"}, "did not confirm the start position of job"),
             ({"status": "failed", "error_msg": "Not now."}, ": Not now."),
+            ({"job": {"id": JOB_ID, "status": "failed"}}, "did not confirm the start position of job"),
+            ({"success": False}, "did not confirm the start position of job"),
             ({"status": "FAILED"}, "did not confirm the start position of job"),
             ({"code": "DRS.M00304", "message": "Not now."}, ": DRS.M00304 Not now."),
             ({"error_msg": "Not now."}, ": Not now."),
@@ -73,7 +75,9 @@ class TestUpdateStartPosition:
         assert said in str(caught.value)
         assert caught.value.request_id == REQUEST_ID
 
-    @pytest.mark.parametrize("body", [None, {}, {"status": "success"}, {"status": "pending", "id": "1"}])
+    @pytest.mark.parametrize(
+        "body", [None, {}, {"status": "success"}, {"status": "pending", "id": "1"}, {"success": True}]
+    )
     def test_success(self, cloud, drs, body):
         cloud.put(START_URL, **({} if body is None else {"json": body}))
         assert update_start_position(drs, JOB_ID, POSITION) is None

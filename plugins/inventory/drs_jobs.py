@@ -122,6 +122,7 @@ import functools
 import hashlib
 import json
 import re
+import time
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
@@ -161,6 +162,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 # Excludes templates, host patterns and job IDs. Without dots, no other host can have the same files in host_vars.
 HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
+MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.
 
 
 class _Draft:
@@ -307,8 +309,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             problem = "The API call that reads tags is not available in this region, so drs_tags is empty"
             self.display.warning(f"{self.NAME}: {problem}.")
 
+        deadline = time.monotonic() + MAX_SEARCH_TIME
+
         @functools.lru_cache(maxsize=None)  # Most tags are on many jobs.
         def hide(text: str) -> str:
+            if time.monotonic() > deadline:
+                raise _errors.InvalidResponseError(
+                    f"DRS listed so many jobs or tags that {MAX_SEARCH_TIME} seconds were not enough to search them for"
+                    " secrets."
+                )
             return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets)
 
         for job in jobs:

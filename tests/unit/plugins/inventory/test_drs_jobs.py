@@ -762,6 +762,13 @@ class TestConstructed:
         assert len(parse({**WITH_TOKEN, **options}).hosts) == 3
 
 
+def test_time_to_search_for_secrets(cloud, parse, monkeypatch):
+    monkeypatch.setattr(drs_jobs, "MAX_SEARCH_TIME", -1)
+    add_jobs(cloud)
+    with pytest.raises(AnsibleParserError, match="seconds were not enough to search them for secrets"):
+        parse(WITH_TOKEN)
+
+
 class TestCache:
     @pytest.fixture
     def cached(self, tmp_path):

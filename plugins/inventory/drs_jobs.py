@@ -351,7 +351,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
             for job in selected:
                 self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
-            refused = {job_id for jobs_of_group in draft.refused.values() for job_id in jobs_of_group}
+            refused: set[str] = set().union(*draft.refused.values())
             own = reserved | self._groups_of_facts([job for job in selected if job["id"] in refused], keyed)
             self.inventory = inventory
             names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts} & own
@@ -362,7 +362,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if others:
             # Plays for the group would run on the host, and plays without it on the jobs of the group.
             raise AnsibleParserError(
-                f"The group {others[0]} cannot be created, because another inventory has a host {others[0]}."
+                f"The group {others[0]} cannot be created, because another inventory has a host {others[0]}. If that is"
+                " a file of this plugin, define the group there as well."
             )
         for host in draft.hosts.values():
             inventory.add_host(host.name)

@@ -296,7 +296,7 @@ def _cause(error: Exception, attempt: _connection.Attempt) -> t.Any:
 
 
 def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
-    if not 400 <= status < 500 or status == 429 or not throttle_code:  # with a 5xx, it is of what DRS itself has called
+    if not 400 <= status < 500 or status == 429 or not throttle_code:  # a 5xx may have been carried out
         return status == 429
     from . import _http_errors
 

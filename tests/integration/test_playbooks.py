@@ -21,3 +21,16 @@ def test_playbooks(request: pytest.FixtureRequest, ansible: Ansible) -> None:
         "ansible-playbook", *playbooks, *(["--tags", "smoke"] if request.config.getoption("--smoke") else [])
     )
     assert re.search(r"^localhost .* failed=0 +skipped=0 +rescued=0 +ignored=0", output, re.MULTILINE), output
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "reason"),
+    [
+        (["--tags", "other"], 2, "Copy the folder playbooks/awx"),
+        (["--limit", "web"], 4, "--limit leaves out localhost"),
+        (["--skip-tags", "always"], 4, "--skip-tags always would leave out tasks"),
+    ],
+)
+def test_awx_setup_runs_as_a_whole(ansible: Ansible, option: list[str], code: int, reason: str) -> None:
+    """Otherwise, it would do nothing, and succeed."""
+    assert reason in ansible("ansible-playbook", "huaweicloud.drs.awx_setup", *option, code=code)

@@ -124,22 +124,14 @@ import json
 import re
 import time
 import typing as t
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
 
 from ansible import __version__ as ansible_version
-from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.inventory.group import to_safe_group_name
-from ansible.inventory.host import Host
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.unsafe_proxy import wrap_var
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _auth_access_key,
-    _endpoints,
     _errors,
     _http,
     _job_lists,
@@ -148,10 +140,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _redact,
     _trace,
 )
+from ansible_collections.huaweicloud.drs.plugins.plugin_utils import _job_hosts
 
-# Before ansible-core 2.19, strings are templates unless they are marked as unsafe.
-CHECKS_TRUST = hasattr(template, "trust_as_template")
-trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 # The options that modules have as well. In an inventory file, they may be templates.
 OPTIONS: dict[str, dict[str, t.Any]] = {
     **_options.SHARED_OPTIONS,
@@ -160,49 +150,11 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
-# Excludes templates, host patterns and job IDs. Without dots, no other host can have the same files in host_vars.
-HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
 MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.
 
 
-class _Draft:
-    """What is added to the inventory when all of it is known. Groups cannot have the names of hosts in ``taken``."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self.hosts: dict[str, Host] = {}
-        self.groups: dict[str, None] = {}  # in their order
-        self.children: dict[tuple[str, str], None] = {}  # hosts and groups by group
-        self.problems: dict[str, str] = {}  # the job that caused it first, by problem
-        self.refused: dict[str, set[str]] = {}  # the jobs by each group that cannot be created
-        self.job_id = ""  # of the host that is being added
-        self._taken = taken
-
-    def get_host(self, name: str) -> Host:
-        return self.hosts[name]
-
-    def set_variable(self, host: str, name: str, value: t.Any) -> None:
-        self.hosts[host].set_variable(name, value)
-
-    def add_group(self, group: str) -> str | None:
-        """Return the name of the group, or None if it cannot be created."""
-        if group in self._taken:
-            self.refused.setdefault(group, set()).add(self.job_id)
-            self.problems.setdefault(f"The group {group} was not created, because a host has this name", self.job_id)
-            return None
-        self.groups[group] = None
-        return group
-
-    def add_host(self, host: str, group: str | None) -> None:
-        self.add_child(group, host)
-
-    def add_child(self, group: str | None, child: str | None) -> None:
-        if group in self.groups and child:
-            self.children[group, child] = None
-
-
-class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin, _job_hosts.JobHosts, Cacheable):  # type: ignore[misc]
     NAME = "huaweicloud.drs.drs_jobs"
-    inventory: t.Any
 
     def verify_file(self, path: str) -> bool:
         """Return whether the file exists, and its name is one for this plugin.
@@ -237,7 +189,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
                 jobs = self._read_jobs()
                 if key:
                     self._cache[key] = _dump(jobs)
-            self._add_hosts(jobs)
+            filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
+            self.add_hosts(jobs, filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
             raise AnsibleParserError(f"{self.NAME}: {error}") from None
@@ -326,172 +279,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
         return jobs
-
-    def _add_hosts(self, jobs: list[dict[str, t.Any]]) -> None:
-        """Add the hosts of the jobs that the filters select, and their groups.
-
-        :raises AnsibleError: when a constructed option cannot be evaluated, or even the ID of a job is not unique.
-        """
-        # Plays rely on the groups that the file names, so a job cannot replace them.
-        keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
-        named = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, named)}
-        filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
-        subtasks: dict[str | None, list[str]] = {}
-        for job in jobs:
-            subtasks.setdefault(job["parent_id"], []).append(job["id"])
-        selected = [
-            {**job, "subtask_ids": subtasks.get(job["id"], [])}
-            for job in jobs
-            if all(job[name] in values for name, values in filters.items())
-        ]
-        inventory = self.inventory
-        while True:  # twice at most: then no host has the name of such a group
-            hosts = self._name_hosts(jobs, reserved)
-            self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
-            for job in selected:
-                self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
-            refused: set[str] = set().union(*draft.refused.values())
-            own = reserved | self._groups_of_facts([job for job in selected if job["id"] in refused], keyed)
-            self.inventory = inventory
-            names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts} & own
-            if not names:
-                break
-            reserved |= names
-        others = sorted(own & set(draft.refused))
-        if others:
-            # Plays for the group would run on the host, and plays without it on the jobs of the group.
-            raise AnsibleParserError(
-                f"The group {others[0]} cannot be created, because another inventory has a host {others[0]}. If that is"
-                " a file of this plugin, define the group there as well."
-            )
-        for host in draft.hosts.values():
-            inventory.add_host(host.name)
-            for name, value in host.vars.items():
-                inventory.set_variable(host.name, name, value)
-        for group in draft.groups:
-            inventory.add_group(group)
-        for group, child in draft.children:
-            try:
-                if group == child:
-                    raise AnsibleError
-                inventory.add_child(group, child)
-            except AnsibleError:  # Otherwise, a tag could take away the whole inventory.
-                problem = f"The group {child} was not added to the group {group}, which would then contain itself"
-                self.display.warning(f"{self.NAME}: {problem}.")
-        for problem, job_id in draft.problems.items():
-            self.display.warning(f"{self.NAME}: {problem}. The first job that caused this is {job_id}.")
-
-    def _parent_group(self, entry: Mapping[str, t.Any]) -> str | None:
-        """Return the parent group of an entry of ``keyed_groups``, as far as it does not depend on a host."""
-        group: str | None = entry.get("parent_group")
-        try:
-            return group and str(self.templar.template(group))
-        except AnsibleError:
-            return group
-
-    def _default_group(self, entry: Mapping[str, t.Any]) -> str | None:
-        """Return the group of an entry of ``keyed_groups`` for hosts with an empty value."""
-        prefix = entry.get("prefix") or ""
-        separator = entry.get("separator", "_") if prefix or self.get_option("leading_separator") else ""
-        return f"{prefix}{separator}{entry['default_value']}" if entry.get("default_value") else None
-
-    def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
-        """Return the groups that depend neither on names nor on tags. A job cannot take these from the others."""
-        self.inventory = draft = _Draft(set())
-        # A parent group may not depend on tags even if the key does.
-        key = trust_as_template("drs_job_id")
-        parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
-        for job in jobs:
-            with suppress(AnsibleError):
-                self._draft_host(job["id"], {**job, "name": None, "tags": {}}, [*keyed, *parents], strict=False)
-        return set(draft.groups)
-
-    def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
-        """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else."""
-
-        def is_taken(name: str, job_id: str) -> bool:
-            host = self.inventory.hosts.get(name)
-            # A host of the same job is from another inventory file of this plugin.
-            return name in self.inventory.groups or (host is not None and host.vars.get("drs_job_id") != job_id)
-
-        count = Counter((job["name"] or "").lower() for job in jobs)
-        # The hosts from other inventory files of this plugin. The name of a job may differ, if it was renamed since.
-        known = {
-            host.vars["drs_job_id"]: name
-            for name, host in self.inventory.hosts.items()
-            if {"drs_job_id", "drs_job_status", "drs_tags"} <= set(host.vars)
-        }
-        hosts = {}
-        # All jobs count, so that names do not depend on the filters.
-        for job in jobs:
-            name, job_id = job["name"] or "", job["id"]
-            if job_id in known:
-                name = known[job_id]
-            elif not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1 or name in reserved:
-                name = job_id
-            elif is_taken(name, job_id):
-                reason = f"because another inventory has a group or host {name}"
-                self.display.warning(f"{self.NAME}: The host of job {job_id} is named by its ID, {reason}.")
-                name = job_id
-            if name == job_id and (job_id in reserved or is_taken(job_id, job_id)):
-                raise AnsibleParserError(f"The ID of job {job_id} is also the name of a group or of another host.")
-            hosts[job_id] = name
-        return hosts
-
-    def _draft_host(self, host: str, job: dict[str, t.Any], keyed_groups: t.Any, strict: bool) -> None:
-        self.inventory.job_id = job["id"]
-        names = {"id": "job_id", "name": "job_name", "status": "job_status"}
-        values = {f"drs_{names.get(key, key)}": value for key, value in job.items()}
-        own = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        variables = {**self._protect(values), **{name: trust_as_template(value) for name, value in own.items()}}
-        self.inventory.hosts[host] = Host(host)
-        self.inventory.hosts[host].vars.update(variables)
-        self._is_key = False
-        self._set_composite_vars(self.get_option("compose"), variables, host, strict)
-        variables = self.inventory.hosts[host].get_vars()
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
-        self._is_key = True
-        self._add_host_to_keyed_groups(keyed_groups, variables, host, strict)
-
-    def _compose(self, template: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        """Evaluate an expression. Its result may be a template that it decoded or put together from names and tags."""
-        value: t.Any = None
-        if not CHECKS_TRUST:
-            # In a list, a text such as True or [1] stays text. If there is no list, the value is something like a time.
-            listed = trust_as_template(f"[({template}) | ansible.builtin.mandatory]")
-            value = super()._compose(listed, *args, **kwargs)
-        value = self._protect(value[0] if isinstance(value, list) else super()._compose(template, *args, **kwargs))
-        # Ansible would give up the inventory for a key of any other type.
-        is_valid_key = value is None or isinstance(value, (str, list, dict))
-        return str(value) if self._is_key and not is_valid_key else value
-
-    def _protect(self, value: t.Any) -> t.Any:
-        """Return a value without what Ansible would evaluate, or read as something else after exporting it.
-
-        Ansible does not evaluate text from elsewhere, but before ansible-core 2.19 only if it is marked as unsafe. Text
-        that cannot become part of a template is not marked, because AWX would show it as a dictionary.
-        """
-        if isinstance(value, Mapping):
-            kept = {key: item for key, item in value.items() if not str(key).startswith("__ansible")}
-            if len(kept) < len(value):
-                problem = "Keys that begin with __ansible were left out, because Ansible gives them a meaning"
-                self.inventory.problems.setdefault(problem, self.inventory.job_id)
-            return {self._protect(key): self._protect(item) for key, item in kept.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._protect(item) for item in value]
-        return wrap_var(value) if isinstance(value, str) and re.search("[{(|]", value) else value
-
-    @staticmethod
-    def _sanitize_group_name(name: t.Any) -> t.Any:
-        """Sanitize a group name whatever the configuration says.
-
-        A name built from a tag may contain a template or a path, which Ansible would use later. Before ansible-core
-        2.19, it may be a list or a Boolean. Ansible cannot use the reserved names for other groups, and plays for
-        localhost would run on the jobs.
-        """
-        safe = to_safe_group_name(str(name), force=True, silent=True)
-        return f"_{safe}" if safe in ("", "all", "ungrouped", "localhost", "_meta") else safe
 
 
 def _dump(jobs: list[dict[str, t.Any]]) -> str:

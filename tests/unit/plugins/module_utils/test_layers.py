@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The architecture of plugins/module_utils: each file is in a layer, and imports from lower layers only."""
+"""The architecture of plugins/: each file is in a layer, and imports from lower layers only."""
 
 from __future__ import annotations
 
@@ -60,13 +60,23 @@ def test_layer(name):
     used = {module.rpartition(".")[2] for module in imports(FILES[name]) if module.startswith(f"{PACKAGE}.")}
     assert {other for other in used if LAYER_OF[other] >= LAYER_OF[name]} == set()
     assert ("ansible" in packages(FILES[name])) is (name in USES_ANSIBLE)
-    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.glob("*/*.py")), ids=lambda path: path.stem)
+def test_length(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize(
     "path",
-    sorted(path for folder in ("modules", "inventory", "filter") for path in PLUGINS.glob(f"{folder}/*.py")),
+    sorted(path for path in PLUGINS.glob("*/*.py") if path.parent.name != "module_utils"),
     ids=lambda path: path.stem,
 )
-def test_no_requests_in_modules(path):
+def test_no_requests_in_plugins(path):
     assert not {"requests", "urllib3"} & packages(path)
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.glob("plugin_utils/*.py")), ids=lambda path: path.stem)
+def test_plugin_utils_know_no_plugin(path):
+    own = {name.split(".")[4] for name in imports(path) if name.startswith(PACKAGE.rpartition(".")[0])}
+    assert own <= {"module_utils"}

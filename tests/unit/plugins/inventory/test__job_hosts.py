@@ -1,0 +1,532 @@
+# Copyright (c) huaweicloud.drs contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from ansible_collections.huaweicloud.drs.plugins.plugin_utils import _job_hosts
+from ansible_collections.huaweicloud.drs.tests.unit.inventory import (
+    CONTROLLER,
+    FIVE,
+    FOUR,
+    NAME,
+    ONE,
+    THREE,
+    TWO,
+    add_jobs,
+    failure,
+    is_exported_as_unsafe,
+    is_trusted_as_template,
+    job,
+    jobs_of,
+    members,
+    strings,
+    variables,
+)
+from ansible_collections.huaweicloud.drs.tests.unit.utils import WITH_TOKEN
+
+
+class TestNames:
+    def test_names(self, cloud, parse):
+        """Jobs without a name, and jobs that share one, are named by their ID."""
+        add_jobs(cloud, [job(1, "same"), job(2, "single"), job(3, "same"), job(4, None), job(5, "")])
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, THREE, FOUR, FIVE, "single"]
+
+    def test_names_that_differ_in_case(self, cloud, parse):
+        """They share their variables on a control node whose file system does not tell them apart."""
+        add_jobs(cloud, [job(1, "orders"), job(2, "Orders"), job(3, "single")])
+        assert sorted(parse(WITH_TOKEN).hosts) == [ONE, TWO, "single"]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a b",
+            "a\n",
+            "{{ 1 }}",
+            "x" * 65,
+            *"a.yml a.b A.YML a. LocalHost".split(),
+            *"a[1:3] x,y a:b !a &a ~a a* -a 1a \u00e9t\u00e9 ../a all ungrouped localhost ::1".split(),
+        ],
+    )
+    def test_name_with_another_meaning_in_ansible(self, cloud, parse, name):
+        """The host is named by the ID of the job."""
+        add_jobs(cloud, [job(1, name), job(2, "a-B_1"), job(3, "all2"), job(4, "w" * 64), job(5, "yml")])
+        inventory = parse(WITH_TOKEN)
+        assert sorted(inventory.hosts) == [ONE, "a-B_1", "all2", "w" * 64, "yml"]
+        assert variables(inventory, ONE)["drs_job_name"] == name.replace("\n", " ")
+
+    def test_names_do_not_depend_on_filters(self, cloud, parse):
+        add_jobs(cloud, [job(1, "same"), job(2, "same", status="PAUSING")])
+        assert sorted(parse({**WITH_TOKEN, "status": ["PAUSING"]}).hosts) == [TWO]
+
+
+class TestSubtasks:
+    def test_variables(self, cloud, parse):
+        """Filters do not change them."""
+        parts = [job(2, "part-1", status="PAUSING"), job(3, "part-2")]
+        add_jobs(cloud, [job(1, "whole", children=parts), job(4, "single")])
+        inventory = parse({**WITH_TOKEN, "status": "INCRE_TRANSFER_STARTED"})
+        assert {
+            host: (variables(inventory, host)["drs_parent_id"], variables(inventory, host)["drs_subtask_ids"])
+            for host in inventory.hosts
+        } == {"whole": (None, [TWO, THREE]), "part-2": (ONE, []), "single": (None, [])}
+
+
+TAKEN = f"{NAME}: The host of job {ONE} is named by its ID, because another inventory has a group or host shard1."
+
+
+class TestNameOfSomethingElse:
+    """Whoever may name or tag a job cannot take the host of another job."""
+
+    GROUPS = {"groups": {"paused": "drs_job_status == 'PAUSING'", "is-dws": "drs_engine_type is search('dws')"}}
+    KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
+    PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
+    TEMPLATE = {"keyed_groups": [{"key": "'x'", "parent_group": "{{ 'to' ~ 'p' }}"}]}
+    DEFAULT = {
+        "keyed_groups": [{"prefix": "", "separator": "_", "key": "drs_tags.none | default('')", "default_value": "no"}]
+    }
+    PREFIX = {"keyed_groups": [{"prefix": "of", "key": "drs_tags.none | default('')", "default_value": "no"}]}
+    BY_STATUS = {
+        "keyed_groups": [
+            {"prefix": "status", "key": "drs_job_status"},
+            {"key": "drs_tags.shard", "parent_group": "{{ 'st_' ~ drs_job_status }}"},
+        ]
+    }
+    BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
+    BY_PARENT = {"keyed_groups": [{"key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"}]}
+    COMPOSED_KEY = {
+        "compose": {"shard": "'of_' ~ drs_tags.shard"},
+        "keyed_groups": [{"prefix": "", "separator": "", "key": "shard"}],
+    }
+    COMPOSED = {"compose": {"shard": "'of_' ~ drs_tags.shard"}, "groups": {"of_01": "shard == 'of_01'"}}
+
+    def test_name_with_the_id_of_another_job(self, cloud, parse):
+        """Hosts of jobs with the same name were once named this way."""
+        add_jobs(cloud, [job(1, "orders"), job(2, "orders"), job(3, f"orders_{ONE}")])
+        assert jobs_of(parse(WITH_TOKEN)) == {ONE: ONE, TWO: TWO, f"orders_{ONE}": THREE}
+
+    def test_parent_group_that_depends_on_the_host(self, cloud, parse):
+        add_jobs(cloud, [job(1, "a-1")], {ONE: {"shard": "top"}})
+        keyed_groups = [{"key": "'x'", "prefix": "of", "parent_group": "{{ drs_tags.shard }}"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert [group.name for group in inventory.groups["top"].child_groups] == ["of_x"]
+
+    @pytest.mark.parametrize("name", [TWO, FOUR, "a" * 36, "a-" * 18])
+    def test_name_in_the_form_of_an_id(self, cloud, parse, name):
+        add_jobs(cloud, [job(1, name), job(2, None), job(3, "single")])
+        assert jobs_of(parse(WITH_TOKEN)) == {ONE: ONE, TWO: TWO, "single": THREE}
+
+    @pytest.mark.parametrize(
+        "options, name",
+        [
+            (GROUPS, "paused"),
+            (GROUPS, "is_dws"),
+            (PARENT, "top"),
+            (PARENT, "x"),
+            (TEMPLATE, "top"),
+            ({**DEFAULT, "leading_separator": False}, "no"),
+            (PREFIX, "of_no"),
+            (BY_STATUS, "status_PAUSING"),
+            (BY_STATUS, "st_PAUSING"),
+            ({"keyed_groups": BY_STATUS["keyed_groups"][:1], "strict": True}, "status_PAUSING"),
+            (COMPOSED, "of_01"),
+            ({}, "all"),
+            ({}, "ungrouped"),
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_name_of_a_group(self, cloud, parse, warnings, options, name, place):
+        """Ansible would set the variables of the group, and connect to the host by SSH."""
+        jobs = [job(1, "a-1"), job(2, "a-2", status="PAUSING")]
+        jobs.insert(place, job(3, name))
+        add_jobs(cloud, jobs, {ONE: {"shard": "01"}, TWO: {"shard": "02"}})
+        inventory = parse({**WITH_TOKEN, **options})
+        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, THREE: THREE}
+        assert variables(inventory, THREE)["ansible_connection"] == "local"
+        assert "drs_job_id" not in inventory.groups.get(name, inventory.groups["all"]).vars
+        assert not set(inventory.hosts) & set(inventory.groups)
+        assert warnings == []
+
+    @pytest.mark.parametrize(
+        "options, name",
+        [
+            (KEYED, "shard_01"),
+            (BY_PARENT, "01"),
+            (BY_NAME, "any"),
+            (COMPOSED_KEY, "of_01"),
+        ],
+    )
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_group_with_the_name_of_a_host(self, cloud, parse, warnings, options, name, place):
+        """Otherwise, a play for the host would run on the jobs that are tagged so."""
+        name = name.replace("01", "orders")
+        jobs = [job(1, "a-1"), job(2, "a-2")]
+        jobs.insert(place, job(3, name))
+        add_jobs(cloud, jobs, {ONE: {"shard": "orders"}, TWO: {"shard": "other"}})
+        inventory = parse({**WITH_TOKEN, **options})
+        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, name: THREE}
+        assert name not in inventory.groups
+        by = THREE if name == "any" else ONE
+        assert [said for said in warnings if f" {name} " in said] == [
+            f"{NAME}: The group {name} was not created, because a host has this name. The first job that caused this is"
+            f" {by}."
+        ]
+
+    @pytest.mark.parametrize("name", ["kind_parent", "kind_sub", "kind_one", f"job_{TWO.replace('-', '_')}"])
+    def test_group_that_depends_on_subtasks(self, cloud, parse, warnings, name):
+        """Otherwise, the pattern all:!kind_parent would exclude nothing."""
+        family = {"children": [job(2, "part-1")]}
+        add_jobs(cloud, [job(1, "whole", **family), job(3, name)], {ONE: {"shard": "a"}})
+        kind = "'parent' if drs_subtask_ids else 'sub' if drs_parent_id else 'one'"
+        keyed_groups = [{"prefix": "kind", "key": kind}, {"prefix": "job", "key": "drs_job_id"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert jobs_of(inventory) == {"whole": ONE, "part-1": TWO, THREE: THREE}
+        assert (members(inventory, "kind_parent"), members(inventory, "kind_sub")) == (["whole"], ["part-1"])
+        assert warnings == []
+
+    def test_own_group(self, cloud, parse, warnings):
+        add_jobs(cloud, [job(1, "shard_01")], {ONE: {"shard": "01"}})
+        inventory = parse({**WITH_TOKEN, **self.KEYED})
+        assert (jobs_of(inventory), "shard_01" in inventory.groups) == ({"shard_01": ONE}, False)
+        assert len(warnings) == 1 and "The group shard_01 was not created" in warnings[0]
+
+    def test_other_groups_of_a_job_whose_group_is_refused(self, cloud, parse):
+        """Neither is the refused group or the host of its name added to the parent group."""
+        add_jobs(cloud, [job(1, "one"), job(2, "orders")], {ONE: {"shard": "orders,b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "top"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert [group.name for group in inventory.groups["top"].child_groups] == ["b"]
+        assert (members(inventory, "top"), members(inventory, "b")) == (["one"], ["one"])
+
+    def test_group_with_the_name_of_a_job_that_a_filter_excludes(self, cloud, parse, warnings):
+        add_jobs(cloud, [job(1, "orders"), job(2, "other", status="PAUSING")], {TWO: {"shard": "orders"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "status": "PAUSING"})
+        assert (jobs_of(inventory), "orders" in inventory.groups) == ({"other": TWO}, False)
+        assert len(warnings) == 1
+
+    def test_job_that_was_renamed_between_two_files(self, cloud, parse, warnings):
+        """As where one file uses its cache. Otherwise, a play would run on the job twice."""
+        inventory = InventoryData()
+        add_jobs(cloud, [job(1, "old"), job(2, "any")], {ONE: {"shard": "a"}})
+        add_jobs(cloud, [job(1, "new"), job(2, "any")], {ONE: {"shard": "b"}})
+        for _time in range(2):
+            parse({**WITH_TOKEN, **self.KEYED}, inventory=inventory)
+        assert jobs_of(inventory) == {"old": ONE, "any": TWO}
+        assert members(inventory, "shard_b") == ["old"]
+        assert warnings == []
+
+    def test_group_with_the_name_of_a_host_of_another_inventory(self, cloud, parse, warnings):
+        inventory = InventoryData()
+        inventory.add_host("web")
+        add_jobs(cloud, tags={ONE: {"shard": "web"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
+        parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
+        assert "web" not in inventory.groups
+        assert f"The first job that caused this is {ONE}." in warnings[0]
+
+    @pytest.mark.parametrize("options, name", [(GROUPS, "paused"), (BY_STATUS, "status_PAUSING")])
+    @pytest.mark.parametrize("of_the_plugin", [True, False])
+    def test_host_of_another_inventory_with_the_name_of_a_group(self, cloud, parse, options, name, of_the_plugin):
+        """Ansible would run plays for the group on the host."""
+        inventory = InventoryData()
+        inventory.add_host(name)
+        if of_the_plugin:
+            for variable, value in {"drs_job_id": ONE, "drs_job_status": "x", "drs_tags": {}}.items():
+                inventory.set_variable(name, variable, value)
+        add_jobs(cloud, [job(1, name), job(2, "a-2", status="PAUSING")])
+        with pytest.raises(AnsibleParserError, match=f"The group {name} cannot be created, because another inventory"):
+            parse({**WITH_TOKEN, **options}, inventory=inventory)
+        assert list(inventory.hosts) == [name]
+
+    def test_group_that_a_filter_excludes(self, cloud, parse):
+        add_jobs(cloud, [job(1, "shard_02"), job(2, "other", status="PAUSING")], {TWO: {"shard": "02"}})
+        inventory = parse({**WITH_TOKEN, **self.KEYED, "status": "INCRE_TRANSFER_STARTED"})
+        assert jobs_of(inventory) == {"shard_02": ONE}
+
+    def test_group_of_another_inventory(self, cloud, parse, warnings):
+        inventory = InventoryData()
+        inventory.add_group("shard1")
+        add_jobs(cloud)
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {ONE: ONE, "shard2": TWO, "other": THREE}
+        assert warnings == [TAKEN]
+
+    def test_host_of_another_inventory(self, cloud, parse, warnings):
+        """Its plays would run on the control node."""
+        inventory = InventoryData()
+        inventory.add_host("shard1")
+        add_jobs(cloud)
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": None, ONE: ONE, "shard2": TWO, "other": THREE}
+        assert "ansible_connection" not in inventory.hosts["shard1"].vars
+        assert warnings == [TAKEN]
+
+    def test_job_of_another_inventory(self, cloud, parse, warnings):
+        """The first keeps its host."""
+        add_jobs(cloud)
+        inventory = parse(WITH_TOKEN)
+        first = variables(inventory, "shard1")
+        cloud.reset()
+        add_jobs(cloud, [job(4, "shard1", status="PAUSING")], {FOUR: {"shard": "x"}})
+        parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": ONE, "shard2": TWO, "other": THREE, FOUR: FOUR}
+        assert variables(inventory, "shard1") == first
+        assert warnings == [TAKEN.replace(ONE, FOUR)]
+
+    def test_same_job_in_another_inventory(self, cloud, parse):
+        """Two files may select overlapping sets of jobs."""
+        add_jobs(cloud)
+        inventory = parse(WITH_TOKEN)
+        parse({**WITH_TOKEN, "status": "PAUSING", **self.GROUPS}, inventory=inventory)
+        assert jobs_of(inventory) == {"shard1": ONE, "shard2": TWO, "other": THREE}
+        assert members(inventory, "paused") == ["shard2"]
+
+    @pytest.mark.parametrize("taken_by", ["groups", "keyed_groups", "host", "group"])
+    def test_id_of_a_job(self, cloud, parse, taken_by):
+        """There is no other name for the host."""
+        name = "a" * 36
+        add_jobs(cloud, [{**job(1, None), "id": name}, job(2, "other")])
+        inventory = InventoryData()
+        if taken_by == "host":
+            inventory.add_host(name)
+        elif taken_by == "group":
+            inventory.add_group(name)
+        keyed_groups = [{"key": "'x'", "parent_group": name}]
+        options = {"groups": {"groups": {name: "true"}}, "keyed_groups": {"keyed_groups": keyed_groups}}
+        said = failure(parse, {**WITH_TOKEN, **options.get(taken_by, {})}, inventory=inventory)
+        assert f"The ID of job {name} is also the name of a group or of another host." in said
+        assert "other" not in inventory.hosts
+
+
+class TestConstructed:
+    def test_compose(self, cloud, parse):
+        add_jobs(cloud)
+        inventory = parse(
+            {**WITH_TOKEN, "compose": {"shard": "drs_tags.shard | default('none')", "ansible_connection": "'ssh'"}}
+        )
+        assert [variables(inventory, host)["shard"] for host in ("shard1", "shard2", "other")] == ["a", "b", "none"]
+        assert variables(inventory, "shard1")["ansible_connection"] == "ssh"
+
+    def test_groups(self, cloud, parse):
+        add_jobs(cloud)
+        groups = {"paused": "drs_job_status == 'PAUSING'", "of_a": "shard == 'a'"}
+        inventory = parse({**WITH_TOKEN, "compose": {"shard": "drs_tags.shard"}, "groups": groups})
+        assert members(inventory, "paused") == ["shard2"]
+        # Conditions may use composed variables.
+        assert members(inventory, "of_a") == ["shard1"]
+
+    def test_names_of_groups(self, cloud, parse):
+        """Templates and paths in tags are replaced."""
+        add_jobs(cloud, tags={ONE: {"shard": "{{ 1 + 1 }}"}, TWO: {"shard": "../b"}})
+        keyed_groups = [{"prefix": "shard", "key": "drs_tags.shard"}]
+        inventory = parse(
+            {**WITH_TOKEN, "keyed_groups": keyed_groups, "groups": {"is-paused": "drs_job_status == 'PAUSING'"}}
+        )
+        assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
+
+    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", "", "_meta"])
+    def test_reserved_names_of_groups(self, cloud, parse, warnings, name):
+        """Whoever tags one job could take away the hosts of the others, or have plays for localhost run on jobs."""
+        add_jobs(cloud, tags={ONE: {"shard": f"{name},a"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "shards"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert (members(inventory, f"_{name}"), members(inventory, "shards")) == (["shard1"], ["shard1"])
+        assert sorted(inventory.groups) == sorted(["all", "ungrouped", "shards", "a", f"_{name}"])
+        assert [group.name for group in inventory.groups["shards"].child_groups] == [f"_{name}", "a"]
+        assert warnings == []
+
+    def test_group_within_itself(self, cloud, parse, warnings):
+        add_jobs(cloud, tags={ONE: {"shard": "shards"}, TWO: {"shard": "b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert (members(inventory, "shards"), members(inventory, "b")) == (["shard1", "shard2"], ["shard2"])
+        assert warnings == [
+            f"{NAME}: The group shards was not added to the group shards, which would then contain itself."
+        ]
+
+    def test_group_within_its_own_part(self, cloud, parse, warnings):
+        """Part of the loop is in another inventory file."""
+        inventory = InventoryData()
+        for name in ("web", "shards"):
+            inventory.add_group(name)
+        inventory.add_child("web", "shards")
+        add_jobs(cloud, tags={ONE: {"shard": "web"}, TWO: {"shard": "b"}})
+        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
+        parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
+        assert (members(inventory, "shards"), members(inventory, "web")) == (["shard2"], ["shard1", "shard2"])
+        assert warnings == [
+            f"{NAME}: The group web was not added to the group shards, which would then contain itself."
+        ]
+
+    def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
+        """Before ansible-core 2.19, strings are run as templates unless they are marked as unsafe."""
+        name, tag = "{{ 1 + 1 }}", "{{ 2 + 2 }}"
+        add_jobs(cloud, [job(1, name)], {ONE: {"shard": tag, tag: ""}})
+        compose = {
+            "shard": "drs_tags.shard",
+            "drs_name": "drs_job_name",
+            "drs_keys": "drs_tags | list",
+            "drs_both": "drs_job_name ~ drs_tags.shard",
+        }
+        inventory = parse({**WITH_TOKEN, "compose": compose, "groups": {"same": f"shard == '{tag[:1]}' ~ '{tag[1:]}'"}})
+        found = variables(inventory, ONE)
+        assert (found["shard"], found["drs_name"], found["drs_keys"], found["drs_both"]) == (
+            tag,
+            name,
+            ["shard", tag],
+            name + tag,
+        )
+        assert members(inventory, "same") == [ONE]
+
+    @pytest.mark.parametrize("hidden", ["{{ 1 + 1 }}", "{% if true %}2{% endif %}", "{# text #}"])
+    def test_composed_templates_are_not_run(self, cloud, parse, hidden):
+        """Parts of a template may be in several tags, or encoded."""
+        tags = {"first": hidden[:1], "rest": hidden[1:], "encoded": base64.b64encode(hidden.encode()).decode()}
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        compose = {
+            "drs_joined": "drs_tags.first ~ drs_tags.rest",
+            "drs_decoded": "drs_tags.encoded | b64decode",
+            "drs_nested": "{'a': [drs_tags.encoded | b64decode]}",
+        }
+        inventory = parse({**WITH_TOKEN, "compose": compose, "strict": True})
+        templar = Templar(loader=DataLoader(), variables=inventory.get_host("one").get_vars())
+        for name, value in {"joined": hidden, "decoded": hidden, "nested": {"a": [hidden]}}.items():
+            assert templar.template(variables(inventory, "one")[f"drs_{name}"]) == value
+
+    def test_parts_of_templates_are_not_run(self, cloud, parse):
+        """A play may join them."""
+        add_jobs(cloud, [job(1, "one")], {ONE: {"first": "{", "rest": "{ 1 + 1 }}"}})
+        templar = Templar(loader=DataLoader(), variables=parse(WITH_TOKEN).get_host("one").get_vars())
+        joined = templar.template(_job_hosts.trust_as_template("{{ drs_tags.first ~ drs_tags.rest }}"))
+        assert templar.template(joined) == "{{ 1 + 1 }}"
+
+    TEXTS = {
+        "match": "hostvars.victim.secret is match '^s3'",
+        "power": "7 ** 999999999 > 1",
+        "file": "'/etc/shadow' is file",
+        "word": "deploy",
+        "number": "1",
+    }
+
+    def test_nothing_from_drs_is_evaluated_as_a_condition(self, cloud, parse):
+        """A play may use a tag as a condition."""
+        add_jobs(cloud, [job(1, "one")], {ONE: self.TEXTS})
+        compose = {
+            "drs_same": "drs_tags",
+            "drs_joined": "[drs_tags.word ~ '.' ~ drs_tags.word, 'x %s' | format(drs_tags.word), drs_tags.word]",
+            "drs_key": "{'a': drs_tags.word}",
+            "drs_json": "drs_tags | to_json | from_json",
+        }
+        found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "one")
+        own = {name: found.pop(name) for name in ("ansible_connection", "ansible_python_interpreter")}
+        assert found["drs_joined"] == ["deploy.deploy", "x deploy", "deploy"]
+        texts = [*strings(found)]
+        assert len(texts) == 6 + 3 * len(self.TEXTS) + 4 - 1
+        # Before ansible-core 2.19, Ansible refuses results of templates as conditions.
+        assert not CONTROLLER or not any(map(is_trusted_as_template, texts))
+        # AWX shows untrusted text in the form in which Ansible exports it.
+        assert [name for name, value in own.items() if is_exported_as_unsafe(value)] == []
+
+    def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
+        """Only what could be a template is marked, because AWX would show the other strings as dictionaries as well."""
+        monkeypatch.setattr(_job_hosts, "wrap_var", lambda text: f"unsafe {text}")
+        tags = {"call": "lookup('pipe', 'id')", "filter": "x|upper", "open": "{", "close": "}", "other": "x"}
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        found = variables(parse(WITH_TOKEN), "one")["drs_tags"]
+        assert [name for name, value in found.items() if value != tags[name]] == ["call", "filter", "open"]
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_keys_with_a_meaning_in_exports(self, cloud, parse, warnings, nested):
+        """AWX reads the inventory from the output of ansible-inventory."""
+        tags = {"__ansible_type": "TrustedAsTemplate", "__ansible_vault": "x", "team": "a", "__payload__": "b"}
+        key = {"key": "__ansible_unsafe", "team": "a", "__payload__": "b"}
+        add_jobs(cloud, [job(1, "one"), job(2, "two")], {TWO: key if nested else tags})
+        compose = {"drs_composed": "[{drs_tags.key | default('x'): 1}]" if nested else "drs_tags"}
+        found = variables(parse({**WITH_TOKEN, "compose": compose}), "two")
+        assert found["drs_composed"] == ([{}] if nested else {"team": "a", "__payload__": "b"})
+        assert found["drs_tags"] == (key if nested else {"team": "a", "__payload__": "b"})
+        assert warnings == [
+            f"{NAME}: Keys that begin with __ansible were left out, because Ansible gives them a meaning. The first job"
+            f" that caused this is {TWO}."
+        ]
+
+    LITERALS = ["True", "False", "None", "[1]", "{'a': 1}", "{1}", "{1: 2, 'a': 3}", "[b'x']", "[...]", "5", "[1e999]"]
+
+    @pytest.mark.parametrize("strict", [False, True])
+    @pytest.mark.parametrize("text", LITERALS)
+    def test_text_that_looks_like_another_type(self, cloud, parse, text, strict):
+        """Before ansible-core 2.19, Ansible makes it one, and gives up the inventory if it cannot be a group name."""
+        add_jobs(cloud, [job(1, text), job(2, "two")], {ONE: {"shard": text, "a": text[:1], "b": text[1:]}})
+        keyed_groups = [
+            {"prefix": "shard", "key": "drs_tags.shard | default('none')"},
+            {"prefix": "name", "key": "drs_job_name", "parent_group": "{{ drs_tags.shard | default('none') }}"},
+            {"prefix": "joined", "key": "drs_tags.a | default('x') ~ drs_tags.b | default('y')"},
+        ]
+        compose = {"shard": "drs_tags.shard | default('none')"}
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "compose": compose, "strict": strict})
+        name = re.sub(r"\W", "_", text)
+        (host,) = (host for host, job_id in jobs_of(inventory).items() if job_id == ONE)
+        assert variables(inventory, host)["shard"] == text
+        for group in (f"shard_{name}", f"name_{name}", f"joined_{name}"):
+            assert members(inventory, group) == [host]
+        assert members(inventory, "shard_none") == ["two"]
+
+    @pytest.mark.parametrize("key, group", [("1 + 1", "_2"), ("2 > 1", "_True"), ("1 > 2", "_False"), ("(7, 8)", "_8")])
+    def test_key_that_is_no_text(self, cloud, parse, key, group):
+        add_jobs(cloud)
+        assert len(members(parse({**WITH_TOKEN, "keyed_groups": [{"key": key}], "strict": True}), group)) == 3
+
+    @pytest.mark.parametrize("checks_trust", [False, _job_hosts.CHECKS_TRUST])
+    def test_composed_types(self, cloud, parse, monkeypatch, checks_trust):
+        """The way to evaluate expressions before ansible-core 2.19 leads to the same values."""
+        monkeypatch.setattr(_job_hosts, "CHECKS_TRUST", checks_trust)
+        add_jobs(cloud)
+        compose = {"drs_a": "1 < 2", "drs_b": "[1, {'a': none}]", "drs_c": "now(fmt='%Y') | int", "drs_d": "1.5"}
+        found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "shard1")
+        assert (found["drs_a"], found["drs_b"], found["drs_d"]) == (True, [1, {"a": None}], 1.5)
+        assert found["drs_c"] > 2000
+
+    def test_composed_value_that_is_not_simple(self, cloud, parse):
+        add_jobs(cloud)
+        found = variables(parse({**WITH_TOKEN, "compose": {"drs_time": "now()"}, "strict": True}), "shard1")
+        assert re.match(r"\d{4}-\d\d-\d\d ", str(found["drs_time"]))
+
+    def test_invalid_keyed_group(self, cloud, parse):
+        add_jobs(cloud)
+        assert "Invalid keyed group entry" in failure(parse, {**WITH_TOKEN, "keyed_groups": ["x"]})
+
+    def test_interpreter(self, cloud, parse):
+        """The Python of the machine that runs the play, not of the one that read the inventory."""
+        add_jobs(cloud)
+        interpreter = variables(parse(WITH_TOKEN), "shard1")["ansible_python_interpreter"]
+        templar = Templar(loader=DataLoader(), variables={"ansible_playbook_python": "/opt/python"})
+        assert templar.template(interpreter) == "/opt/python"
+
+    INVALID = [
+        {"compose": {"x": "drs_tags.absent"}},
+        {"groups": {"x": "drs_tags.absent == 'a'"}},
+        {"keyed_groups": [{"key": "drs_tags.absent"}]},
+    ]
+
+    @pytest.mark.parametrize("options", INVALID)
+    def test_strict(self, cloud, parse, options):
+        add_jobs(cloud)
+        inventory = InventoryData()
+        said = failure(parse, {**WITH_TOKEN, **options, "strict": True}, inventory=inventory)
+        assert re.match(f"{NAME}: .*shard1", said)
+        assert not inventory.hosts
+
+    @pytest.mark.parametrize("options", INVALID)
+    def test_not_strict(self, cloud, parse, options):
+        add_jobs(cloud)
+        assert len(parse({**WITH_TOKEN, **options}).hosts) == 3

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HTTP client: a single attempt, the retry policy, and the decoding of responses."""
+"""The HTTP client: a single attempt, its limits, and the decoding of responses."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import time
 import traceback
@@ -18,23 +17,20 @@ from urllib.parse import quote, urlencode, urlsplit
 from . import _connection, _errors, _timeout
 
 if t.TYPE_CHECKING:
-    from . import _throttle
+    from . import _retry, _throttle
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
     import requests
-    from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
-    from urllib3.util.retry import Retry
+    from urllib3.exceptions import ProtocolError, ReadTimeoutError
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    Retry = object  # type: ignore[assignment,misc]
 
 # Bytes of the bodies that all threads read at a time. A page of jobs with subtasks may have several megabytes.
 MAX_BODY = 8 * 1024 * 1024
 MAX_ERROR_BODY = 64 * 1024  # Of a longer error response, only the title of an HTML page is used.
 # Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
 PLAIN = r"[0-9a-f-]{32,40}|[0-9TZ:-]{20}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[0-9a-z]{0,7}"
-MAX_PAUSE = 60.0  # Seconds. A server may ask for a longer delay, but an operator is waiting.
 
 
 class Response(t.NamedTuple):
@@ -44,28 +40,6 @@ class Response(t.NamedTuple):
     headers: t.Mapping[str, str]
     body: dict[str, t.Any]
     request_id: str | None
-
-
-class _RetryPolicy(Retry):
-    """Decides which HTTP statuses are retried, and how long the delays are.
-
-    urllib3 counts the attempts, reads ``Retry-After``, and tells a failed connection (nothing was sent, so every method
-    is retried) from a lost response (only the methods in ``allowed_methods`` are).
-    """
-
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        # After 429, every method is safe to retry. After a 5xx, the request may have been carried out: 503 included,
-        # because it is also the response of a gateway that lost its backend.
-        return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
-
-    def pause(self, response: requests.Response | None) -> float:
-        """Return the delay before the next attempt, in seconds."""
-        try:
-            asked = response is not None and self.get_retry_after(response.raw)
-        except Exception:  # pylint: disable=broad-exception-caught  # a date or a number that Python does not accept
-            asked = None
-        # The jitter spreads the retries of clients that were throttled at the same time.
-        return min(MAX_PAUSE, asked or 2 ** (len(self.history) - 1) * random.uniform(0.5, 1.0))
 
 
 class HttpClient:
@@ -99,7 +73,7 @@ class HttpClient:
         self.secrets = secrets if secrets is not None else set()
         self.last_change: str | None = None  # the last request that was sent, and is not GET
         self._timeout = timeout
-        self._retries = _RetryPolicy(total=max_retries, other=0, allowed_methods={"GET"})
+        self._max_retries = max_retries
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
         self._environment: dict[str, dict[str, t.Any]] = {}
         self._throttle = throttle
@@ -122,7 +96,7 @@ class HttpClient:
         throttle_code: str = "",
         read_only: bool = False,
     ) -> Response:
-        """Send a request, retry it where that is safe (see :class:`_RetryPolicy`), and return the response.
+        """Send a request, retry it where that is safe (see ``_retry.py``), and return the response.
 
         :param auth: adds the credentials to the request.
         :param body: sent as JSON.
@@ -139,8 +113,7 @@ class HttpClient:
         query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         all_headers = {**self._headers, "Content-Type": "application/json", **(headers or {})}
         request = requests.Request(method, url + query, headers=all_headers, data=data, auth=auth)
-        retries = self._retries
-        retry_method = "GET" if read_only else method
+        retries: _retry.Retries | None = None
         while True:
             response, content, failure = None, b"", None
             sent = self._throttle.wait(deadline) if self._throttle else 0.0
@@ -154,18 +127,18 @@ class HttpClient:
             finally:
                 if attempt.connected and method != "GET":
                     self.last_change = f"{method} {url}"
-            throttled = response is not None and _is_throttled(response.status_code, content, throttle_code)
-            if response is not None and not throttled and not retries.is_retry(retry_method, response.status_code):
+            if response is not None and response.status_code < 400:
                 break
-            try:
-                raw = None if response is None else response.raw
-                retries = retries.increment(retry_method, url, response=raw, error=failure and _cause(failure, attempt))
-            except HTTPError:  # no attempts left, or not safe to send again
-                break
-            pause = retries.pause(response)
-            if throttled and self._throttle:
+            from . import _retry
+
+            throttled = response is not None and _retry.is_throttled(
+                response.status_code, _parse_json(content)[0], throttle_code
+            )
+            retries = retries or _retry.Retries("GET" if read_only else method, self._max_retries)
+            pause = retries.next_pause(url, response, throttled, failure, attempt)
+            if pause is not None and throttled and self._throttle:
                 self._throttle.on_throttled(sent, pause)
-            if deadline is not None and time.monotonic() + pause >= deadline:
+            if pause is None or (deadline is not None and time.monotonic() + pause >= deadline):
                 break
             time.sleep(pause)
         if response is None:
@@ -287,20 +260,6 @@ def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     return not any(
         secret in text.lower() or (len(text) > 15 and any(piece in secret for piece in pieces)) for secret in lowered
     )
-
-
-def _cause(error: Exception, attempt: _connection.Attempt) -> t.Any:
-    from . import _http_errors
-
-    return _http_errors.urllib3_error(error, attempt)
-
-
-def _is_throttled(status: int, content: bytes, throttle_code: str) -> bool:
-    if not 400 <= status < 500 or status == 429 or not throttle_code:  # a 5xx may have been carried out
-        return status == 429
-    from . import _http_errors
-
-    return bool(_http_errors.error_fields(_parse_json(content)[0]).get("error_code") == throttle_code)
 
 
 def _parse_json(content: bytes) -> tuple[t.Any, bool]:

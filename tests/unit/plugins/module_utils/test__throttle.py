@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _retry
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import ApiError
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._throttle import Throttle
@@ -20,7 +20,7 @@ BEGIN = 1000.0
 @pytest.fixture(autouse=True)
 def _no_jitter(monkeypatch):
     """Make pauses comparable."""
-    monkeypatch.setattr(_http.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(_retry.random, "uniform", lambda low, high: high)
 
 
 def interval(throttle):

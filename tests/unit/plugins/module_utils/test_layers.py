@@ -16,6 +16,7 @@ LAYERS = [
     {"_connection", "_errors", "_throttle", "_timeout"},
     {"_endpoint_url", "_hints", "_redact"},
     {"_binlog", "_endpoints", "_http_errors"},
+    {"_retry"},
     {"_http"},
     {"_auth", "_trace"},
     {"_auth_access_key", "_auth_password", "_drs"},

@@ -120,6 +120,11 @@ class _BoundedResponse(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
+        # Python takes most interim responses for the final one, which would then count as that to the next request.
+        while 100 <= self.status < 200 and self.status != 101:
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+        self.will_close = self.will_close or self.status == 101  # Then the connection has another protocol.
         if _current.attempt.ended:  # Python takes the end of the connection for the end of the headers.
             raise IncompleteRead(b"")
         # urllib3 would log a line that is no header, and Ansible would write it to the log of the controller.

@@ -72,6 +72,7 @@ class Reset:
         self.status_before: str | None = None
         self.status: str | None = None
         self.position_before: str | None = None
+        self._shown_before: str | None = None  # see _shown_position
         self.delay: int | None = None
 
     @property
@@ -110,7 +111,8 @@ class Reset:
                 f" reset if it is in status {JOB_RUNS} and allows PAUSE, in status {JOB_PAUSED} and allows RETRY, or in"
                 f" status {JOB_FAILED} and allows either."
             )
-        self.position_before = self._shown_position()
+        self._shown_before = self._shown_position()
+        self.position_before = self._shown_before or None
 
     def run(self, wait: bool, timeout: float, sleep: float) -> None:
         """Reset the job, after :meth:`check`.
@@ -133,7 +135,7 @@ class Reset:
         except _errors.HuaweiCloudError as error:
             # DRS may show the position. That it shows another does not mean that it was not set.
             shown = self._shown_position() if error.maybe_accepted else None
-            if shown != self._position or shown == self.position_before:
+            if shown != self._position or self._shown_before in (None, shown):
                 raise
         self.state = POSITION_SET
         self._check_status()
@@ -206,10 +208,13 @@ class Reset:
             )
 
     def _shown_position(self) -> str | None:
-        """Return the start position that DRS shows, or None. DRS does not document when it updates it."""
+        """Return the start position that DRS shows, empty if it shows none, or None if it cannot be read.
+
+        DRS does not document when it updates it.
+        """
         try:
             shown = _jobs.show_start(self._drs, self._job_id)["start_position"]
-            return _binlog.split_position(shown)[0] if shown else None
+            return _binlog.split_position(shown)[0] if shown else ""
         except _errors.HuaweiCloudError:
             return None
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import queue
 import re
@@ -291,6 +292,37 @@ class TestBounds:
     )
     def test_complete_response(self, serve, http, response, body):
         assert send("PUT", url=serve(loopback.once(response)).url, http=http).body == body
+
+    @pytest.mark.parametrize("statuses", [[100], [102], [103, 103], [100, 199], [101]])
+    @pytest.mark.parametrize("over", ["http", "https"])
+    def test_response_after_an_interim_one(self, serve, tls, ca_cert, statuses, over):
+        """It is not the response to the next request on the connection, even if it comes late."""
+        number = itertools.count(1)
+
+        def interim(connection, server):
+            while True:
+                server.read_request(connection)
+                for status in statuses:
+                    connection.sendall(loopback.head(status, "Link: </a>"))
+                server.stopped.wait(0.05)
+                body = b'{"id": "%d"}' % next(number)
+                connection.sendall(loopback.head(200, f"Content-Length: {len(body)}") + body)
+
+        server = serve(interim, tls=tls if over == "https" else None)
+        url = https(server) if over == "https" else server.url
+        http = HttpClient(timeout=10, max_retries=0, ca_cert=ca_cert)
+        if statuses == [101]:
+            for _request in range(2):
+                error = failure("POST", url, http=http)
+                assert (error.http_status, error.maybe_accepted) == (101, True)
+        else:
+            assert [send("POST", url, http=http).body["id"] for _request in range(3)] == ["1", "2", "3"]
+
+    @pytest.mark.parametrize("status", [102, 103])
+    def test_interim_response_without_a_final_one(self, serve, http, status):
+        error = failure("POST", serve(loopback.once(loopback.head(status))).url, http=http)
+        assert isinstance(error, TransportError)
+        assert error.maybe_accepted
 
     def test_refusal_without_a_body(self, serve, http):
         error = failure("PUT", serve(loopback.once(b"HTTP/1.1 403 Forbidden\r\n\r\n")).url, http=http)

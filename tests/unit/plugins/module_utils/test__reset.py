@@ -332,6 +332,16 @@ class TestFaults:
         assert (error is None, found.state) == (resolved, "running" if resolved else "position_unknown")
         assert requested(cloud) == ["position", *(["restart"] if resolved else [])]
 
+    @pytest.mark.parametrize("unread", [{"status": 403}, {"status": 404}, {"body": LOST}])
+    def test_lost_position_whose_predecessor_is_not_known(self, cloud, unread):
+        """DRS may show the position because an earlier reset has set it."""
+        cloud.put(START_URL, body=LOST)
+        cloud.post(DETAILS_V3_URL, **unread)
+        add_reset(cloud, PAUSED, PAUSED, PAUSED, RUNS, before=POSITION, after=POSITION)
+        found, error = reset()
+        assert (error.maybe_accepted, found.state) == (True, "position_unknown")
+        assert requested(cloud) == ["position"]
+
     def test_lost_response_is_looked_for_a_minute_only(self, cloud, clock):
         cloud.post(ACTION_URL, body=LOST)
         add_reset(cloud, RUNS)

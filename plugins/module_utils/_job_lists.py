@@ -125,7 +125,7 @@ def _read_list(
     found: dict[str, dict[str, t.Any]] = {}
     before: t.Any = None
     moved = False
-    for _page in range(MAX_PAGES):
+    while number < MAX_PAGES:
         number += 1
         response = read_page(number, offset, deadline)
         length += len(str(response.body))
@@ -152,7 +152,7 @@ def _read_list(
         before = total
         if moved and times < MAX_READS:
             times += 1
-            number = offset = entries = 0
+            length = number = offset = entries = 0  # The limits are those of each time.
             found, moved = {}, False
         # A page without new jobs is the last.
         elif is_last or len(found) == known:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
 from . import _binlog, _drs, _errors, _job_actions, _jobs, _start_position
@@ -133,6 +133,7 @@ class Reset:
                     self._drs, self._job_id, self._position, self._gtid_set
                 )
         except _errors.HuaweiCloudError as error:
+            self._look_after(error)
             # DRS may show the position. That it shows another does not mean that it was not set.
             shown = self._shown_position() if error.maybe_accepted else None
             if shown != self._position or self._shown_before in (None, shown):
@@ -157,6 +158,7 @@ class Reset:
                 pause_mode = self._pause_mode if action == "pause" else None
                 step["request_id"] = _job_actions.execute_job_action(self._drs, self._job_id, action, pause_mode)
         except _errors.HuaweiCloudError as error:
+            self._look_after(error)
             if not error.maybe_accepted:
                 raise
             lost = error
@@ -206,6 +208,12 @@ class Reset:
                 f" Somebody else, or DRS itself, changed it {'after' if was_set else 'before'} the position was set."
                 " No further request was sent."
             )
+
+    def _look_after(self, error: _errors.HuaweiCloudError) -> None:
+        """After a refusal, correct the state if somebody else has changed the job. It may be the reason."""
+        if isinstance(error, _errors.ApiError) and not error.maybe_accepted:
+            with suppress(_errors.HuaweiCloudError):
+                self._check_status()
 
     def _shown_position(self) -> str | None:
         """Return the start position that DRS shows, empty if it shows none, or None if it cannot be read.

@@ -10,6 +10,10 @@ import typing as t
 
 from . import _drs, _endpoints, _http_errors
 
+# What a response with a 2xx status may contain although it is documented as empty.
+IDS = ("id", "job_id", "request_id")
+CONFIRMED: dict[str, tuple[t.Any, ...]] = {"status": ("success", "pending", None), "success": (True, None)}
+
 
 def start_position_request(
     drs: _drs.DrsClient, job_id: str, position: str, gtid_set: str | None = None
@@ -28,10 +32,9 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
     :raises HuaweiCloudError: also when a response with a 2xx status, which should be empty, says that it failed.
     """
     response = drs.request(**start_position_request(drs, job_id, position, gtid_set))
-    said = _http_errors.error_fields(response.body)
-    levels = [response.body, *(value for value in response.body.values() if isinstance(value, dict))]
-    found = {str(level.get(name)) for level in levels for name in ("status", "success")}
-    if said or not found <= {"None", "success", "pending", "True"}:
+    # The body should be empty. Anything else may say, in a form that is not documented, that it failed.
+    if any(value not in CONFIRMED.get(name, (value,) if name in IDS else ()) for name, value in response.body.items()):
+        said = _http_errors.error_fields(response.body)
         reason = drs.sanitize(" ".join(str(said[name]) for name in ("error_code", "error_msg") if said.get(name)))
         what = f"did not confirm the start position of job {job_id}"
         raise drs.invalid_response(response, f"{what}: {reason}" if reason else what, maybe_accepted=True)

@@ -138,13 +138,13 @@ state:
     - V(start_unknown) - The position was set, and the job may have been resumed.
     - V(running) - The job is running.
   type: str
-  returned: always, if the options are valid and the login succeeds
+  returned: always, unless an option is missing or has the wrong type
   sample: running
 steps:
   description: The requests of this task that change the job, in their order.
   type: list
   elements: dict
-  returned: always, if the options are valid and the login succeeds
+  returned: always, unless an option is missing or has the wrong type
   contains:
     step:
       description: What was requested, V(pause), V(set_position) or V(retry) (resume the job).
@@ -192,8 +192,8 @@ status:
   sample: INCRE_TRANSFER_STARTED
 position_before:
   description:
-    - The start position that DRS showed before the reset. V(null) if it shows none. When DRS updates it is not
-      documented.
+    - The start position that DRS showed before the reset. V(null) if it showed none, or could not be read. When DRS
+      updates it is not documented.
   type: str
   returned: always, if the job could be read
   sample: mysql-bin.000123:4
@@ -242,14 +242,13 @@ def main() -> None:
         }
     )
     params = module.params
-    result: dict[str, t.Any] = {"changed": False}
+    result: dict[str, t.Any] = {"changed": False, "state": _reset.UNCHANGED, "steps": []}
     reset: _reset.Reset | None = None
 
     def complete() -> str:
-        if not reset:
-            return ""
-        result.update(reset.facts())
-        return _reset.ADVICE[reset.state]
+        if reset:
+            result.update(reset.facts())
+        return _reset.ADVICE[result["state"]]
 
     with module.fail_json_on_error(result, complete):
         job_id = _endpoints.check_job_id(params["job_id"])

@@ -142,7 +142,10 @@ class TestListJobs:
         assert [job["id"] for job in list_jobs(drs)] == [job_id(number) for number in (4, 2, 1, 0)]
         assert warnings == []
 
-    def test_list_that_changes_each_time(self, cloud):
+    def test_list_that_changes_each_time(self, cloud, monkeypatch):
+        """The limits are those of each time, not of all together."""
+        monkeypatch.setattr(_job_lists, "MAX_PAGES", 3)
+        monkeypatch.setattr(_job_lists, "MAX_LIST_LENGTH", 1500)
         warnings = []
         drs = client(warn=warnings.append)
         pages = (*((((4, 3), 6), ((2, 1), 5)) * 4), ((0,), 5))

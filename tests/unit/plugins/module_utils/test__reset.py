@@ -342,6 +342,27 @@ class TestFaults:
         assert (error.maybe_accepted, found.state) == (True, "position_unknown")
         assert requested(cloud) == ["position"]
 
+    @pytest.mark.parametrize(
+        "statuses, step, state",
+        [
+            ((RUNS, PAUSED, PAUSED, RUNS), "set_position", "pause_unknown"),
+            ((PAUSED, PAUSED, RUNS), "set_position", "unchanged"),
+            ((PAUSED, PAUSED, PAUSED, RUNS), "retry", "running"),
+            ((PAUSED, PAUSED, PAUSED, FAILED), "retry", "start_unknown"),
+            ((PAUSED, PAUSED, PAUSED, PAUSED), "retry", "position_set"),
+            ((PAUSED, PAUSED, PAUSED, 500), "retry", "position_set"),
+        ],
+    )
+    def test_refused_because_somebody_resumed_the_job(self, cloud, statuses, step, state):
+        """No message claims that the job is still paused."""
+        if step == "set_position":
+            cloud.put(START_URL, **REFUSED)
+        else:
+            cloud.post(ACTION_URL, **REFUSED)
+        add_reset(cloud, *statuses)
+        found, error = reset()
+        assert (error.error_code, found.state) == ("DRS.M00304", state)
+
     def test_lost_response_is_looked_for_a_minute_only(self, cloud, clock):
         cloud.post(ACTION_URL, body=LOST)
         add_reset(cloud, RUNS)

@@ -65,6 +65,20 @@ class TestUpdateStartPosition:
             ({"error": {"code": "DRS.M00304", "message": "Not now."}}, ": DRS.M00304 Not now."),
             ({"errors": [{"error_code": "DRS.M00304"}]}, ": DRS.M00304"),
             ({"results": [{"id": JOB_ID, "status": "failed", "error_msg": "Not now."}]}, ": Not now."),
+            *(
+                (body, "did not confirm the start position of job")
+                for body in [
+                    {"error": "refused"},
+                    {"error": True},
+                    {"result": "failed"},
+                    {"is_success": False},
+                    {"failed": [JOB_ID]},
+                    {"results": [{"id": JOB_ID, "status": "failed", "error_message": "Not now."}]},
+                    {"jobs": [{"id": JOB_ID, "success": False}]},
+                    {"status": ["success"]},
+                    {"status": {}},
+                ]
+            ),
         ],
     )
     def test_failure_with_a_2xx_status(self, cloud, drs, body, said):

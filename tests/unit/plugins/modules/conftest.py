@@ -111,6 +111,7 @@ class ModuleFile:
         message, result = self.fail(args, check_mode)
         assert named in message
         assert not result.get("changed")
+        assert (result.pop("state", "unchanged"), result.pop("steps", [])) == ("unchanged", [])
         assert set(result) <= {"changed", *self.own_options}
         assert len(cloud.calls) == 0
 

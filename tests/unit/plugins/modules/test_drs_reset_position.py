@@ -18,10 +18,12 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     GTID_SET,
     JOB_ID,
     JOB_URL,
+    LOGIN_URL,
     LOST,
     POSITION,
     REQUEST_ID,
     START_URL,
+    WITH_PASSWORD,
     WITH_TOKEN,
     add_action,
     add_actions,
@@ -174,3 +176,11 @@ def test_login_refused(cloud, module):
     message, result = module.fail(ARGS)
     assert message.endswith(ADVICE["unchanged"])
     assert (result["http_status"], result["state"], result["status"]) == (401, "unchanged", None)
+
+
+def test_own_login_that_fails(cloud, module):
+    """Nothing was sent to DRS, so the state is known."""
+    cloud.post(LOGIN_URL, status=401, json={"error": {"code": 401, "message": "Wrong."}})
+    message, result = module.fail({**WITH_PASSWORD, "job_id": JOB_ID, "position": POSITION})
+    assert message.endswith(ADVICE["unchanged"])
+    assert (result["state"], result["steps"], result["changed"]) == ("unchanged", [], False)

@@ -107,6 +107,7 @@ ANSIBLE_NAMES = (
     "ansible_failed_task",
     "ansible_play_hosts_all",
     "dict",
+    "inventory_hostname",  # The lookup plugin vars reads the variables of this host.
     "item",
     "lookup",
     "now",

@@ -118,6 +118,7 @@ class Repository:
         lines = ["", "PLAY [Update source tree if necessary] ***", ""]
         if self.outcome == "failed":
             lines.append(f"\x1b[0;31mfatal: [localhost]: FAILED! => {GIT_ERROR}\x1b[0m")
+            lines.append("ERROR: from the server \x1b[2K\x9b\u202e.")
         return "\r\n".join(lines)
 
 

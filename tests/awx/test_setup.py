@@ -270,11 +270,11 @@ def test_update_of_the_project_fails(awx: Awx, collections: Path) -> None:
     output, message = fail_with("failed", "")
     assert message == (
         f"Update {max(awx.updates)} of the project {NAME} ended with the status failed: fatal: [localhost]: FAILED! =>"
-        f" {GIT_ERROR} Fix the cause, and run this playbook again."
+        f" {GIT_ERROR} ERROR: from the server ?[2K??. Fix the cause, and run this playbook again."
     )
-    # The whole output is shown, without its colors.
+    # The whole output is shown, without its colors, and without what changes the output of a terminal.
     assert '"PLAY [Update source tree if necessary] ***",' in output
-    assert "\\u001b" not in output
+    assert not re.search("\\\\u001b|[\x1b\x9b\u202e]", output)
 
     # A project whose last update failed is updated again.
     awx.repository.outcome = "successful"

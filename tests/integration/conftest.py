@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +23,36 @@ from simulator.fixtures import running, sim
 __all__ = ["Ansible", "running", "sim"]
 
 Ansible = Callable[..., str]
+
+
+def changes(cloud: Simulator) -> list[str]:
+    """Return the requests that change something: calls by their path, actions by their name."""
+    sent = [request for request in cloud.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
+    return [
+        json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2]
+        for request in sent
+    ]
+
+
+@contextmanager
+def on_request(cloud: Simulator, name: str, act: Callable[[], Any]) -> Iterator[None]:
+    """Do something as soon as the cloud has received a request that changes something."""
+    over = threading.Event()
+
+    def watch() -> None:
+        watched = Simulator(cloud.url, cloud.pid, cloud.stderr_file)
+        while not over.wait(0.05):
+            if name in changes(watched):
+                act()
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def pytest_configure(config: pytest.Config) -> None:

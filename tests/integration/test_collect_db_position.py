@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import Ansible
+from integration.conftest import Ansible, on_request
 from simulator.client import Simulator
 
 COLLECT = ("ansible-playbook", "huaweicloud.drs.collect_db_position")
@@ -152,6 +152,23 @@ def test_no_position(
     assert re.search(reason.format(query=query), said)
     assert "RETRYING" not in said or timeout == 1
     assert handed_on(said, **{"": "", "status": status, "id": query})
+
+
+def test_temporary_folder_that_disappears(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """Ansible takes the host for unreachable. The ID of the query is not lost."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+
+    def remove() -> None:
+        folder.rename(tmp_path / "removed")
+        folder.write_text("", encoding="utf-8")
+
+    with on_request(cloud, "collect-db-position", remove):
+        said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME}, code=2, ANSIBLE_REMOTE_TMP=str(folder), **token)
+    assert "Failed to create temporary directory" in said
+    assert handed_on(said, id=ANY_QUERY, status="pending")
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ import termios
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from integration.conftest import Ansible
+from integration.conftest import Ansible, changes, on_request
 from simulator.client import Simulator
 
 RESET = ("ansible-playbook", "huaweicloud.drs.reset_sync_position")
@@ -45,38 +45,8 @@ QUESTION = b"Type yes to continue"
 RESET_CALLS = ["stop", "start-position", "restart"]
 
 
-def changes(cloud: Simulator) -> list[str]:
-    """Return the requests that change something: calls by their path, actions by their name."""
-    sent = [request for request in cloud.requests() if request["method"] != "GET" and "/v5/" in request["path"]]
-    return [
-        json.loads(request["body"]).get("job", {}).get("action_name") or request["path"].rpartition("/")[2]
-        for request in sent
-    ]
-
-
 def read_report(path: Path) -> Any:
     return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-
-
-@contextmanager
-def on_request(cloud: Simulator, name: str, act: Callable[[], Any]) -> Iterator[None]:
-    """Do something as soon as the cloud has received a request that changes something."""
-    over = threading.Event()
-
-    def watch() -> None:
-        watched = Simulator(cloud.url, cloud.pid, cloud.stderr_file)
-        while not over.wait(0.05):
-            if name in changes(watched):
-                act()
-                return
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def run_in_a_terminal(answer: bytes, before: Callable[[], Any] = lambda: None) -> Any:
@@ -377,6 +347,22 @@ def test_job_that_changes_before_the_answer(cloud: Simulator, ansible: Ansible, 
     assert changes(cloud) == []
 
 
+@pytest.mark.parametrize("unread", ["before", "after"])
+def test_start_position_that_cannot_be_read(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], unread: str
+) -> None:
+    """Nobody may have changed it, and the message does not claim that somebody has."""
+    cloud.job(JOB, start_position="mysql-bin.000300:900")
+    refused = {"match": {"path": "batch-detail"}, "kind": "status", "status": 403, "body": {}, "times": 1}
+    if unread == "before":
+        cloud.faults([refused])
+    run = run_in_a_terminal(b"yes", lambda: cloud.faults([refused] if unread == "after" else []))
+    output = ansible(*RESET, variables={**VARIABLES, "drs_confirm": False}, code=2, execute=run, **token)
+    said = "The job changed, or its start position could not be read, before the reset was confirmed."
+    assert said in re.sub(r"\s+", " ", output)
+    assert changes(cloud) == []
+
+
 def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
     said = ansible(*RESET, variables=VARIABLES, code=2, HW_USER_PASSWORD="not-the-password-9261")
     assert "user drs-operator of account (domain) example-account" in said
@@ -584,6 +570,108 @@ def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: d
         r"for at most 1800 seconds per step.*no process named AnsiballZ_drs_reset_position", text, re.DOTALL
     )
     assert f"| Position | {POSITION} |" in text
+
+
+def test_run_that_is_killed_while_it_waits(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """The report has what was sent, and says not to send it again."""
+    path = tmp_path / "report.md"
+    cloud.job(JOB, status="PAUSING", action="fails_later")
+
+    def run(command: list[str], timeout: float, check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
+        with open(tmp_path / "output", "w+", encoding="utf-8") as output:
+            process = subprocess.Popen(command, **{**more, "stdout": output})
+            deadline = time.monotonic() + timeout
+            while not path.is_file() or "| retry |" not in path.read_text(encoding="utf-8"):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout)
+            output.seek(0)
+            return subprocess.CompletedProcess(command, code, output.read())
+
+    output = ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=99, execute=run, **token)
+    assert "User interrupted execution" in output
+    text = path.read_text(encoding="utf-8")
+    assert "to a position: under way" in text
+    assert "it ended while it waited for the job" in text
+    assert "Do not run the reset again" in text
+    assert "| State | start_unknown |" in text
+    assert [step in text for step in ("| pause |", "| set_position |", "| retry |")] == [False, True, True]
+    assert changes(cloud) == ["start-position", "restart"]
+
+
+def test_module_that_is_killed(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
+    """It is unknown what it has sent."""
+    cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
+
+    def kill() -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_mine = f"HOME={tmp_path}\0".encode() in process.joinpath("environ").read_bytes()
+                if is_mine and b"/AnsiballZ_drs_reset_position" in process.joinpath("cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+
+    path = tmp_path / "report.md"
+    with on_request(cloud, "start-position", kill):
+        output = ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=2, **token)
+    assert "The task was cut off, so it is unknown whether the job was paused" in output
+    text = path.read_text(encoding="utf-8")
+    assert "| State | unknown |" in text
+    assert "It is unknown which requests this run sent." in text
+    assert "This run sent no request" not in text
+
+
+@pytest.mark.parametrize(
+    "request_, said",
+    [
+        ("collect-db-position", "This reset did not change the job."),
+        ("stop", "Do not run the reset again"),
+    ],
+)
+def test_temporary_folder_that_disappears(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path, request_: str, said: str
+) -> None:
+    """Ansible would end without a message, because it takes the host for unreachable."""
+    folder = tmp_path / "temporary"
+
+    def remove() -> None:
+        folder.rename(tmp_path / "removed")
+        folder.write_text("", encoding="utf-8")
+
+    path = tmp_path / "report.md"
+    variables = {**VARIABLES, "drs_use_position": "", "drs_reset_position_time": TIME, "drs_report_path": str(path)}
+    folder.mkdir()
+    with on_request(cloud, request_, remove):
+        output = ansible(*RESET, variables=variables, code=2, ANSIBLE_REMOTE_TMP=str(folder), **token)
+    message = re.sub(r"\s+", " ", output)
+    assert "Failed to create temporary directory" in message
+    assert said in message
+    assert f"The report {tmp_path}/report.md could not be completed" in message
+    assert changes(cloud) == ["collect-db-position", *(RESET_CALLS if request_ == "stop" else [])]
+
+
+def test_collection_that_is_removed_while_the_job_starts(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """The message still tells the state of the job."""
+    collection = tmp_path / "collections/ansible_collections/huaweicloud/drs"
+    for name in ("plugins", "meta", "playbooks"):
+        shutil.copytree(PLAYBOOKS.parent / name, collection / name)
+    shutil.copy(PLAYBOOKS.parent / "galaxy.yml", collection)
+    path = tmp_path / "report.md"
+    with on_request(cloud, "restart", lambda: shutil.rmtree(collection)):
+        output = ansible(
+            *RESET,
+            variables={**VARIABLES, "drs_report_path": str(path)},
+            code=2,
+            ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"),
+            **token,
+        )
+    said = 'The state of the job is start_unknown: for what to do, see the guide \\"Migration runbook\\".'
+    assert said in re.sub(r"\s+", " ", output)
+    assert changes(cloud) == RESET_CALLS
 
 
 def test_report_that_cannot_be_completed(

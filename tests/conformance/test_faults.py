@@ -147,8 +147,10 @@ FAULTS = [
     row("HTTP/1.0", once(b"HTTP/1.0 200 OK\r\n\r\n" + TEXT), 1, 1),
     row("lines without carriage returns", once(b"HTTP/1.1 200 OK\n\n" + TEXT), 1, 1),
     row("100 before the response", once(CONTINUE + GOOD), 1, 1),
-    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1, ("returned HTTP 103",),
-        status=103),
+    row("103 before the response", once(b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD), 1, 1),
+    row("101 before the response", once(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + GOOD), 1, 1,
+        ("returned HTTP 101",), status=101),
+    row("103 for ever", once(end=drip(b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.05)), 1, None, TIMED_OUT, **SLOW),
     row("redirect without end", once(head(302, "Location: /x"), end=drip(b" " * 65536, 0)), 1, 1, TOO_LARGE,
         status=302),
 ]  # fmt: skip

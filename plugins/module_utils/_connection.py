@@ -120,7 +120,8 @@ class _BoundedResponse(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # Python takes most interim responses for the final one, which would then count as that to the next request.
+        # Python skips 100 (Continue) only. It takes any other interim response for the final one, and the final one for
+        # the response to the next request.
         while 100 <= self.status < 200 and self.status != 101:
             self.headers = None  # type: ignore[assignment]
             super().begin()

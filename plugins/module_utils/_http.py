@@ -134,8 +134,8 @@ class HttpClient:
             throttled = response is not None and _retry.is_throttled(
                 response.status_code, _parse_json(content)[0], throttle_code
             )
-            retries = retries or _retry.Retries("GET" if read_only else method, self._max_retries)
-            pause = retries.next_pause(url, response, throttled, failure, attempt)
+            retries = retries or _retry.Retries("GET" if read_only else method, url, self._max_retries)
+            pause = retries.next_pause(response, throttled, failure, attempt)
             if pause is not None and throttled and self._throttle:
                 self._throttle.on_throttled(sent, pause)
             if pause is None or (deadline is not None and time.monotonic() + pause >= deadline):

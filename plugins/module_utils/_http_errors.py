@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Errors built from exceptions and error responses. Imported only after a failure."""
+"""Errors built from exceptions and error responses. Imported after a failure, or by a batch."""
 
 from __future__ import annotations
 

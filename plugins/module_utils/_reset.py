@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from . import _binlog, _drs, _errors, _job_actions, _jobs, _start_position
 
 # Where the job is, as far as the requests and responses of this reset tell. When a request is sent, the state changes
-# to one that ends in "unknown", and back if DRS refuses the request.
+# to one that ends in "unknown", and back if DRS refuses the request, unless the job has another status by then.
 UNCHANGED, PAUSE_UNKNOWN, PAUSED = "unchanged", "pause_unknown", "paused"
 POSITION_UNKNOWN, POSITION_SET = "position_unknown", "position_set"
 START_UNKNOWN, RUNNING = "start_unknown", "running"
@@ -133,7 +133,7 @@ class Reset:
                     self._drs, self._job_id, self._position, self._gtid_set
                 )
         except _errors.HuaweiCloudError as error:
-            self._look_after(error)
+            self._recheck_after_refusal(error)
             # DRS may show the position. That it shows another does not mean that it was not set.
             shown = self._shown_position() if error.maybe_accepted else None
             if shown != self._position or self._shown_before in (None, shown):
@@ -158,7 +158,7 @@ class Reset:
                 pause_mode = self._pause_mode if action == "pause" else None
                 step["request_id"] = _job_actions.execute_job_action(self._drs, self._job_id, action, pause_mode)
         except _errors.HuaweiCloudError as error:
-            self._look_after(error)
+            self._recheck_after_refusal(error)
             if not error.maybe_accepted:
                 raise
             lost = error
@@ -209,9 +209,13 @@ class Reset:
                 " No further request was sent."
             )
 
-    def _look_after(self, error: _errors.HuaweiCloudError) -> None:
-        """After a refusal, correct the state if somebody else has changed the job. It may be the reason."""
+    def _recheck_after_refusal(self, error: _errors.HuaweiCloudError) -> None:
+        """Read the status again, and correct the state if somebody else has changed the job.
+
+        This may be why DRS refused the request.
+        """
         if isinstance(error, _errors.ApiError) and not error.maybe_accepted:
+            # It corrects the state before it raises. The error to show is the refusal.
             with suppress(_errors.HuaweiCloudError):
                 self._check_status()
 

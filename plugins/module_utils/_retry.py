@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which requests are sent again, and after which delay. Imported only after an attempt that failed."""
+"""Which requests are sent again, and after which delay. Imported after an attempt that failed, or by a batch."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ class Retries:
     """The retries of a request.
 
     :param method: the HTTP method. It is ``GET`` for every request that changes nothing.
+    :param url: the URL.
     :param max_retries: the maximum number of retries.
     """
 
-    def __init__(self, method: str, max_retries: int) -> None:
-        self._method = method
+    def __init__(self, method: str, url: str, max_retries: int) -> None:
+        self._method, self._url = method, url
         self._policy = _Policy(total=max_retries, other=0, allowed_methods={"GET"})
 
     def next_pause(
         self,
-        url: str,
         response: requests.Response | None,
         throttled: bool,
         failure: Exception | None,
@@ -77,7 +77,7 @@ class Retries:
         raw = None if response is None else response.raw
         error = failure and _http_errors.urllib3_error(failure, attempt)
         try:
-            self._policy = self._policy.increment(self._method, url, response=raw, error=error)
+            self._policy = self._policy.increment(self._method, self._url, response=raw, error=error)
         except HTTPError:  # no attempts left, or not safe to send again
             return None
         return self._policy.pause(response)
@@ -89,6 +89,8 @@ def is_throttled(status: int, data: t.Any, throttle_code: str) -> bool:
     :param data: the JSON value of the body.
     :param throttle_code: an error code that means the same as HTTP 429.
     """
-    if not 400 <= status < 500 or not throttle_code:  # a 5xx may have been carried out
-        return status == 429
-    return status == 429 or bool(_http_errors.error_fields(data).get("error_code") == throttle_code)
+    if status == 429:
+        return True
+    # After a 5xx, the request may have been carried out.
+    is_refusal = 400 <= status < 500
+    return bool(throttle_code and is_refusal and _http_errors.error_fields(data).get("error_code") == throttle_code)

@@ -29,11 +29,16 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
     :param position: as returned by :func:`check_position`.
     :param gtid_set: as returned by :func:`check_gtid_set`.
     :returns: the request ID.
-    :raises HuaweiCloudError: also when a response with a 2xx status, which should be empty, says that it failed.
+    :raises HuaweiCloudError: also when a response with a 2xx status, which should be empty, contains anything but a
+        confirmation.
     """
     response = drs.request(**start_position_request(drs, job_id, position, gtid_set))
     # The body should be empty. Anything else may say, in a form that is not documented, that it failed.
-    if any(value not in CONFIRMED.get(name, (value,) if name in IDS else ()) for name, value in response.body.items()):
+    confirms = [
+        isinstance(value, str) if name in IDS else value in CONFIRMED.get(name, ())
+        for name, value in response.body.items()
+    ]
+    if not all(confirms):
         said = _http_errors.error_fields(response.body)
         reason = drs.sanitize(" ".join(str(said[name]) for name in ("error_code", "error_msg") if said.get(name)))
         what = f"did not confirm the start position of job {job_id}"

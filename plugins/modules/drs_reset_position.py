@@ -37,7 +37,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the status and the position of the job. The position before the reset is V(null) if DRS shows none.
+      - Shows the status and the position of the job. The position before the reset is V(null) if DRS shows none, or
+        it could not be read.
   idempotent:
     support: none
     details:
@@ -138,13 +139,13 @@ state:
     - V(start_unknown) - The position was set, and the job may have been resumed.
     - V(running) - The job is running.
   type: str
-  returned: always, unless an option is missing or has the wrong type
+  returned: always, unless Ansible rejects the options or the Python library requests is missing
   sample: running
 steps:
   description: The requests of this task that change the job, in their order.
   type: list
   elements: dict
-  returned: always, unless an option is missing or has the wrong type
+  returned: always, unless Ansible rejects the options or the Python library requests is missing
   contains:
     step:
       description: What was requested, V(pause), V(set_position) or V(retry) (resume the job).

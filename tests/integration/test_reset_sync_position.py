@@ -547,18 +547,23 @@ def test_refused_position(cloud: Simulator, ansible: Ansible, token: dict[str, s
     assert [step["step"] for step in second["steps"]] == ["set_position", "retry"]
 
 
+def kill_processes(home: Path, part: bytes = b"") -> None:
+    """Kill Ansible and its children, which may be in groups of their own.
+
+    :param part: what their command line contains.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_own = f"HOME={home}\0".encode() in process.joinpath("environ").read_bytes()
+            if is_own and part in process.joinpath("cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
 
-    def kill() -> None:
-        """Kill Ansible and its children, which may be in groups of their own."""
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if f"HOME={tmp_path}\0".encode() in process.joinpath("environ").read_bytes():
-                    os.kill(int(process.name), signal.SIGKILL)
-
     def run(command: list[str], check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
-        with on_request(cloud, "start-position", kill):
+        with on_request(cloud, "start-position", lambda: kill_processes(tmp_path)):
             return subprocess.run(command, check=check, **more)
 
     path = tmp_path / "report.md"
@@ -572,7 +577,7 @@ def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: d
     assert f"| Position | {POSITION} |" in text
 
 
-def test_run_that_is_killed_while_it_waits(
+def test_run_that_is_interrupted_while_it_waits(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
     """The report has what was sent, and says not to send it again."""
@@ -595,7 +600,7 @@ def test_run_that_is_killed_while_it_waits(
     assert "User interrupted execution" in output
     text = path.read_text(encoding="utf-8")
     assert "to a position: under way" in text
-    assert "it ended while it waited for the job" in text
+    assert "the run was about to wait for the job" in text
     assert "Do not run the reset again" in text
     assert "| State | start_unknown |" in text
     assert [step in text for step in ("| pause |", "| set_position |", "| retry |")] == [False, True, True]
@@ -606,15 +611,8 @@ def test_module_that_is_killed(cloud: Simulator, ansible: Ansible, token: dict[s
     """It is unknown what it has sent."""
     cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
 
-    def kill() -> None:
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                is_mine = f"HOME={tmp_path}\0".encode() in process.joinpath("environ").read_bytes()
-                if is_mine and b"/AnsiballZ_drs_reset_position" in process.joinpath("cmdline").read_bytes():
-                    os.kill(int(process.name), signal.SIGKILL)
-
     path = tmp_path / "report.md"
-    with on_request(cloud, "start-position", kill):
+    with on_request(cloud, "start-position", lambda: kill_processes(tmp_path, b"/AnsiballZ_drs_reset_position")):
         output = ansible(*RESET, variables={**VARIABLES, "drs_report_path": str(path)}, code=2, **token)
     assert "The task was cut off, so it is unknown whether the job was paused" in output
     text = path.read_text(encoding="utf-8")
@@ -652,6 +650,61 @@ def test_temporary_folder_that_disappears(
     assert changes(cloud) == ["collect-db-position", *(RESET_CALLS if request_ == "stop" else [])]
 
 
+def test_temporary_folder_that_disappears_before_the_answer(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
+) -> None:
+    """What cannot be looked at again is not reset."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+
+    def remove() -> None:
+        if folder.is_dir():
+            folder.rename(tmp_path / "removed")
+            folder.write_text("", encoding="utf-8")
+
+    run = run_in_a_terminal(b"yes", remove)
+    output = ansible(
+        *RESET,
+        variables={**VARIABLES, "drs_confirm": False},
+        code=2,
+        execute=run,
+        ANSIBLE_REMOTE_TMP=str(folder),
+        **token,
+    )
+    message = re.sub(r"\s+", " ", output)
+    assert "Make sure that the job is still as it was shown: " in message
+    assert "This reset did not change the job." in message
+    assert changes(cloud) == []
+
+
+@pytest.mark.parametrize(
+    "number, step, said",
+    [
+        (1, "Make sure that exactly one job was found", "This reset did not change the job."),
+        (2, "Make sure that the job was read", "This reset did not change the job."),
+        (3, "Make sure that the module was run", "This reset did not change the job."),
+        (4, "Show the status of the job", "Do not run the reset again"),
+        (5, "Make sure that the running job was read", "Before you run the reset again, check which position"),
+    ],
+)
+def test_module_that_cannot_be_run(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path, number: int, step: str, said: str
+) -> None:
+    """The step that needs its result fails, and nothing is sent after it. Ansible takes the host for unreachable."""
+    shell = tmp_path / "shell"
+    shell.write_text(
+        '#!/bin/sh\ncase "$2" in "( umask"*ansible-tmp*)\n'
+        f'echo >> "$HOME/folders"; [ "$(wc -l < "$HOME/folders")" -lt {number} ] || exit 1;;\nesac\nexec /bin/sh "$@"\n'
+    )
+    shell.chmod(0o755)
+    output = ansible(*RESET, variables=VARIABLES, code=2, ANSIBLE_EXECUTABLE=str(shell), **token)
+    message = re.sub(r"\s+", " ", output)
+    # With "Task failed" from ansible-core 2.19 on.
+    assert re.search(f'"msg": "{step}: (Task failed: )?Failed to create temporary directory', message)
+    assert said in message
+    assert changes(cloud) == (RESET_CALLS if number > 3 else [])
+
+
 def test_collection_that_is_removed_while_the_job_starts(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -669,7 +722,9 @@ def test_collection_that_is_removed_while_the_job_starts(
             ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"),
             **token,
         )
-    said = 'The state of the job is start_unknown: for what to do, see the guide \\"Migration runbook\\".'
+    said = (
+        'The state of the job is start_unknown. Before you run the reset again, see \\"If a run fails\\" in the guide'
+    )
     assert said in re.sub(r"\s+", " ", output)
     assert changes(cloud) == RESET_CALLS
 

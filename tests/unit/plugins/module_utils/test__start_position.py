@@ -77,6 +77,9 @@ class TestUpdateStartPosition:
                     {"jobs": [{"id": JOB_ID, "success": False}]},
                     {"status": ["success"]},
                     {"status": {}},
+                    {"id": False},
+                    {"job_id": {"error": "refused"}},
+                    {"request_id": ["failed"]},
                 ]
             ),
         ],
@@ -90,7 +93,15 @@ class TestUpdateStartPosition:
         assert caught.value.request_id == REQUEST_ID
 
     @pytest.mark.parametrize(
-        "body", [None, {}, {"status": "success"}, {"status": "pending", "id": "1"}, {"success": True}]
+        "body",
+        [
+            None,
+            {},
+            {"status": "success"},
+            {"status": "pending", "id": "1"},
+            {"success": True},
+            {"job_id": JOB_ID, "request_id": "1", "status": None, "success": None},
+        ],
     )
     def test_success(self, cloud, drs, body):
         cloud.put(START_URL, **({} if body is None else {"json": body}))

@@ -559,6 +559,14 @@ def kill_processes(home: Path, part: bytes = b"") -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
+def wait_for_steps(report: Path) -> None:
+    """Wait until a report has all steps of the reset, which now waits for the job."""
+    deadline = time.monotonic() + 60
+    while not report.is_file() or "| retry |" not in report.read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
 
@@ -587,10 +595,7 @@ def test_run_that_is_interrupted_while_it_waits(
     def run(command: list[str], timeout: float, check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
         with open(tmp_path / "output", "w+", encoding="utf-8") as output:
             process = subprocess.Popen(command, **{**more, "stdout": output})
-            deadline = time.monotonic() + timeout
-            while not path.is_file() or "| retry |" not in path.read_text(encoding="utf-8"):
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_for_steps(path)
             process.send_signal(signal.SIGINT)
             code = process.wait(timeout)
             output.seek(0)
@@ -714,7 +719,13 @@ def test_collection_that_is_removed_while_the_job_starts(
         shutil.copytree(PLAYBOOKS.parent / name, collection / name)
     shutil.copy(PLAYBOOKS.parent / "galaxy.yml", collection)
     path = tmp_path / "report.md"
-    with on_request(cloud, "restart", lambda: shutil.rmtree(collection)):
+    cloud.job(JOB, status="PAUSING", action="fails_later")
+
+    def remove() -> None:
+        wait_for_steps(path)
+        shutil.rmtree(collection)
+
+    with on_request(cloud, "restart", remove):
         output = ansible(
             *RESET,
             variables={**VARIABLES, "drs_report_path": str(path)},
@@ -726,7 +737,7 @@ def test_collection_that_is_removed_while_the_job_starts(
         'The state of the job is start_unknown. Before you run the reset again, see \\"If a run fails\\" in the guide'
     )
     assert said in re.sub(r"\s+", " ", output)
-    assert changes(cloud) == RESET_CALLS
+    assert changes(cloud) == ["start-position", "restart"]
 
 
 def test_report_that_cannot_be_completed(

@@ -20,10 +20,9 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import DRS, PROJECT_ID
 # opposite, so the mark is set only while a test of an inventory runs.
 try:
     from ansible.module_utils import _internal
-    from ansible.module_utils._internal._json import _profiles  # noqa: F401
     from ansible.template import is_trusted_as_template
 except ImportError:  # before ansible-core 2.19
-    CONTROLLER = {}
+    CONTROLLER, is_trusted_as_template = {}, None
 else:
     _TARGET = {
         "is_controller": False,

@@ -20,6 +20,11 @@ from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import Inven
 from ansible_collections.huaweicloud.drs.tests.unit import inventory as inventories
 from ansible_collections.huaweicloud.drs.tests.unit.inventory import CONTROLLER, NAME, VAULT
 
+try:
+    from ansible.module_utils._internal._json import _profiles
+except ImportError:  # before ansible-core 2.19
+    _profiles = None
+
 
 @pytest.fixture(autouse=True)
 def _controller(monkeypatch):
@@ -29,7 +34,7 @@ def _controller(monkeypatch):
         yield
     if CONTROLLER:
         # The cached value is wrong for the next test.
-        inventories._profiles._string_encoding_check_enabled.cache_clear()
+        _profiles._string_encoding_check_enabled.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="module")

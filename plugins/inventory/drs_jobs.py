@@ -153,7 +153,8 @@ FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.
 
 
-class InventoryModule(BaseInventoryPlugin, _job_hosts.JobHosts, Cacheable):  # type: ignore[misc]
+# JobHosts comes first: before ansible-core 2.19, the other classes have a way of their own to sanitize group names.
+class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # type: ignore[misc]
     NAME = "huaweicloud.drs.drs_jobs"
 
     def verify_file(self, path: str) -> bool:

@@ -34,6 +34,13 @@ def changes(cloud: Simulator) -> list[str]:
     ]
 
 
+def make_unusable(folder: Path) -> None:
+    """Put a file in place of a folder, in which Ansible cannot create its temporary folders any more."""
+    if folder.is_dir():
+        folder.rename(folder.with_name("removed"))
+        folder.write_text("", encoding="utf-8")
+
+
 @contextmanager
 def on_request(cloud: Simulator, name: str, act: Callable[[], Any]) -> Iterator[None]:
     """Do something as soon as the cloud has received a request that changes something."""

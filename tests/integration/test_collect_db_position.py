@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import Ansible, on_request
+from integration.conftest import Ansible, make_unusable, on_request
 from simulator.client import Simulator
 
 COLLECT = ("ansible-playbook", "huaweicloud.drs.collect_db_position")
@@ -161,11 +161,7 @@ def test_temporary_folder_that_disappears(
     folder = tmp_path / "temporary"
     folder.mkdir()
 
-    def remove() -> None:
-        folder.rename(tmp_path / "removed")
-        folder.write_text("", encoding="utf-8")
-
-    with on_request(cloud, "collect-db-position", remove):
+    with on_request(cloud, "collect-db-position", lambda: make_unusable(folder)):
         said = ansible(*COLLECT, variables={"drs_job_id": JOB, **TIME}, code=2, ANSIBLE_REMOTE_TMP=str(folder), **token)
     assert "Failed to create temporary directory" in said
     assert handed_on(said, id=ANY_QUERY, status="pending")

@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 import yaml
-from integration.conftest import Ansible, changes, on_request
+from integration.conftest import Ansible, changes, make_unusable, on_request
 from simulator.client import Simulator
 
 RESET = ("ansible-playbook", "huaweicloud.drs.reset_sync_position")
@@ -639,14 +639,10 @@ def test_temporary_folder_that_disappears(
     """Ansible would end without a message, because it takes the host for unreachable."""
     folder = tmp_path / "temporary"
 
-    def remove() -> None:
-        folder.rename(tmp_path / "removed")
-        folder.write_text("", encoding="utf-8")
-
     path = tmp_path / "report.md"
     variables = {**VARIABLES, "drs_use_position": "", "drs_reset_position_time": TIME, "drs_report_path": str(path)}
     folder.mkdir()
-    with on_request(cloud, request_, remove):
+    with on_request(cloud, request_, lambda: make_unusable(folder)):
         output = ansible(*RESET, variables=variables, code=2, ANSIBLE_REMOTE_TMP=str(folder), **token)
     message = re.sub(r"\s+", " ", output)
     assert "Failed to create temporary directory" in message
@@ -662,12 +658,7 @@ def test_temporary_folder_that_disappears_before_the_answer(
     folder = tmp_path / "temporary"
     folder.mkdir()
 
-    def remove() -> None:
-        if folder.is_dir():
-            folder.rename(tmp_path / "removed")
-            folder.write_text("", encoding="utf-8")
-
-    run = run_in_a_terminal(b"yes", remove)
+    run = run_in_a_terminal(b"yes", lambda: make_unusable(folder))
     output = ansible(
         *RESET,
         variables={**VARIABLES, "drs_confirm": False},

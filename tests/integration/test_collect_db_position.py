@@ -97,6 +97,13 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -
     assert posts(cloud) == []
 
 
+def test_check_mode_where_jobs_cannot_be_read(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    cloud.settings(unpublished=["show_job_detail", "batch_list_job_details"])
+    said = ansible(*RUNBOOK, "--check", variables={"job": JOB, "shards": FLEET, **TIME}, **token)
+    assert "5 of these jobs could not be checked, because the region does not support reading jobs." in said
+    assert "collect-db-position" not in posts(cloud)
+
+
 @pytest.mark.parametrize(
     ("fault", "timeout", "reason", "status", "query"),
     [

@@ -410,13 +410,14 @@ def test_job_refused_before_collecting(
 
 
 def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
-    """The command of the guide goes through all steps, and writes no report.
+    """The command of the guide goes through all steps, and writes no report, nor does it show one as a difference.
 
     It shows the project and the endpoint that are used, though other variables, which are ignored, name others.
     """
     command, _reset, _look = commands_of_the_guide("Reset one job from the command line")
     ignored = {"drs_region": "eu-ignored-1", "drs_project_name": "ignored", "drs_project_id": token["HW_PROJECT_ID"]}
-    output = ansible(*command, variables={"drs_report_path": "report.md", **ignored}, **token)
+    output = ansible(*command, "--diff", variables={"drs_report_path": "report.md", **ignored}, **token)
+    assert "under way" not in output
     assert f'Project: {token["HW_PROJECT_ID"]}, endpoint {cloud.url}"' in output
     assert f"New position: the one at {TIME}" in output
     assert f"Job orders-to-dws ({JOB}) can be reset." in output

@@ -24,12 +24,14 @@ description:
   - C(ansible_connection) is V(local), and C(ansible_python_interpreter) is the Python interpreter that runs Ansible.
     Use O(compose) to change both.
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
-    of the Ansible configuration. An underscore is put before C(all), C(ungrouped), C(localhost) and C(_meta). A group
-    of O(keyed_groups) with the name of a host or of the host of an excluded job is not created. A group that would
-    contain itself is not added to the other group. In both cases, the plugin issues a warning.
+    of the Ansible configuration. An underscore is put before C(all), C(ungrouped), C(localhost), C(_meta), and names
+    that begin with C(__ansible). A group of O(keyed_groups) with the name of a host or of the host of an excluded job
+    is not created. A group that would contain itself is not added to the other group. In both cases, the plugin issues
+    a warning.
   - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
     that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
-    nor as a condition.
+    nor as a condition. Before ansible-core 2.19, however, a single word that is a whole condition is read as the name
+    of a variable. Compare it with a text instead.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not
@@ -85,8 +87,8 @@ notes:
     O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
     use its output as an inventory.
-  - From ansible-core 2.19 on, C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key
-    C(__ansible_unsafe), as they do for other inventory plugins. Plays get the text.
+  - C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key C(__ansible_unsafe), as they do
+    for other inventory plugins. Before ansible-core 2.19, they show single words as they are. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead. Other plugins may report errors for the
     same file as well. The actual cause is in the message that contains the name of this plugin.
@@ -263,6 +265,8 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             problem = "The API call that reads tags is not available in this region, so drs_tags is empty"
             self.display.warning(f"{self.NAME}: {problem}.")
 
+        auth = _options.create_auth(self.params, self.params["auth_method"], self.task_options)
+        has_signatures = isinstance(auth, _auth_access_key.AccessKeyAuth)
         deadline = time.monotonic() + MAX_SEARCH_TIME
 
         @functools.lru_cache(maxsize=None)  # Most tags are on many jobs.
@@ -272,7 +276,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                     f"DRS listed so many jobs or tags that {MAX_SEARCH_TIME} seconds were not enough to search them for"
                     " secrets."
                 )
-            return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets)
+            return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets, has_signatures)
 
         for job in jobs:
             if hide(job["id"]) != job["id"]:

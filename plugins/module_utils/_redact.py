@@ -25,9 +25,9 @@ ESCAPES = "(omitted because it contains escape sequences of terminals)"
 TOO_LONG = f"(omitted because it has more than {MAX_SEARCHED} characters)"
 # Of secrets that are longer, such as tokens, pieces are recognized as well.
 LONG, PIECE = 32, 16  # characters
-# The signature of a request with an access key, or a part of it, in lower case. It differs in each request. Names of
-# jobs have up to 50 characters.
-SIGNATURE = r"signature=\w|signature\W{1,9}[0-9a-f]{8}|[0-9a-f]{51}"
+# The signature of a request with an access key, or a part of it, in lower case. It differs in each request. No name of
+# a job looks like this: names have up to 50 letters, digits, hyphens and underscores.
+SIGNATURE = r"signature=\w|signature[^\w-]{1,9}[0-9a-f]{8}|[0-9a-f]{51}"
 UNSEARCHED = "(omitted because there was no time to search it for secrets)"
 ESCAPE_CHARACTERS = frozenset("&%+\\")  # Text without them has no escapes.
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
@@ -49,13 +49,17 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
     return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH) else masked.strip()[:MAX_LENGTH]
 
 
-def hide(text: str, secrets: t.Iterable[str]) -> str:
-    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it."""
+def hide(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> str:
+    """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it.
+
+    :param has_signatures: whether the text may contain a signature. Any other text that looks like one is shown.
+    """
     line = _one_line(text)
     if line in (ESCAPES, TOO_LONG):
         return line
     ordered = _order(secrets)
-    return HIDDEN if _mask(line, ordered) != line or _is_revealing(line, ordered, len(line)) else text
+    is_revealing = _mask(line, ordered) != line or _is_revealing(line, ordered, len(line), has_signatures)
+    return HIDDEN if is_revealing else text
 
 
 def _one_line(text: str) -> str:
@@ -83,10 +87,11 @@ def _mask(text: str, secrets: list[str]) -> str:
     return text
 
 
-def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
+def _is_revealing(text: str, secrets: list[str], length: int, has_signatures: bool = True) -> bool:
     """Return whether a secret can be read in the first characters of the text, as it is or after decoding it.
 
     :param length: the number of characters that are shown.
+    :param has_signatures: see :func:`hide`.
     """
     has_escapes = not ESCAPE_CHARACTERS.isdisjoint(text)
     forms = without_space = {text if has_escapes else text[: length * 3]}
@@ -102,7 +107,7 @@ def _is_revealing(text: str, secrets: list[str], length: int) -> bool:
     forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, length)
     lowered = [form.lower() for form in forms]
     solid = [_solid(form) for form in lowered]
-    if any(re.search(SIGNATURE, form) for form in (*lowered, *solid)):
+    if has_signatures and any(re.search(SIGNATURE, form) for form in (*lowered, *solid)):
         return True
     for secret in secrets:
         folded = {secret.lower(), secret.upper().lower()}  # some characters become two in upper case

@@ -215,8 +215,8 @@ class JobHosts(Constructable):  # type: ignore[misc]
     def _protect(self, value: t.Any) -> t.Any:
         """Return a value without what Ansible would evaluate, or read as something else after exporting it.
 
-        Ansible does not evaluate text from elsewhere, but before ansible-core 2.19 only if it is marked as unsafe. Text
-        that cannot become part of a template is not marked, because AWX would show it as a dictionary.
+        Ansible does not evaluate text from elsewhere, but before ansible-core 2.19 only if it is marked as unsafe.
+        Single words are not marked, because AWX would show them as dictionaries.
         """
         if isinstance(value, Mapping):
             kept = {key: item for key, item in value.items() if not str(key).startswith("__ansible")}
@@ -226,15 +226,16 @@ class JobHosts(Constructable):  # type: ignore[misc]
             return {self._protect(key): self._protect(item) for key, item in kept.items()}
         if isinstance(value, (list, tuple)):
             return [self._protect(item) for item in value]
-        return wrap_var(value) if isinstance(value, str) and re.search("[{(|]", value) else value
+        return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod
     def _sanitize_group_name(name: t.Any) -> t.Any:
         """Sanitize a group name whatever the configuration says.
 
         A name built from a tag may contain a template or a path, which Ansible would use later. Before ansible-core
-        2.19, it may be a list or a Boolean. Ansible cannot use the reserved names for other groups, and plays for
-        localhost would run on the jobs.
+        2.19, it may be a list or a Boolean. Ansible cannot use the reserved names for other groups, plays for localhost
+        would run on the jobs, and an exported inventory with a group such as ``__ansible_vault`` cannot be read.
         """
         safe = to_safe_group_name(str(name), force=True, silent=True)
-        return f"_{safe}" if safe in ("", "all", "ungrouped", "localhost", "_meta") else safe
+        is_reserved = safe in ("", "all", "ungrouped", "localhost", "_meta") or safe.startswith("__ansible")
+        return f"_{safe}" if is_reserved else safe

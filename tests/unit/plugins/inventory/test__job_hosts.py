@@ -334,7 +334,7 @@ class TestConstructed:
         )
         assert sorted(inventory.groups) == ["all", "is_paused", "shard____1___1___", "shard____b", "ungrouped"]
 
-    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", "", "_meta"])
+    @pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", "", "_meta", "__ansible_vault"])
     def test_reserved_names_of_groups(self, cloud, parse, warnings, name):
         """Whoever tags one job could take away the hosts of the others, or have plays for localhost run on jobs."""
         add_jobs(cloud, tags={ONE: {"shard": f"{name},a"}})
@@ -438,12 +438,13 @@ class TestConstructed:
         assert [name for name, value in own.items() if is_exported_as_unsafe(value)] == []
 
     def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
-        """Only what could be a template is marked, because AWX would show the other strings as dictionaries as well."""
+        """Only single words are not marked, because AWX would show them as dictionaries as well."""
         monkeypatch.setattr(_job_hosts, "wrap_var", lambda text: f"unsafe {text}")
-        tags = {"call": "lookup('pipe', 'id')", "filter": "x|upper", "open": "{", "close": "}", "other": "x"}
-        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        texts = ["lookup('pipe', 'id')", "x|upper", "{", "}", "a is match '^s'", "hostvars.a.b", "7**9", "x==y", "a/b"]
+        words = ["x", "INCRE_TRANSFER_STARTED", "mysql-to-dws", "01", "", "\u540d"]
+        add_jobs(cloud, [job(1, "one")], {ONE: {str(number): text for number, text in enumerate([*texts, *words])}})
         found = variables(parse(WITH_TOKEN), "one")["drs_tags"]
-        assert [name for name, value in found.items() if value != tags[name]] == ["call", "filter", "open"]
+        assert [*found.values()] == [*(f"unsafe {text}" for text in texts), *words]
 
     @pytest.mark.parametrize("nested", [False, True])
     def test_keys_with_a_meaning_in_exports(self, cloud, parse, warnings, nested):

@@ -38,6 +38,7 @@ from ansible_collections.huaweicloud.drs.tests.unit.inventory import (
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACCESS_KEY,
     DRS,
+    KEY,
     LOGIN_URL,
     LOST,
     NEW_TOKEN,
@@ -486,6 +487,16 @@ class TestSecrets:
         add_jobs(cloud, [job(1, TOKEN[:200]), job(2, PASSWORD)], {})
         inventory = parse(WITH_PASSWORD)
         assert [variables(inventory, host)["drs_job_name"] for host in (ONE, TWO)] == [self.HIDDEN] * 2
+
+    @pytest.mark.parametrize("text", ["fedcba9876543210" * 4, "signature=0a1b2c3d"])
+    @pytest.mark.parametrize(
+        "options, shown", [(WITH_TOKEN, True), ({"region": REGION, "project_id": PROJECT_ID, **KEY}, False)]
+    )
+    def test_text_like_a_signature(self, cloud, parse, text, options, shown):
+        """Only requests with an access key have signatures. Without one, it may be the checksum of something."""
+        add_jobs(cloud, [job(1, "one")], {ONE: {"version": text}})
+        expected = text if shown else self.HIDDEN
+        assert variables(parse(options), "one")["drs_tags"] == {"version": expected}
 
     def test_id(self, cloud, parse):
         token = "a1b2c3d4-" * 4

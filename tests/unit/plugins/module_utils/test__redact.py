@@ -296,8 +296,16 @@ class TestSecrets:
         found = error_from(f"The signed text is {digits[:length]}.").error_msg
         assert found == (HIDDEN if shown else f"The signed text is {digits[:50]}.")
 
-    @pytest.mark.parametrize("text", ["The signature expired.", "Wrong signature: access denied."])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The signature expired.",
+            "Wrong signature: access denied.",
+            *("signature-20230919", "dws-Signature-20231001", "e-signature--deadbeef", "signature_0a1b2c3d"),
+        ],
+    )
     def test_text_about_signatures(self, text):
+        """The last ones may be names of jobs."""
         assert error_from(text).error_msg == text
 
     @pytest.mark.parametrize("text", ["\x1b[Passw0rd-1", "a\x1b[Pas\x1b[31msw0rd-1", "\x9b1mPassw0rd-1"])

@@ -25,12 +25,13 @@ try:
 except ImportError:  # reported by _http.py
     HTTPAdapter = HTTPConnection = object  # type: ignore[assignment,misc]
 
-MAX_RESPONSE = 16 * 1024 * 1024  # Bytes, with headers and the framing of chunks. Twice the largest body.
+# Bytes that all threads read at a time, with headers and the framing of chunks. Twice the largest body.
+MAX_RESPONSE = 16 * 1024 * 1024
 _current = threading.local()
 
 
 class ResponseTooLargeError(Exception):
-    """A response has more than ``MAX_RESPONSE`` bytes."""
+    """A response has too many bytes."""
 
 
 class Attempt:
@@ -47,6 +48,7 @@ class Attempt:
         self.sock: t.Any = None
         self.response: requests.Response | None = None
         self.ended = False  # whether the server closed the connection
+        self.max_response = MAX_RESPONSE  # bytes
         self._given_up = False
         self._lock = threading.Lock()
 
@@ -54,8 +56,12 @@ class Attempt:
     def connected(self) -> bool:
         return self.sock is not None and not self.connecting
 
-    def begin(self) -> None:
-        """Assign the connections of this thread to the attempt."""
+    def begin(self, threads: int) -> None:
+        """Assign the connections of this thread to the attempt.
+
+        :param threads: the number of threads that share the limit of bytes.
+        """
+        self.max_response = MAX_RESPONSE // threads
         _current.attempt = self
 
     def record(self, connection: HTTPConnection, sock: t.Any = None) -> None:
@@ -95,7 +101,7 @@ class Adapter(HTTPAdapter):
 class _BoundedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
-        self._left = MAX_RESPONSE
+        self._left = _current.attempt.max_response
 
     def readable(self) -> bool:
         return True
@@ -105,7 +111,7 @@ class _BoundedReader(io.RawIOBase):
         _current.attempt.ended = count == 0
         self._left -= count or 0
         if self._left < 0:
-            raise ResponseTooLargeError(f"The response has more than {MAX_RESPONSE} bytes")
+            raise ResponseTooLargeError(f"The response has more than {_current.attempt.max_response} bytes")
         return count
 
     def close(self) -> None:

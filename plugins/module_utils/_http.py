@@ -79,6 +79,7 @@ class HttpClient:
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
         self._adapter = _connection.Adapter(pool_maxsize=connections)
+        self._connections = connections
         self._max_body = MAX_BODY // connections
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -165,7 +166,7 @@ class HttpClient:
         settings = self._environment_settings(request.url)
 
         def exchange() -> tuple[requests.Response, bytes]:
-            attempt.begin()
+            attempt.begin(self._connections)
             with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
                 attempt.response = response
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":

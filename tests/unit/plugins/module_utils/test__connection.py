@@ -227,6 +227,13 @@ class TestBounds:
         # What the sockets hold is not read.
         assert server.sent < 2**25
 
+    def test_threads_share_the_limit(self, serve):
+        """Otherwise, the limit of a batch of 100 jobs would be that of one job times 100."""
+        server = serve(loopback.endless(CHUNKED + b"-1\r\n", b" " * 4096))
+        error = failure("POST", server.url, http=HttpClient(connections=100, max_retries=0))
+        assert re.search("with more than", str(error))
+        assert server.sent < 2**23  # with what the sockets hold
+
     def test_proxy_without_end(self, serve, http, monkeypatch):
         monkeypatch.setattr(_connection, "MAX_RESPONSE", 2**18)
         # Newer versions of Python bound the number of headers themselves.

@@ -52,11 +52,15 @@ _value:
     - C(position) - The position, with its GTID set after a semicolon, if it is known already.
     - C(query_id) - ID of the query, if there is one already.
     - C(time) - The time in UTC, if the position belongs to one.
+    - C(confirmed) - Whether the reset was confirmed in advance.
+    - C(verify) - Whether to verify the position on the source.
   type: dict
 """
 
 import typing as t
 from types import MappingProxyType
+
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _binlog,
@@ -74,7 +78,7 @@ TEXTS = (*SOURCES, "drs_job_id", "drs_use_gtid_set")
 
 def reset_plan(
     values: t.Mapping[str, t.Any], job_id: str, passed_on: t.Mapping[str, t.Any] = MappingProxyType({})
-) -> dict[str, str]:
+) -> dict[str, t.Any]:
     """Return where the position comes from, see ``RETURN``.
 
     :param values: the variables that are set.
@@ -83,7 +87,8 @@ def reset_plan(
     """
     if "job_id" in passed_on:
         values = {**values, "drs_collected": passed_on}
-    plan = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
+    plan: dict[str, t.Any] = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
+    plan.update(confirmed=False, verify=False)
     try:
         _plan(plan, values, job_id)
     except _errors.InvalidOptionError as error:
@@ -91,11 +96,12 @@ def reset_plan(
     return plan
 
 
-def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> None:
+def _plan(plan: dict[str, t.Any], values: t.Mapping[str, t.Any], job_id: str) -> None:
     """Complete a plan.
 
     :raises InvalidOptionError: when an input is missing or invalid.
     """
+    plan.update(confirmed=_is_true(values, "drs_confirm"), verify=_is_true(values, "drs_verify_source"))
     for name in TEXTS:
         if isinstance(values.get(name), bool):
             raise _errors.InvalidOptionError(f"{name} must be a text; it is {values[name]}.")
@@ -127,6 +133,17 @@ def _plan(plan: dict[str, str], values: t.Mapping[str, t.Any], job_id: str) -> N
         _use_collected(plan, values.get("drs_collected"), job_id, gtid_set)
 
 
+def _is_true(values: t.Mapping[str, t.Any], name: str) -> bool:
+    """Return a Boolean variable as modules read it. The filter ``bool`` of Ansible takes ``y`` for false.
+
+    :raises InvalidOptionError: when it is not a Boolean.
+    """
+    try:
+        return bool(boolean(values.get(name, False)))
+    except TypeError:
+        raise _errors.InvalidOptionError(f"{name} must be true or false; it is {values[name]!r}.") from None
+
+
 def check_limits(values: t.Mapping[str, t.Any]) -> None:
     """Check the limits for a wait.
 
@@ -150,7 +167,7 @@ def check_number(values: t.Mapping[str, t.Any], name: str, maximum: int) -> None
     _options.check_range({name: number}, name, 1, maximum)
 
 
-def _use_collected(plan: dict[str, str], collected: t.Any, job_id: str, gtid_set: str | None) -> None:
+def _use_collected(plan: dict[str, t.Any], collected: t.Any, job_id: str, gtid_set: str | None) -> None:
     """Use the position that was collected earlier if it is for the same job, and for the time if one is set.
 
     :raises InvalidOptionError: when it has to be used, but cannot be.

@@ -338,7 +338,7 @@ def reset(sim: Simulator, ansible: Ansible, folder: Path, source: Any, position:
         "drs_use_position": position,
         "drs_confirm": True,
         "drs_report_path": str(folder / "report.md"),
-        "drs_verify_source": True,
+        "drs_verify_source": "y",  # Ansible's filter bool takes it for false.
         "drs_source_host": "127.0.0.1",
         "drs_source_port": source.port,
         "drs_source_user": "drs",

@@ -59,7 +59,28 @@ USED = {"source": "collected", "position": POSITION, "query_id": "5", "time": TI
 )
 def test_source(values, job_id, expected):
     empty = {"problem": "", "source": "unknown", "position": "", "query_id": "", "time": ""}
+    empty |= {"confirmed": False, "verify": False}
     assert reset_plan({**JOB, **values}, job_id) == {**empty, **expected}
+
+
+@pytest.mark.parametrize("name, key", [("drs_confirm", "confirmed"), ("drs_verify_source", "verify")])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((value, True) for value in (True, 1, 1.0, "1", "true", "True", "yes", "YES", "on", "y", "Y", "t", " true ")),
+        *((value, False) for value in (False, 0, "0", "false", "no", "off", "n", "F")),
+    ],
+)
+def test_boolean(name, key, value, expected):
+    """Each value that Ansible accepts as a Boolean is read as modules read it."""
+    assert reset_plan({**JOB, "drs_use_position": POSITION, name: value}, JOB_ID)[key] is expected
+
+
+@pytest.mark.parametrize("name", ["drs_confirm", "drs_verify_source"])
+@pytest.mark.parametrize("value", ["maybe", 2, ["true"], {"a": 1}])
+def test_no_boolean(name, value):
+    plan = reset_plan({**JOB, "drs_use_position": POSITION, name: value}, JOB_ID)
+    assert plan["problem"] == f"{name} must be true or false; it is {value!r}."
 
 
 def test_an_earlier_play_of_the_run_precedes_an_extra_variable():

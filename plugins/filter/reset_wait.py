@@ -83,7 +83,8 @@ def reset_wait(
     :param timeout: the maximum time to wait, in seconds.
     """
     is_first = "outcome" not in wait
-    status: str = result["jobs"][0]["status"] if result.get("jobs") else wait.get("status", "")
+    # The status is None if DRS returned none.
+    status: str = (result["jobs"][0]["status"] or "") if result.get("jobs") else wait.get("status", "")
     has_changed = is_first or status != wait["status"]
     since: float = now if has_changed else wait["since"]
     until: float = now + timeout if is_first else wait["until"]

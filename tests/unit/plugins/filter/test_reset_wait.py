@@ -37,6 +37,7 @@ def waiting(status, since=1000.0, now=1000.0, rounds=1):
     ("result", "outcome", "status"),
     [
         (job(PAUSED), "waiting", PAUSED),
+        (job(None), "waiting", ""),
         (job(FAILED), "waiting", FAILED),
         (job(RUNS), "running", RUNS),
         (job("RELEASE_RESOURCE_STARTED"), "failed", "RELEASE_RESOURCE_STARTED"),

@@ -417,7 +417,7 @@ def test_check_mode(cloud: Simulator, ansible: Ansible, token: dict[str, str], t
     command, _reset, _look = commands_of_the_guide("Reset one job from the command line")
     ignored = {"drs_region": "eu-ignored-1", "drs_project_name": "ignored", "drs_project_id": token["HW_PROJECT_ID"]}
     output = ansible(*command, "--diff", variables={"drs_report_path": "report.md", **ignored}, **token)
-    assert "under way" not in output
+    assert "The end of this run is not recorded" not in output
     assert f'Project: {token["HW_PROJECT_ID"]}, endpoint {cloud.url}"' in output
     assert f"New position: the one at {TIME}" in output
     assert f"Job orders-to-dws ({JOB}) can be reset." in output

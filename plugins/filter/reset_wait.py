@@ -15,7 +15,7 @@ description:
   - Used by this playbook.
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
-positional: _input, wait, now, timeout
+positional: _input, wait, timeout, now
 options:
   _input:
     description:
@@ -27,22 +27,21 @@ options:
       - What this filter returned at the end of the previous round. Without C(outcome) in the first round.
     type: dict
     required: true
-  now:
-    description:
-      - The time in seconds.
-    type: float
-    required: true
   timeout:
     description:
       - The maximum time to wait, in seconds.
     type: int
     required: true
+  now:
+    description:
+      - The time in seconds. By default, that of a clock that does not change when the time of the host is set.
+    type: float
 """
 
 EXAMPLES = r"""
 - name: Show that the wait goes on
   ansible.builtin.debug:
-    msg: "{{ ({'jobs': [{'status': 'PAUSING'}]} | huaweicloud.drs.reset_wait({}, 0, 1800)).outcome }}"
+    msg: "{{ ({'jobs': [{'status': 'PAUSING'}]} | huaweicloud.drs.reset_wait({}, 1800)).outcome }}"
 """
 
 RETURN = r"""
@@ -57,6 +56,7 @@ _value:
   type: dict
 """
 
+import time
 import typing as t
 
 from ansible_collections.huaweicloud.drs.plugins.filter.is_throttled import is_throttled
@@ -73,15 +73,16 @@ GROWTH = 0.1
 
 
 def reset_wait(
-    result: t.Mapping[str, t.Any], wait: t.Mapping[str, t.Any], now: float, timeout: float
+    result: t.Mapping[str, t.Any], wait: t.Mapping[str, t.Any], timeout: float, now: float | None = None
 ) -> dict[str, t.Any]:
     """Return whether to go on waiting, see ``RETURN``.
 
     :param result: the result of the module ``drs_job_info``.
     :param wait: what this function returned at the end of the previous round. Without ``outcome`` in the first round.
-    :param now: the time, in seconds.
     :param timeout: the maximum time to wait, in seconds.
+    :param now: the value of ``time.monotonic()``, for tests.
     """
+    now = time.monotonic() if now is None else now
     is_first = "outcome" not in wait
     # The status is None if DRS returned none.
     status: str = (result["jobs"][0]["status"] or "") if result.get("jobs") else wait.get("status", "")

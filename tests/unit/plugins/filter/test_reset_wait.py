@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.filter.reset_wait import FilterModule
@@ -48,7 +50,7 @@ def waiting(status, since=1000.0, now=1000.0, rounds=1):
 )
 def test_first_round(unset, result, outcome, status):
     """It ends at once, so that the status is shown."""
-    assert reset_wait(result, unset, 1000.0, TIMEOUT) == {
+    assert reset_wait(result, unset, TIMEOUT, 1000.0) == {
         "outcome": outcome,
         "round_over": True,
         "status": status,
@@ -98,7 +100,7 @@ def test_first_round(unset, result, outcome, status):
     ],
 )
 def test_next_round(result, wait, now, outcome, round_over):
-    found = reset_wait(result, wait, now, TIMEOUT)
+    found = reset_wait(result, wait, TIMEOUT, now)
     assert (found["outcome"], found["round_over"]) == (outcome, round_over)
     assert (found["until"], found["round_until"]) == (2800.0, now + max(30, (now - 1000) / 10))
     assert found["rounds"] == wait["rounds"] + 1
@@ -113,10 +115,17 @@ def test_longest_wait(statuses):
     while wait.get("outcome") in (None, "waiting"):
         for number in range(100000):
             now += 2.0
-            found = reset_wait(job(statuses[number % len(statuses)]), wait, now, timeout)
+            found = reset_wait(job(statuses[number % len(statuses)]), wait, timeout, now)
             if found["round_over"]:
                 break
         wait = found
     assert wait["outcome"] in ("late", "failed")
     assert 86400 <= now <= 86410
     assert 50 < wait["rounds"] < 200
+
+
+def test_time_of_the_host_that_is_set(monkeypatch):
+    """The wait ends neither earlier nor later."""
+    before = time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert before + TIMEOUT <= reset_wait(job(PAUSED), {}, TIMEOUT)["until"] <= time.monotonic() + TIMEOUT

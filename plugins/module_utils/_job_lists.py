@@ -158,6 +158,10 @@ def _read_list(
         elif is_last or len(found) == known:
             if moved:
                 drs.warn(f"The list of {what} from DRS changed each time that it was read. Some {what} may be missing.")
+            elif isinstance(total, int) and len(found) < total:
+                drs.warn(
+                    f"DRS returned {len(found)} of {total} entries of the list of {what}. Some {what} may be missing."
+                )
             return found
         if time.monotonic() >= deadline:
             raise list_too_long(what, f"{MAX_LIST_TIME} seconds")

@@ -35,7 +35,8 @@ description:
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not
-    publish the second call, C(drs_tags) is empty and the plugin issues a warning.
+    publish the second call, C(drs_tags) is empty and the plugin issues a warning. If DRS refuses the first call, the
+    plugin uses C(POST /v3/{project_id}/jobs), which may lack jobs of engine types other than V(mysql-to-dws).
 author:
   - huaweicloud.drs contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -75,14 +76,15 @@ notes:
   - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
     host with C(ansible_connection=local). If it contains a group with that name, plays for the group run on the host.
     Use this inventory separately, or specify it last. If two inventories of this plugin contain jobs of the same name,
-    the one that Ansible reads first keeps the name. If a host of another inventory has the name of a group in
-    O(groups), or of one that uses neither names nor tags, this inventory fails. So define the same groups in all files
-    of this plugin.
-  - A group of O(keyed_groups) is the same as the group of that name in another inventory. Its variables apply to the
-    jobs, and its hosts belong to C(parent_group). Whoever can tag jobs chooses such groups, so use a C(prefix) that no
-    other inventory uses.
+    the one that Ansible reads first keeps the name, unless its O(status) or O(engine_type) excludes the job. If a host
+    of another inventory has the name of a group in O(groups), or of one that uses neither names nor tags, this
+    inventory fails. So define the same groups in all files of this plugin.
+  - A group of O(keyed_groups) is the same as the group of that name in O(groups), in another entry, or in another
+    inventory. Its variables apply to the jobs, plays for it run on them, and its hosts belong to C(parent_group).
+    Whoever can name or tag jobs chooses the groups that use names or tags, so use a C(prefix) that no other group has.
   - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
-    issues a warning that jobs or tags may be missing. A removal and an addition at the same time may remain unnoticed.
+    issues a warning that jobs or tags may be missing, and also if DRS returns fewer than it counts. A removal and an
+    addition at the same time may remain unnoticed.
   - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group that
     O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not

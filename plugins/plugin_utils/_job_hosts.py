@@ -133,24 +133,27 @@ class JobHosts(Constructable):  # type: ignore[misc]
         group: str | None = entry.get("parent_group")
         try:
             return group and str(self.templar.template(group))
-        except AnsibleError:
+        except Exception:  # pylint: disable=broad-exception-caught  # see _add_keyed_groups
             return group
 
     def _default_group(self, entry: Mapping[str, t.Any]) -> str | None:
         """Return the group of an entry of ``keyed_groups`` for hosts with an empty value."""
-        prefix = entry.get("prefix") or ""
-        separator = entry.get("separator", "_") if prefix or self.get_option("leading_separator") else ""
-        return f"{prefix}{separator}{entry['default_value']}" if entry.get("default_value") else None
+        prefix, value = entry.get("prefix", ""), entry.get("default_value")
+        separator = entry.get("separator", "_") if prefix != "" or self.get_option("leading_separator") else ""
+        return None if value is None else f"{prefix}{separator}{value}"
 
     def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
         """Return the groups that depend neither on names nor on tags. A job cannot take these from the others."""
         self.inventory = draft = _Draft(set())
-        # A parent group may not depend on tags even if the key does.
+        # A key may not depend on tags even if its parent group does, and vice versa.
+        keys = [{**entry, "parent_group": None} for entry in keyed]
         key = trust_as_template("drs_job_id")
         parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
         for job in jobs:
-            with suppress(AnsibleError):
-                self._draft_host(job["id"], {**job, "name": None, "tags": {}}, [*keyed, *parents], strict=False)
+            # With empty values, these are the groups with the default value.
+            for tags in ({}, dict.fromkeys(job["tags"], "")):
+                with suppress(AnsibleError):
+                    self._draft_host(job["id"], {**job, "name": None, "tags": tags}, [*keys, *parents], strict=False)
         return set(draft.groups)
 
     def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
@@ -198,7 +201,18 @@ class JobHosts(Constructable):  # type: ignore[misc]
         variables = self.inventory.hosts[host].get_vars()
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
         self._is_key = True
-        self._add_host_to_keyed_groups(keyed_groups, variables, host, strict)
+        self._add_keyed_groups(keyed_groups, variables, host, strict)
+
+    def _add_keyed_groups(self, keyed_groups: t.Any, variables: dict[str, t.Any], host: str, strict: bool) -> None:
+        for entry in keyed_groups or ():
+            try:
+                self._add_host_to_keyed_groups([entry], variables, host, strict)
+            except AnsibleError:
+                raise
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                # Before ansible-core 2.19, a template of a parent group raises what its filters do.
+                if strict:
+                    raise AnsibleParserError(f"A group of host {host} cannot be determined: {error}") from None
 
     def _compose(self, template: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Evaluate an expression. Its result may be a template that it decoded or put together from names and tags."""

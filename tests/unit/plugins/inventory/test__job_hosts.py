@@ -95,11 +95,17 @@ class TestNameOfSomethingElse:
         "keyed_groups": [{"prefix": "", "separator": "_", "key": "drs_tags.none | default('')", "default_value": "no"}]
     }
     PREFIX = {"keyed_groups": [{"prefix": "of", "key": "drs_tags.none | default('')", "default_value": "no"}]}
+    NUMBER = {"keyed_groups": [{"prefix": "of", "key": "drs_tags.none | default('')", "default_value": 0}]}
+    NULL = {"keyed_groups": [{"prefix": None, "key": "drs_tags.none | default('')", "default_value": "no"}]}
+    DEFAULT_OF_A_KEY = {"keyed_groups": [{"prefix": "p", "key": "{'env': drs_tags.empty}", "default_value": "no"}]}
     BY_STATUS = {
         "keyed_groups": [
             {"prefix": "status", "key": "drs_job_status"},
             {"key": "drs_tags.shard", "parent_group": "{{ 'st_' ~ drs_job_status }}"},
         ]
+    }
+    TAG_OF_PARENT = {
+        "keyed_groups": [{"prefix": "is", "key": "drs_job_status", "parent_group": "{{ drs_tags.shard | upper }}"}]
     }
     BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
     BY_PARENT = {"keyed_groups": [{"key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"}]}
@@ -120,6 +126,21 @@ class TestNameOfSomethingElse:
         inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
         assert [group.name for group in inventory.groups["top"].child_groups] == ["of_x"]
 
+    @pytest.mark.parametrize("expression", ["(drs_tags.shard | from_json).team", "1 // (drs_tags.shard | length - 4)"])
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_parent_group_that_cannot_be_determined(self, cloud, parse, expression, strict):
+        """A tag cannot take away the hosts of the other jobs, unless the inventory is strict."""
+        add_jobs(cloud, [job(1, "a-1"), job(2, "a-2")], {ONE: {"shard": "text"}, TWO: {"shard": '{"team": "x"}'}})
+        keyed_groups = [{"key": "drs_job_status", "prefix": "is", "parent_group": f"{{{{ {expression} }}}}"}]
+        keyed_groups.append({"key": "drs_tags.shard[:1]", "prefix": "of"})
+        options = {**WITH_TOKEN, "keyed_groups": keyed_groups, "strict": strict}
+        if strict:
+            assert NAME in failure(parse, options)
+            return
+        inventory = parse(options)
+        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO}
+        assert members(inventory, "of_t") == ["a-1"]
+
     @pytest.mark.parametrize("name", [TWO, FOUR, "a" * 36, "a-" * 18])
     def test_name_in_the_form_of_an_id(self, cloud, parse, name):
         add_jobs(cloud, [job(1, name), job(2, None), job(3, "single")])
@@ -135,8 +156,12 @@ class TestNameOfSomethingElse:
             (TEMPLATE, "top"),
             ({**DEFAULT, "leading_separator": False}, "no"),
             (PREFIX, "of_no"),
+            (NUMBER, "of_0"),
+            (NULL, "None_no"),
+            (DEFAULT_OF_A_KEY, "p_env_no"),
             (BY_STATUS, "status_PAUSING"),
             (BY_STATUS, "st_PAUSING"),
+            (TAG_OF_PARENT, "is_PAUSING"),
             ({"keyed_groups": BY_STATUS["keyed_groups"][:1], "strict": True}, "status_PAUSING"),
             (COMPOSED, "of_01"),
             ({}, "all"),
@@ -148,7 +173,7 @@ class TestNameOfSomethingElse:
         """Ansible would set the variables of the group, and connect to the host by SSH."""
         jobs = [job(1, "a-1"), job(2, "a-2", status="PAUSING")]
         jobs.insert(place, job(3, name))
-        add_jobs(cloud, jobs, {ONE: {"shard": "01"}, TWO: {"shard": "02"}})
+        add_jobs(cloud, jobs, {ONE: {"shard": "01", "empty": ""}, TWO: {"shard": "02"}})
         inventory = parse({**WITH_TOKEN, **options})
         assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, THREE: THREE}
         assert variables(inventory, THREE)["ansible_connection"] == "local"

@@ -25,8 +25,7 @@ try:
 except ImportError:  # reported by _http.py
     HTTPAdapter = HTTPConnection = object  # type: ignore[assignment,misc]
 
-# Bytes that all threads read at a time, with headers and the framing of chunks. Twice the largest body.
-MAX_RESPONSE = 16 * 1024 * 1024
+MAX_RESPONSE = 16 * 1024 * 1024  # Bytes, with headers and the framing of chunks. Twice MAX_BODY.
 _current = threading.local()
 
 
@@ -48,7 +47,6 @@ class Attempt:
         self.sock: t.Any = None
         self.response: requests.Response | None = None
         self.ended = False  # whether the server closed the connection
-        self.max_response = MAX_RESPONSE  # bytes
         self._given_up = False
         self._lock = threading.Lock()
 
@@ -57,12 +55,8 @@ class Attempt:
         return self.sock is not None and not self.connecting
 
     def begin(self, threads: int) -> None:
-        """Assign the connections of this thread to the attempt.
-
-        :param threads: the number of threads that share the limit of bytes.
-        """
-        self.max_response = MAX_RESPONSE // threads
-        _current.attempt = self
+        """Assign the connections of this thread to the attempt. All threads share the limit of bytes."""
+        _current.attempt, _current.limit = self, MAX_RESPONSE // threads
 
     def record(self, connection: HTTPConnection, sock: t.Any = None) -> None:
         """Record that a connection begins, or, with its socket, that the request is sent from now on.
@@ -101,7 +95,7 @@ class Adapter(HTTPAdapter):
 class _BoundedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
-        self._left = _current.attempt.max_response
+        self._left = self._limit = _current.limit
 
     def readable(self) -> bool:
         return True
@@ -111,7 +105,7 @@ class _BoundedReader(io.RawIOBase):
         _current.attempt.ended = count == 0
         self._left -= count or 0
         if self._left < 0:
-            raise ResponseTooLargeError(f"The response has more than {_current.attempt.max_response} bytes")
+            raise ResponseTooLargeError(f"The response has more than {self._limit} bytes")
         return count
 
     def close(self) -> None:

@@ -79,8 +79,7 @@ class HttpClient:
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
         self._adapter = _connection.Adapter(pool_maxsize=connections)
-        self._connections = connections
-        self._max_body = MAX_BODY // connections
+        self._connections, self._max_body = connections, MAX_BODY // connections
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 

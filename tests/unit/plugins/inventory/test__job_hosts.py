@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import Constructable
 from ansible.template import Templar
 
 from ansible_collections.huaweicloud.drs.plugins.plugin_utils import _job_hosts
@@ -140,6 +141,25 @@ class TestNameOfSomethingElse:
         inventory = parse(options)
         assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO}
         assert members(inventory, "of_t") == ["a-1"]
+
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_template_that_raises_what_a_filter_raises(self, cloud, parse, monkeypatch, strict):
+        """As before ansible-core 2.19."""
+        add = Constructable._add_host_to_keyed_groups
+
+        def raise_or_add(self, keys, *args, **kwargs):
+            if "parent_group" in keys[0]:
+                raise ValueError("Expecting value")
+            add(self, keys, *args, **kwargs)
+
+        monkeypatch.setattr(Constructable, "_add_host_to_keyed_groups", raise_or_add)
+        add_jobs(cloud, [job(1, "a-1")], {ONE: {"shard": "x"}})
+        keyed_groups = [{"key": "drs_job_status", "parent_group": "x"}, {"key": "drs_tags.shard", "prefix": "of"}]
+        options = {**WITH_TOKEN, "keyed_groups": keyed_groups, "strict": strict}
+        if strict:
+            assert "A group of host a-1 cannot be determined: Expecting value" in failure(parse, options)
+        else:
+            assert members(parse(options), "of_x") == ["a-1"]
 
     @pytest.mark.parametrize("name", [TWO, FOUR, "a" * 36, "a-" * 18])
     def test_name_in_the_form_of_an_id(self, cloud, parse, name):

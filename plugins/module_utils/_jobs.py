@@ -64,6 +64,8 @@ def show_job_detail(
     job = response.body.get("job")
     if not isinstance(job, dict):
         raise drs.invalid_response(response, "returned no job details")
+    if job.get("id") not in (None, job_id):
+        raise drs.invalid_response(response, f"returned another job than {job_id}")
     return job
 
 

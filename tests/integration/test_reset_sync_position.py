@@ -363,10 +363,14 @@ def test_start_position_that_cannot_be_read(
     assert changes(cloud) == []
 
 
-def test_wrong_password(cloud: Simulator, ansible: Ansible) -> None:
-    said = ansible(*RESET, variables=VARIABLES, code=2, HW_USER_PASSWORD="not-the-password-9261")
+@pytest.mark.parametrize("password", ["not-the-password-9261", 31415926535])
+def test_wrong_password(cloud: Simulator, ansible: Ansible, tmp_path: Path, password: str | int) -> None:
+    """YAML takes a password of digits for a number."""
+    text = f"drs_password: {password}\ndrs_username: drs-operator\n"
+    (tmp_path / "secrets.yml").write_text(text, encoding="utf-8")
+    said = ansible(*RESET, "-e", "@secrets.yml", variables=VARIABLES, code=2)
     assert "user drs-operator of account (domain) example-account" in said
-    assert "not-the-password" not in said
+    assert str(password) not in said
     assert changes(cloud) == []
 
 

@@ -96,6 +96,13 @@ class TestShowJobDetail:
         with pytest.raises(InvalidResponseError, match="job"):
             show_job_detail(drs, JOB_ID)
 
+    @pytest.mark.parametrize("other", [job_id(7), "", 5, [JOB_ID]])
+    def test_response_about_another_job(self, cloud, drs, other):
+        """A reset would take its status for that of the job."""
+        cloud.get(JOB_URL, json={"job": {"id": other, "status": "PAUSING"}})
+        with pytest.raises(InvalidResponseError, match=f"DRS returned another job than {JOB_ID}"):
+            show_job_detail(drs, JOB_ID)
+
 
 class TestCheckCollectable:
     def test_mysql_to_dws(self, cloud, drs):
@@ -186,7 +193,7 @@ class TestShowJob:
         assert cloud.calls[0].request.url == f"{JOB_URL}?type=detail"
 
     def test_child_of_another_job(self, cloud, drs):
-        cloud.get(JOB_URL, json={"job": {"id": "ignored", "master_job_id": job_id(1), "status": "PAUSING"}})
+        cloud.get(JOB_URL, json={"job": {"master_job_id": job_id(1), "status": "PAUSING"}})
         job = show_job(drs, JOB_ID)
         assert (job["id"], job["parent_id"], job["status"], job["name"]) == (JOB_ID, job_id(1), "PAUSING", None)
 

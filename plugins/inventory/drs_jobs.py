@@ -31,7 +31,8 @@ description:
   - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
     that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
     nor as a condition. Before ansible-core 2.19, however, a single word that is a whole condition is read as the name
-    of a variable. Compare it with a text instead.
+    of a variable, and before 2.16.1, Ansible evaluates any text that is a whole condition (CVE-2023-5764). So compare
+    text from DRS with other text.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not
@@ -281,8 +282,6 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets, has_signatures)
 
         for job in jobs:
-            if hide(job["id"]) != job["id"]:
-                raise _errors.InvalidResponseError(f"DRS listed a job with the invalid ID {_redact.HIDDEN}.")
             job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
         return jobs

@@ -114,7 +114,7 @@ class Session:
         renewals = self._renewals
         if self._refused:
             unsent = _errors.TransportError(
-                f"{method} {url} was not sent because the credentials were rejected. {self._refused}"
+                f"{method} {self.sanitize(url)} was not sent because the credentials were rejected. {self._refused}"
             )
             unsent.credentials_refused = True
             raise unsent

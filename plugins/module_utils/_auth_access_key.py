@@ -110,7 +110,7 @@ class AccessKeyAuth(_auth.AuthMethod):
             listed = http.sanitize(", ".join(map(str, ids)))
             raise _errors.HuaweiCloudError(f"There are {len(ids)} projects named {name}: {listed}. Set project_id.")
         try:
-            return _endpoints.check_project_id(ids[0] if isinstance(ids[0], str) else "")
+            return _endpoints.check_project_id(ids[0] if ids[0] == http.sanitize(ids[0]) else "")
         except _errors.InvalidOptionError:
             raise _errors.InvalidResponseError(
                 f"The project in the response from {endpoint} has no valid ID.", request_id=response.request_id

@@ -51,7 +51,7 @@ class PasswordAuth(_auth.AuthMethod):
             http.secrets.add(token)
             try:
                 self.project_id = _endpoints.check_project_id(response.body["token"]["project"]["id"])
-                if key == "id" and self.project_id != value:
+                if self.project_id != (value if key == "id" else http.sanitize(self.project_id)):
                     raise KeyError
                 expires_at = response.body["token"].get("expires_at")
                 if isinstance(expires_at, str) and expires_at.isprintable() and len(expires_at) <= 64:

@@ -70,7 +70,7 @@ def transport_error(
         sent, reason = True, f"no complete response: {sanitize(cause)}."
     request_id = None if response is None else sanitize(response.headers.get("X-Request-Id")) or None
     return _errors.TransportError(
-        f"{method} {url}: {reason}{f' (request ID {request_id})' if request_id else ''}",
+        f"{method} {sanitize(url)}: {reason}{f' (request ID {request_id})' if request_id else ''}",
         request_id=request_id,
         maybe_accepted=sent and method != "GET",
     )
@@ -87,7 +87,7 @@ def unreadable_response(
     """
     status = None if response is None else response.status_code
     return _errors.InvalidResponseError(
-        f"{method} {url} returned{f' HTTP {status}' if status else ' a response'} with {what}.",
+        f"{method} {sanitize(url)} returned{f' HTTP {status}' if status else ' a response'} with {what}.",
         http_status=status,
         request_id=None if response is None else sanitize(response.headers.get("X-Request-Id")) or None,
         maybe_accepted=method != "GET",
@@ -116,7 +116,7 @@ def response_error(
     error_code = sanitize(fields.get("error_code")) or None
     request_id = headers.get("X-Request-Id") or fields.get("request_id") or headers.get("X-IAM-Trace-Id")
     request_id = sanitize(request_id) or None
-    said = f"{method} {url} returned HTTP {status}"
+    said = f"{method} {sanitize(url)} returned HTTP {status}"
     id_part = f" (request ID {request_id})" if request_id else ""
     if 200 <= status < 300 and not error_code:
         what = f"a JSON {type(data).__name__}"

@@ -138,6 +138,8 @@ def _read_list(
         try:
             for entry in page or []:
                 parsed = parse(entry)
+                if any(job_id != drs.sanitize(job_id) for job_id in parsed):
+                    raise ValueError("listed a job whose ID contains a secret")
                 entries += next(iter(parsed)) not in found
                 found.update({job_id: value for job_id, value in parsed.items() if job_id not in found})
         except ValueError as error:

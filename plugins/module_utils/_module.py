@@ -151,7 +151,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             finally:
                 ignore_signals()
         except KeyboardInterrupt:
-            last = self._http.last_change if self._http else None
+            last = self._http.sanitize(self._http.last_change) if self._http else ""
             last = f" The last request other than GET was {last}." if last else ""
             fail(f"The task was interrupted. Operations already requested continue in DRS.{last}")
         except _errors.HuaweiCloudError as error:

@@ -101,7 +101,7 @@ def collect_position_async(drs: _drs.DrsClient, job_id: str, reset_position_time
     """
     response = drs.request(**collect_position_request(drs, job_id, reset_position_time))
     query_id = response.body.get("id")
-    if not isinstance(query_id, str) or not re.fullmatch(QUERY_ID, query_id):
+    if query_id != drs.sanitize(query_id) or not re.fullmatch(QUERY_ID, query_id):
         shown = repr(drs.sanitize(query_id)[:50])
         what = f"but returned an invalid query ID, {shown}" if query_id else "but returned no query ID"
         raise drs.invalid_response(response, f"accepted the request {what}", maybe_accepted=True)

@@ -298,7 +298,8 @@ class TestProject:
         assert error.request_id == "r1"
 
     @pytest.mark.parametrize(
-        "project", [None, [REGION], *({"name": REGION, "id": value} for value in (None, 7, "../..", ["a"]))]
+        "project",
+        [None, [REGION], *({"name": REGION, "id": value} for value in (None, 7, "../..", ["a"], ACCESS_KEY.lower()))],
     )
     def test_malformed_project(self, cloud, project):
         cloud.get(PROJECTS_URL, json={"projects": [project]})

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils._auth import AuthOptions
@@ -157,6 +159,15 @@ class TestInvalidLoginResponse:
         assert "names no valid project, or another one" in str(error)
         assert error.request_id == "r1"
         assert TOKEN not in str(error)
+
+    @pytest.mark.parametrize("secret", [urlsafe_b64encode(PASSWORD.encode()).decode().rstrip("="), TOKEN[:20]])
+    def test_project_id_that_contains_a_secret(self, cloud, secret):
+        """It would be in the URL of each message, and in the result of iam_token."""
+        token = {"project": {"id": f"x{secret}"}}
+        cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN}, json={"token": token})
+        error = login_error()
+        assert "names no valid project" in str(error)
+        assert secret not in str(error)
 
 
 def test_unusable_project_id_is_not_shown(cloud):

@@ -351,6 +351,24 @@ class TestTlsErrors:
         assert (len(server.requests), error.maybe_accepted) == (1, method == "POST")
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"status": 404, "json": {"error_msg": "No."}},
+        {"body": "no JSON"},
+        {"body": "", "headers": {"Content-Encoding": "gzip"}},
+        {"body": requests.exceptions.ConnectionError("refused")},
+    ],
+)
+@pytest.mark.parametrize("form", ["Passw0rd-1", "PASSW0RD-1", "UGFzc3cwcmQtMQ"])
+def test_url_that_contains_a_secret(cloud, response, form):
+    """An ID in it may be from a response."""
+    url = f"{URL}/{form}/x"
+    cloud.get(url, **response)
+    error = failure(url=url, http=HttpClient(secrets={"Passw0rd-1"}, max_retries=0))
+    assert form not in str(error)
+
+
 @pytest.mark.parametrize("method, attempts", [("GET", 3), ("POST", 1)])
 def test_unexpected_eof_in_tls_is_a_lost_response(cloud, clock, method, attempts):
     """Python 3.13 reports a connection that was reset so, without the subclass of the exception for it."""

@@ -259,6 +259,15 @@ class TestListJobs:
         with pytest.raises(InvalidResponseError, match="subtasks are not a list"):
             list_jobs(drs)
 
+    @pytest.mark.parametrize("where", ["parent", "child"])
+    def test_id_that_contains_a_secret(self, cloud, drs, where):
+        """It would be in URLs, and in their messages."""
+        entry = {**listed(), "id": f"{TOKEN[4:24]:x<36}"}
+        cloud.get(JOBS_URL, json={"jobs": [entry if where == "parent" else listed(1, children=[entry])]})
+        with pytest.raises(InvalidResponseError, match="^DRS listed a job whose ID contains a secret") as caught:
+            list_jobs(drs)
+        assert TOKEN[4:24] not in str(caught.value)
+
     @pytest.mark.parametrize("invalid", INVALID_IDS)
     @pytest.mark.parametrize("where", ["parent", "child"])
     def test_invalid_id(self, cloud, drs, where, invalid):

@@ -14,9 +14,10 @@ description:
   - The host name is the name of the job, or the job ID if the name is not unique, regardless of upper and lower case,
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
-    a job ID, is in O(groups) or a C(parent_group) or C(default_value) of O(keyed_groups), is the group of a C(key) of
-    O(keyed_groups) that uses neither names nor tags, such as the status, or is the name of a group or of another host
-    in an inventory that Ansible read before. In the last case, the plugin issues a warning.
+    a job ID, begins with the C(prefix) and C(separator) of an entry of O(keyed_groups), is in O(groups) or a
+    C(parent_group) or C(default_value) of O(keyed_groups), is the group of a C(key) of O(keyed_groups) that uses
+    neither names nor tags, such as the status, or is the name of a group or of another host in an inventory that
+    Ansible read before. In the last case, the plugin issues a warning.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -25,9 +26,9 @@ description:
     Use O(compose) to change both.
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
     of the Ansible configuration. An underscore is put before C(all), C(ungrouped), C(localhost), C(_meta), and names
-    that begin with C(__ansible). A group of O(keyed_groups) with the name of a host or of the host of an excluded job
-    is not created. A group that would contain itself is not added to the other group. In both cases, the plugin issues
-    a warning.
+    that begin with C(__ansible). The groups in O(groups) are created even if no job belongs to them. A group of
+    O(keyed_groups) with the name of a host or of the host of an excluded job is not created. A group that would
+    contain itself is not added to the other group. In both cases, the plugin issues a warning.
   - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
     that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
     nor as a condition. Before ansible-core 2.19, however, a single word that is a whole condition is read as the name
@@ -86,8 +87,8 @@ notes:
   - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
     issues a warning that jobs or tags may be missing, and also if DRS returns fewer than it counts. A removal and an
     addition at the same time may remain unnoticed.
-  - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group that
-    O(keyed_groups) derives from tags or names, which other people choose. Use O(groups), whose names no job can take.
+  - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group of
+    O(keyed_groups), which exists only if a job belongs to it. Use O(groups), which always exist.
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
     use its output as an inventory.
   - C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key C(__ansible_unsafe), as they do

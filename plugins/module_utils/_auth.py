@@ -73,13 +73,10 @@ class AuthMethod:
         raise NotImplementedError
 
     def _require(self, **values: str | None) -> None:
-        missing = [name for name, value in values.items() if not value]
-        if missing:
-            needed = " and ".join(f"{name} (the account name)" if name == "domain_name" else name for name in missing)
-            present = " and ".join(name for name in values if name not in missing)
-            raise _errors.MissingOptionError(
-                f"With {present}, {needed} must be set as well." if present else f"{needed} must be set."
-            )
+        if not all(values.values()):
+            from . import _hints
+
+            raise _errors.MissingOptionError(_hints.missing_options(values))
 
     def _project(self) -> tuple[str, str]:
         """Return the key that identifies the project, ``id`` or ``name``, and its value."""

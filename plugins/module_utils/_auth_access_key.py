@@ -76,6 +76,7 @@ class AccessKeyAuth(_auth.AuthMethod):
 
     def authenticate(self, http: _http.HttpClient) -> None:
         self._check_keys()
+        http.has_signatures = True
         http.secrets.update(secret for secret in (self.access_key, self.secret_key, self.security_token) if secret)
         if not self.project_id:
             self.project_id = self._find_project(http)

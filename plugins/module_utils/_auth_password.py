@@ -58,7 +58,8 @@ class PasswordAuth(_auth.AuthMethod):
                     self.expires_at = expires_at
             except (KeyError, TypeError, _errors.InvalidOptionError):
                 raise _errors.InvalidResponseError(
-                    f"The token from {endpoint} names no valid project, or another one.", request_id=response.request_id
+                    f"The token from {endpoint} names no valid project, or another one.",
+                    request_id=http.sanitize(response.request_id) or None,  # It may contain the token.
                 ) from None
         except _errors.HuaweiCloudError as error:
             from . import _hints

@@ -115,8 +115,8 @@ def login_hint(error: _errors.HuaweiCloudError) -> str | None:
 
 
 def masked_hint(value: str) -> str | None:
-    """Return the hint for an option in which Ansible has put asterisks in place of a secret."""
-    if "********" not in value:
+    """Return the hint for an option in which Ansible has put something else in place of a secret."""
+    if "********" not in value and value != "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER":
         return None
     return "Ansible has masked a part of it that is also part of a secret option. Log in with a token or an access key."
 
@@ -162,3 +162,14 @@ def position_not_found(job_id: str, reset_position_time: str) -> _errors.HuaweiC
         f"DRS could not find a position for job {job_id} at {reset_position_time}."
         " Check that the source still has the binlog of that time."
     )
+
+
+def missing_options(values: t.Mapping[str, str | None]) -> str:
+    """Return the message for options of which some are not set.
+
+    :param values: their values, by name.
+    """
+    missing = [name for name, value in values.items() if not value]
+    needed = " and ".join(f"{name} (the account name)" if name == "domain_name" else name for name in missing)
+    present = " and ".join(name for name in values if name not in missing)
+    return f"With {present}, {needed} must be set as well." if present else f"{needed} must be set."

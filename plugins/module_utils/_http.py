@@ -71,6 +71,7 @@ class HttpClient:
             # Ansible has replaced environment variables in it, which may hold a password.
             raise _errors.InvalidOptionError("ca_cert: the file does not exist.")
         self.secrets = secrets if secrets is not None else set()
+        self.has_signatures = False  # whether requests are signed
         self.last_change: str | None = None  # the last request that was sent, and is not GET
         self._timeout = timeout
         self._max_retries = max_retries
@@ -247,7 +248,7 @@ class HttpClient:
             return text
         from . import _redact
 
-        return _redact.redact(text, secrets)
+        return _redact.redact(text, secrets, self.has_signatures)
 
 
 def is_plain(text: str, secrets: t.Collection[str]) -> bool:

@@ -147,7 +147,7 @@ def _read_list(
         if count(found) > maximum:
             raise list_too_long(what, f"{maximum} {what}")
         offset += len(page or [])
-        is_last = isinstance(total, int) and offset >= total
+        is_last = isinstance(total, int) and offset == total
         # When entries are removed, those behind them move, and one may get from a page to one that was read before.
         if number > 1 and isinstance(before, int) and isinstance(total, int):
             moved = moved or total < before or (is_last and entries < total)
@@ -160,9 +160,9 @@ def _read_list(
         elif is_last or len(found) == known:
             if moved:
                 drs.warn(f"The list of {what} from DRS changed each time that it was read. Some {what} may be missing.")
-            elif isinstance(total, int) and len(found) < total:
+            elif isinstance(total, int) and entries < total != len(found):  # It may count subtasks.
                 drs.warn(
-                    f"DRS returned {len(found)} of {total} entries of the list of {what}. Some {what} may be missing."
+                    f"DRS returned {entries} of {total} entries of the list of {what}. Some {what} may be missing."
                 )
             return found
         if time.monotonic() >= deadline:

@@ -74,7 +74,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         if time.process_time() > self._search_end:
             return _redact.UNSEARCHED
         # Ansible masks the value itself, and leaves the rest of the text.
-        return _redact.hide(remove_values(value, self.no_log_values), self.no_log_values)
+        has_signatures = self._http is not None and self._http.has_signatures
+        return _redact.hide(remove_values(value, self.no_log_values), self.no_log_values, has_signatures)
 
     def create_http_client(self, **settings: t.Any) -> _http.HttpClient:
         """Return an HTTP client. With ``-vvv``, it adds its requests to the result."""

@@ -33,10 +33,11 @@ def check_query_id(value: str) -> str:
 
     :raises InvalidOptionError: when it is not.
     """
+    hint = _hints.masked_hint(value)
     # An asterisk would be a part that Ansible has masked.
-    if not re.fullmatch(_positions.QUERY_ID, value) or "*" in value:
+    if hint or "*" in value or not re.fullmatch(_positions.QUERY_ID, value):
         error = _errors.InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
-        error.add_hint(_hints.masked_hint(value))
+        error.add_hint(hint)
         raise error
     return value
 

@@ -33,10 +33,11 @@ ESCAPE_CHARACTERS = frozenset("&%+\\")  # Text without them has no escapes.
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
 
 
-def redact(text: str, secrets: t.Iterable[str]) -> str:
+def redact(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> str:
     """Return the text on one line, with secrets replaced by asterisks.
 
     :param secrets: the strings to mask, in upper and lower case.
+    :param has_signatures: whether the text may contain a signature. Any other text that looks like one is shown.
     :returns: at most 512 characters. If a secret can be read in another way, the whole text is replaced: after decoding
         JSON, HTML, URL escapes or Base64, across white space, or in a text whose character set is not known. Of a
         secret of more than 32 characters, a piece of 16 counts.
@@ -46,13 +47,13 @@ def redact(text: str, secrets: t.Iterable[str]) -> str:
         return line
     ordered = _order(secrets)
     masked = _mask(line, ordered)
-    return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH) else masked.strip()[:MAX_LENGTH]
+    return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH, has_signatures) else masked.strip()[:MAX_LENGTH]
 
 
 def hide(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> str:
     """Return a text of a result, or :data:`HIDDEN` if it contains a secret as :func:`redact` recognizes it.
 
-    :param has_signatures: whether the text may contain a signature. Any other text that looks like one is shown.
+    :param has_signatures: see :func:`redact`.
     """
     line = _one_line(text)
     if line in (ESCAPES, TOO_LONG):
@@ -87,11 +88,11 @@ def _mask(text: str, secrets: list[str]) -> str:
     return text
 
 
-def _is_revealing(text: str, secrets: list[str], length: int, has_signatures: bool = True) -> bool:
+def _is_revealing(text: str, secrets: list[str], length: int, has_signatures: bool) -> bool:
     """Return whether a secret can be read in the first characters of the text, as it is or after decoding it.
 
     :param length: the number of characters that are shown.
-    :param has_signatures: see :func:`hide`.
+    :param has_signatures: see :func:`redact`.
     """
     has_escapes = not ESCAPE_CHARACTERS.isdisjoint(text)
     forms = without_space = {text if has_escapes else text[: length * 3]}

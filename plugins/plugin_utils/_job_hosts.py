@@ -81,8 +81,15 @@ class JobHosts(Constructable):  # type: ignore[misc]
         """
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
-        named = {*(self.get_option("groups") or ()), *map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *map(self._sanitize_group_name, named)}
+        groups = {*map(self._sanitize_group_name, self.get_option("groups") or ())}
+        named = {*map(self._parent_group, keyed), *map(self._default_group, keyed)}
+        reserved = {"all", "ungrouped", *groups, *map(self._sanitize_group_name, named)}
+        # Nobody knows which values there will be.
+        prefixes = tuple(
+            to_safe_group_name(f"{entry['prefix']}{entry.get('separator', '_')}", force=True, silent=True)
+            for entry in keyed
+            if entry.get("prefix", "") != ""
+        )
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])
@@ -93,7 +100,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         ]
         inventory = self.inventory
         while True:  # twice at most: then no host has the name of such a group
-            hosts = self._name_hosts(jobs, reserved)
+            hosts = self._name_hosts(jobs, reserved, prefixes)
             self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
             for job in selected:
                 self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
@@ -104,7 +111,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
             if not names:
                 break
             reserved |= names
-        others = sorted(own & set(draft.refused))
+        others = sorted((own & set(draft.refused)) | (groups & set(inventory.hosts)))
         if others:
             # Plays for the group would run on the host, and plays without it on the jobs of the group.
             raise AnsibleParserError(
@@ -115,7 +122,8 @@ class JobHosts(Constructable):  # type: ignore[misc]
             inventory.add_host(host.name)
             for name, value in host.vars.items():
                 inventory.set_variable(host.name, name, value)
-        for group in draft.groups:
+        # A group without jobs must exist as well: a job of another inventory could have its name.
+        for group in (*sorted(groups), *draft.groups):
             inventory.add_group(group)
         for group, child in draft.children:
             try:
@@ -156,8 +164,14 @@ class JobHosts(Constructable):  # type: ignore[misc]
                     self._draft_host(job["id"], {**job, "name": None, "tags": tags}, [*keys, *parents], strict=False)
         return set(draft.groups)
 
-    def _name_hosts(self, jobs: list[dict[str, t.Any]], reserved: set[str]) -> dict[str, str]:
-        """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else."""
+    def _name_hosts(
+        self, jobs: list[dict[str, t.Any]], reserved: set[str], prefixes: tuple[str, ...]
+    ) -> dict[str, str]:
+        """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else.
+
+        :param reserved: names that belong to groups.
+        :param prefixes: the beginnings of such names.
+        """
 
         def is_taken(name: str, job_id: str) -> bool:
             host = self.inventory.hosts.get(name)
@@ -177,7 +191,9 @@ class JobHosts(Constructable):  # type: ignore[misc]
             name, job_id = job["name"] or "", job["id"]
             if job_id in known:
                 name = known[job_id]
-            elif not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1 or name in reserved:
+            elif not re.fullmatch(HOST_NAME, name) or count[name.lower()] > 1:
+                name = job_id
+            elif name in reserved or name.startswith(prefixes):
                 name = job_id
             elif is_taken(name, job_id):
                 reason = f"because another inventory has a group or host {name}"

@@ -90,6 +90,7 @@ class TestNameOfSomethingElse:
 
     GROUPS = {"groups": {"paused": "drs_job_status == 'PAUSING'", "is-dws": "drs_engine_type is search('dws')"}}
     KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
+    BARE = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_tags.shard | default('none')"}]}
     PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
     TEMPLATE = {"keyed_groups": [{"key": "'x'", "parent_group": "{{ 'to' ~ 'p' }}"}]}
     DEFAULT = {
@@ -204,7 +205,7 @@ class TestNameOfSomethingElse:
     @pytest.mark.parametrize(
         "options, name",
         [
-            (KEYED, "shard_01"),
+            (BARE, "01"),
             (BY_PARENT, "01"),
             (BY_NAME, "any"),
             (COMPOSED_KEY, "of_01"),
@@ -239,10 +240,40 @@ class TestNameOfSomethingElse:
         assert warnings == []
 
     def test_own_group(self, cloud, parse, warnings):
-        add_jobs(cloud, [job(1, "shard_01")], {ONE: {"shard": "01"}})
-        inventory = parse({**WITH_TOKEN, **self.KEYED})
-        assert (jobs_of(inventory), "shard_01" in inventory.groups) == ({"shard_01": ONE}, False)
-        assert len(warnings) == 1 and "The group shard_01 was not created" in warnings[0]
+        add_jobs(cloud, [job(1, "orders")], {ONE: {"shard": "orders"}})
+        inventory = parse({**WITH_TOKEN, **self.BARE})
+        assert (jobs_of(inventory), "orders" in inventory.groups) == ({"orders": ONE}, False)
+        assert len(warnings) == 1 and "The group orders was not created" in warnings[0]
+
+    @pytest.mark.parametrize("prefix, name", [("status", "status_PAUSING"), ("my-shard", "my_shard_7"), (1, "_1_x")])
+    def test_name_with_the_prefix_of_groups(self, cloud, parse, warnings, prefix, name):
+        """Now there is no such group. Once there is one, plays for it must run on its jobs, not on this one."""
+        add_jobs(cloud, [job(1, name), job(2, "status"), job(3, "shard_1")], {})
+        inventory = parse({**WITH_TOKEN, "keyed_groups": [{"prefix": prefix, "key": "drs_tags.shard"}]})
+        assert jobs_of(inventory) == {ONE: ONE, "status": TWO, "shard_1": THREE}
+        assert warnings == []
+
+    def test_group_that_other_groups_belong_to(self, cloud, parse):
+        """Otherwise, the pattern all:!protected would include the protected jobs."""
+        add_jobs(cloud, [job(1, "one"), job(2, "protect_yes")], {ONE: {"protect": "yes"}})
+        keyed_groups = [{"prefix": "protect", "key": "drs_tags.protect", "parent_group": "protected"}]
+        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        assert (jobs_of(inventory), members(inventory, "protected")) == ({"one": ONE, TWO: TWO}, ["one"])
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_group_without_jobs(self, cloud, parse, warnings, is_first):
+        """A job of another file cannot have its name."""
+        inventory = InventoryData()
+        add_jobs(cloud, [job(1, "paused")], {})
+        if is_first:
+            parse({**WITH_TOKEN, **self.GROUPS, "engine_type": "none"}, inventory=inventory)
+            parse(WITH_TOKEN, inventory=inventory)
+            assert (jobs_of(inventory), members(inventory, "paused")) == ({ONE: ONE}, [])
+            assert "because another inventory has a group or host paused" in warnings[0]
+        else:
+            parse(WITH_TOKEN, inventory=inventory)
+            said = failure(parse, {**WITH_TOKEN, **self.GROUPS, "engine_type": "none"}, inventory=inventory)
+            assert "The group paused cannot be created" in said
 
     def test_other_groups_of_a_job_whose_group_is_refused(self, cloud, parse):
         """Neither is the refused group or the host of its name added to the parent group."""
@@ -294,9 +325,9 @@ class TestNameOfSomethingElse:
         assert list(inventory.hosts) == [name]
 
     def test_group_that_a_filter_excludes(self, cloud, parse):
-        add_jobs(cloud, [job(1, "shard_02"), job(2, "other", status="PAUSING")], {TWO: {"shard": "02"}})
-        inventory = parse({**WITH_TOKEN, **self.KEYED, "status": "INCRE_TRANSFER_STARTED"})
-        assert jobs_of(inventory) == {"shard_02": ONE}
+        add_jobs(cloud, [job(1, "orders"), job(2, "other", status="PAUSING")], {TWO: {"shard": "orders"}})
+        inventory = parse({**WITH_TOKEN, **self.BARE, "status": "INCRE_TRANSFER_STARTED"})
+        assert jobs_of(inventory) == {"orders": ONE}
 
     def test_group_of_another_inventory(self, cloud, parse, warnings):
         inventory = InventoryData()

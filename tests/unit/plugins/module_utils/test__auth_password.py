@@ -164,10 +164,12 @@ class TestInvalidLoginResponse:
     def test_project_id_that_contains_a_secret(self, cloud, secret):
         """It would be in the URL of each message, and in the result of iam_token."""
         token = {"project": {"id": f"x{secret}"}}
-        cloud.post(LOGIN_URL, status=201, headers={"X-Subject-Token": TOKEN}, json={"token": token})
+        headers = {"X-Subject-Token": TOKEN, "X-Request-Id": TOKEN[:40]}
+        cloud.post(LOGIN_URL, status=201, headers=headers, json={"token": token})
         error = login_error()
         assert "names no valid project" in str(error)
         assert secret not in str(error)
+        check_nothing_shown(str(error.request_id))
 
 
 def test_unusable_project_id_is_not_shown(cloud):

@@ -136,13 +136,25 @@ class TestListJobs:
         expected = "DRS returned 50 of 1000000 entries of the list of jobs. Some jobs may be missing."
         assert warnings == ([expected] if total else [])
 
-    def test_subtasks_that_the_total_counts(self, cloud):
-        """The API page does not say whether it does."""
+    @pytest.mark.parametrize("total, is_complete", [(1, True), (3, True), (2, False), (4, False)])
+    def test_subtasks(self, cloud, total, is_complete):
+        """The API page does not say whether the total counts them."""
         warnings = []
-        cloud.get(JOBS_URL, json={"jobs": [listed(0, children=[listed(1)])], "total_count": 2})
-        cloud.get(JOBS_URL, json={"jobs": [], "total_count": 2})
-        assert len(list_jobs(client(warn=warnings.append))) == 2
-        assert warnings == []
+        cloud.get(JOBS_URL, json={"jobs": [listed(0, children=[listed(1), listed(2)])], "total_count": total})
+        cloud.get(JOBS_URL, json={"jobs": [], "total_count": total})
+        assert len(list_jobs(client(warn=warnings.append))) == 3
+        said = f"DRS returned 1 of {total} entries of the list of jobs. Some jobs may be missing."
+        assert warnings == ([] if is_complete else [said])
+        if total == 1:
+            cloud.get(JOBS_URL)  # It was not needed.
+            cloud.remove("GET", JOBS_URL)
+
+    @pytest.mark.parametrize("total", [0, -1, 1, True, False])
+    def test_total_that_is_too_small(self, cloud, drs, total):
+        """The list ends with an empty page."""
+        for numbers in ((0, 1), (2, 3), ()):
+            cloud.get(JOBS_URL, json={"jobs": list(map(listed, numbers)), "total_count": total})
+        assert len(list_jobs(drs)) == 4
 
     @pytest.mark.parametrize("pages", [[((4, 3), 5), ((0,), 4)], [((4, 3), 4), ((0, 4), 4)]])
     def test_job_that_moves_to_a_page_that_was_read(self, cloud, pages):

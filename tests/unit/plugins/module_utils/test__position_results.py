@@ -47,7 +47,21 @@ class TestCheckQueryId:
         assert check_query_id(value) == value
 
     @pytest.mark.parametrize(
-        "value", ["", "********-4535", " ", "a b", "a\n", "\ud800", "\u00e9", "\x00", "\x7f", "x" * 129, "x" * 9999]
+        "value",
+        [
+            "",
+            "********-4535",
+            "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",
+            " ",
+            "a b",
+            "a\n",
+            "\ud800",
+            "\u00e9",
+            "\x00",
+            "\x7f",
+            "x" * 129,
+            "x" * 9999,
+        ],
     )
     def test_rejected(self, value):
         with pytest.raises(InvalidOptionError, match="query_id") as caught:

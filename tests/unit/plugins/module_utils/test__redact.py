@@ -24,6 +24,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import (
 )
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     PASSWORD,
+    PROJECT_ID,
     PROXY_PASSWORD,
     TOKEN,
     URL,
@@ -283,17 +284,23 @@ class TestSecrets:
         """It could be there by chance, and the message would be lost."""
         assert error_from("I go on each day.", http=HttpClient(secrets={"oneac"})).error_msg == "I go on each day."
 
+    @staticmethod
+    def signing_client():
+        http = HttpClient(max_retries=0)
+        http.has_signatures = True  # as set by AccessKeyAuth
+        return http
+
     @pytest.mark.parametrize("name", ["Signature", "signature", "X-Signature", "SIGNATURE"])
     @pytest.mark.parametrize("form", ["=0123abcd", "=0", "%3D0123abcd", "&#61;0123abcd", "= 0123abcd", '": "0123abcd"'])
     def test_text_with_a_signature_is_hidden(self, name, form):
         """It is recognized by its name, because its value is not known in advance."""
-        error = error_from(f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}{form} is wrong")
-        assert error.error_msg == HIDDEN
+        text = f"SDK-HMAC-SHA256 Access=AK, SignedHeaders=host, {name}{form} is wrong"
+        assert error_from(text, http=self.signing_client()).error_msg == HIDDEN
 
     @pytest.mark.parametrize("length, shown", [(50, False), (51, True), (64, True)])
     def test_signature_without_its_name(self, length, shown):
         digits = "0123456789abcdef" * 4
-        found = error_from(f"The signed text is {digits[:length]}.").error_msg
+        found = error_from(f"The signed text is {digits[:length]}.", http=self.signing_client()).error_msg
         assert found == (HIDDEN if shown else f"The signed text is {digits[:50]}.")
 
     @pytest.mark.parametrize(
@@ -306,7 +313,21 @@ class TestSecrets:
     )
     def test_text_about_signatures(self, text):
         """The last ones may be names of jobs."""
+        assert error_from(text, http=self.signing_client()).error_msg == text
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "5" * 64,
+            f"Project {PROJECT_ID} {PROJECT_ID}.",
+            f"{PROJECT_ID}\u9879\u76ee{PROJECT_ID}",
+            "Signature: deadbeef01",
+        ],
+    )
+    def test_text_like_a_signature(self, text):
+        """Without an access key, there are none. Two IDs in a row look like one, for example."""
         assert error_from(text).error_msg == text
+        assert error_from(text, http=self.signing_client()).error_msg == HIDDEN
 
     @pytest.mark.parametrize("text", ["\x1b[Passw0rd-1", "a\x1b[Pas\x1b[31msw0rd-1", "\x9b1mPassw0rd-1"])
     def test_escape_sequence_that_ends_with_the_beginning_of_a_secret(self, text):

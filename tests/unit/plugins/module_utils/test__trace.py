@@ -42,6 +42,14 @@ def test_no_response(refusing_url, clock):
     assert re.fullmatch(rf"POST {re.escape(refusing_url)}: no response, {NUMBERS}", line)
 
 
+def test_token_of_a_login(cloud):
+    """It is not known before this response, which may repeat it."""
+    lines = []
+    cloud.post(URL, status=201, json={}, headers={"X-Subject-Token": TOKEN, "X-Request-Id": TOKEN[:40]})
+    send("POST", http=TracingHttpClient(lines.append))
+    check_nothing_shown(*lines)
+
+
 def test_secrets(cloud):
     """A server may repeat the token as a request ID, and a URL may contain it."""
     lines = []

@@ -158,12 +158,11 @@ def _read_list(
             found, moved = {}, False
         # A page without new jobs is the last.
         elif is_last or len(found) == known:
-            if moved:
-                drs.warn(f"The list of {what} from DRS changed each time that it was read. Some {what} may be missing.")
-            elif isinstance(total, int) and entries < total != len(found):  # It may count subtasks.
-                drs.warn(
-                    f"DRS returned {entries} of {total} entries of the list of {what}. Some {what} may be missing."
-                )
+            problem = "changed each time that it was read" if moved else ""
+            if not moved and isinstance(total, int) and entries < total != len(found):  # It may count subtasks.
+                problem = f"has {entries} entries, not {drs.sanitize(total)}"
+            if problem:
+                drs.warn(f"The list of {what} from DRS {problem}. Some {what} may be missing.")
             return found
         if time.monotonic() >= deadline:
             raise list_too_long(what, f"{MAX_LIST_TIME} seconds")

@@ -409,7 +409,7 @@ def error_from(body, status=400, http=None, **kwargs):
         return failure(http=http or HttpClient(max_retries=0))
 
 
-def client(endpoint=DRS, language="en-us", max_retries=0, **more):
-    http = HttpClient(timeout=10, max_retries=max_retries, secrets={TOKEN})
+def client(endpoint=DRS, language="en-us", max_retries=0, secrets=(), **more):
+    http = HttpClient(timeout=10, max_retries=max_retries, secrets={TOKEN, *secrets})
     auth = TokenAuth(AuthOptions(auth_token=TOKEN, project_id=PROJECT_ID))
     return DrsClient(Session(http, auth), endpoint, language, **more)

@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -243,7 +244,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         return str(value) if self._is_key and not is_valid_key else value
 
     def _protect(self, value: t.Any) -> t.Any:
-        """Return a value without what Ansible would evaluate, or read as something else after exporting it.
+        """Return a value without what Ansible would evaluate, cannot export, or would read as something else then.
 
         Ansible does not evaluate text from elsewhere, but before ansible-core 2.19 only if it is marked as unsafe.
         Single words are not marked, because AWX would show them as dictionaries.
@@ -253,9 +254,13 @@ class JobHosts(Constructable):  # type: ignore[misc]
             if len(kept) < len(value):
                 problem = "Keys that begin with __ansible were left out, because Ansible gives them a meaning"
                 self.inventory.problems.setdefault(problem, self.inventory.job_id)
-            return {self._protect(key): self._protect(item) for key, item in kept.items()}
-        if isinstance(value, (list, tuple)):
+            # Dates, for example, may be values, but not keys.
+            texts = {key if key is None or isinstance(key, (int, float)) else str(key): kept[key] for key in kept}
+            return {self._protect(key): self._protect(item) for key, item in texts.items()}
+        if isinstance(value, (list, tuple, set)):
             return [self._protect(item) for item in value]
+        if value is not None and not isinstance(value, (str, int, float, date)):
+            value = str(value)
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

@@ -513,6 +513,16 @@ class TestConstructed:
         # AWX shows untrusted text in the form in which Ansible exports it.
         assert [name for name, value in own.items() if is_exported_as_unsafe(value)] == []
 
+    def test_values_that_cannot_be_exported(self, cloud, parse):
+        """A tag in YAML could otherwise end the export of all jobs, which AWX reads."""
+        tags = {"a": "!!binary aGk=", "b": "2020-01-01: !!binary aGk=", "c": "!!set {q}", "d": "2020-01-01", "e": "[1]"}
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        compose = {f"drs_{name}": f"drs_tags.{name} | from_yaml" for name in tags}
+        found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "one")
+        values = [found[f"drs_{name}"] for name in tags]
+        assert values[:3] == ["b'hi'", {"2020-01-01": "b'hi'"}, ["q"]]
+        assert (str(values[3]), values[4]) == ("2020-01-01", [1])
+
     def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
         """Only single words are not marked, because AWX would show them as dictionaries as well."""
         monkeypatch.setattr(_job_hosts, "wrap_var", lambda text: f"unsafe {text}")

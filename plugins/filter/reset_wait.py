@@ -84,8 +84,8 @@ def reset_wait(
     """
     now = time.monotonic() if now is None else now
     is_first = "outcome" not in wait
-    # The status is None if DRS returned none.
-    status: str = (result["jobs"][0]["status"] or "") if result.get("jobs") else wait.get("status", "")
+    # If DRS returned no status, the last one counts.
+    status: str = (result.get("jobs") and result["jobs"][0]["status"]) or wait.get("status", "")
     has_changed = is_first or status != wait["status"]
     since: float = now if has_changed else wait["since"]
     until: float = now + timeout if is_first else wait["until"]

@@ -31,9 +31,9 @@ description:
     contain itself is not added to the other group. In both cases, the plugin issues a warning.
   - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
     that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
-    nor as a condition. Before ansible-core 2.19, however, a single word that is a whole condition is read as the name
-    of a variable, and before 2.16.1, Ansible evaluates any text that is a whole condition (CVE-2023-5764). So compare
-    text from DRS with other text.
+    nor as a condition, from ansible-core 2.19 on. Before that, a condition that is nothing but such text is evaluated
+    if the text consists of letters, digits, underscores and hyphens, and before 2.16.1 in any case (CVE-2023-5764). So
+    compare text from DRS with other text.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not
@@ -87,8 +87,9 @@ notes:
   - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
     issues a warning that jobs or tags may be missing, and also if DRS returns fewer than it counts. A removal and an
     addition at the same time may remain unnoticed.
-  - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. So do not exclude jobs by a group of
-    O(keyed_groups), which exists only if a job belongs to it. Use O(groups), which always exist.
+  - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. A group of O(keyed_groups) may be missing
+    although a job should belong to it, because a host has its name or somebody changed a tag. So exclude jobs by a
+    group in O(groups).
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
     use its output as an inventory.
   - C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key C(__ansible_unsafe), as they do

@@ -14,6 +14,8 @@ from . import _auth, _endpoints, _errors, _http
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
 
+TOKEN = "X-Subject-Token"
+
 
 class PasswordAuth(_auth.AuthMethod):
     """Exchanges a user name and password for a project token.
@@ -42,13 +44,14 @@ class PasswordAuth(_auth.AuthMethod):
         body = {"auth": {"identity": identity, "scope": {"project": {key: value}}}}
         url = f"{endpoint}/v3/auth/tokens"
         try:
-            response = http.request("POST", url, params={"nocatalog": "true"}, body=body, auth=lambda request: request)
-            token = response.headers.get("X-Subject-Token") or ""
+            response = http.request(
+                "POST", url, params={"nocatalog": "true"}, body=body, auth=lambda request: request, secret_header=TOKEN
+            )
+            token = response.headers.get(TOKEN) or ""
             if not re.fullmatch(r"[\x21-\x7e]+", token):
                 raise _errors.InvalidResponseError(
-                    f"The response from {endpoint} contains no usable X-Subject-Token.", request_id=response.request_id
+                    f"The response from {endpoint} contains no usable {TOKEN}.", request_id=response.request_id
                 )
-            http.secrets.add(token)
             try:
                 self.project_id = _endpoints.check_project_id(response.body["token"]["project"]["id"])
                 if self.project_id != (value if key == "id" else http.sanitize(self.project_id)):
@@ -58,8 +61,7 @@ class PasswordAuth(_auth.AuthMethod):
                     self.expires_at = expires_at
             except (KeyError, TypeError, _errors.InvalidOptionError):
                 raise _errors.InvalidResponseError(
-                    f"The token from {endpoint} names no valid project, or another one.",
-                    request_id=http.sanitize(response.request_id) or None,  # It may contain the token.
+                    f"The token from {endpoint} names no valid project, or another one.", request_id=response.request_id
                 ) from None
         except _errors.HuaweiCloudError as error:
             from . import _hints

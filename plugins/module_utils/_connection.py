@@ -38,10 +38,11 @@ class Attempt:
 
     ``connecting`` is true from the start of a connection until its TLS handshake has finished: nothing of the request
     has been sent. ``connected`` is true afterwards. Both are false if there was no connection at all. Once the attempt
-    is given up, neither changes, and the request is not sent any more.
+    is given up, neither changes, and the request is not sent any more. ``secret_header`` is for the client.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secret_header: str = "") -> None:
+        self.secret_header = secret_header
         self.connecting = False
         self.connection: HTTPConnection | None = None
         self.sock: t.Any = None

@@ -58,13 +58,6 @@ class DrsClient:
 
         :param what: the predicate of a sentence that starts with ``DRS``.
         """
-        id_part = f" (request ID {response.request_id})" if response.request_id else ""
-        message = f"DRS {what}{id_part}."
-        error = _errors.InvalidResponseError(
-            message, http_status=response.status, request_id=response.request_id, maybe_accepted=maybe_accepted
-        )
-        if maybe_accepted:
-            from . import _hints
+        from . import _hints
 
-            error.add_hint(_hints.drs_hint(error))
-        return error
+        return _hints.invalid_response(response.status, response.request_id, what, maybe_accepted)

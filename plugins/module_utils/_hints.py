@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What errors mean and how to resolve them. Imported only after a failure."""
+"""What errors mean and how to resolve them. A task that succeeds should not need to import it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def masked_hint(value: str) -> str | None:
     """Return the hint for an option in which Ansible has put something else in place of a secret."""
     if "********" not in value and value != "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER":
         return None
-    return "Ansible has masked a part of it that is also part of a secret option. Log in with a token or an access key."
+    return "Ansible has masked it, or a part of it, because a secret option contains it. Log in with a token or a key."
 
 
 def masked_result(names: t.Sequence[str]) -> str:
@@ -154,6 +154,21 @@ def ignored_hint(
                 " belong to another user or key. Set all of them in the task or none."
             )
     return None
+
+
+def invalid_response(
+    status: int, request_id: str | None, what: str, maybe_accepted: bool
+) -> _errors.InvalidResponseError:
+    """Return the error for a response of DRS that the API does not document, see :meth:`DrsClient.invalid_response`."""
+    error = _errors.InvalidResponseError(
+        f"DRS {what}{f' (request ID {request_id})' if request_id else ''}.",
+        http_status=status,
+        request_id=request_id,
+        maybe_accepted=maybe_accepted,
+    )
+    if maybe_accepted:
+        error.add_hint(drs_hint(error))
+    return error
 
 
 def position_not_found(job_id: str, reset_position_time: str) -> _errors.HuaweiCloudError:

@@ -96,6 +96,7 @@ class HttpClient:
         deadline: float | None = None,
         throttle_code: str = "",
         read_only: bool = False,
+        secret_header: str = "",
     ) -> Response:
         """Send a request, retry it where that is safe (see ``_retry.py``), and return the response.
 
@@ -105,6 +106,7 @@ class HttpClient:
             one second.
         :param throttle_code: an error code that means the same as HTTP 429.
         :param read_only: whether a request that is not a ``GET`` changes nothing, so that it is retried like one.
+        :param secret_header: a header of the response whose value is a secret.
         :raises ApiError: when the server responds with an error.
         :raises InvalidResponseError: when the response is not a JSON object, or too large.
         :raises TransportError: when the connection failed, or the response is incomplete.
@@ -118,7 +120,7 @@ class HttpClient:
         while True:
             response, content, failure = None, b"", None
             sent = self._throttle.wait(deadline) if self._throttle else 0.0
-            attempt = _connection.Attempt()
+            attempt = _connection.Attempt(secret_header)
             try:
                 response, content = self.exchange(request, deadline, attempt)
             except _errors.HuaweiCloudError:
@@ -169,6 +171,8 @@ class HttpClient:
             attempt.begin(self._connections)
             with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
                 attempt.response = response
+                # Before anything else of the response can be shown.
+                self.secrets.update(filter(None, [response.headers.get(attempt.secret_header)]))
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     if response.status_code >= 400:
                         return response, b"an encoding that was not asked for"

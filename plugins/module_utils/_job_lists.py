@@ -139,7 +139,7 @@ def _read_list(
             for entry in page or []:
                 parsed = parse(entry)
                 if any(job_id != drs.sanitize(job_id) for job_id in parsed):
-                    raise ValueError("listed a job whose ID contains a secret")
+                    raise ValueError("listed a job whose ID contains a password, token or key of this task")
                 entries += next(iter(parsed)) not in found
                 found.update({job_id: value for job_id, value in parsed.items() if job_id not in found})
         except ValueError as error:
@@ -158,11 +158,12 @@ def _read_list(
             found, moved = {}, False
         # A page without new jobs is the last.
         elif is_last or len(found) == known:
-            problem = "changed each time that it was read" if moved else ""
-            if not moved and isinstance(total, int) and entries < total != len(found):  # It may count subtasks.
-                problem = f"has {entries} entries, not {drs.sanitize(total)}"
-            if problem:
-                drs.warn(f"The list of {what} from DRS {problem}. Some {what} may be missing.")
+            if moved:
+                drs.warn(f"The list of {what} from DRS changed each time that it was read. Some {what} may be missing.")
+            # The total may count subtasks.
+            elif isinstance(total, int) and entries < total and len(found) != total:
+                counted = f"DRS counts {drs.sanitize(total)} entries in the list of {what}, and returned {entries}."
+                drs.warn(f"{counted} Some {what} may be missing.")
             return found
         if time.monotonic() >= deadline:
             raise list_too_long(what, f"{MAX_LIST_TIME} seconds")

@@ -55,9 +55,6 @@ class TracingHttpClient(_http.HttpClient):
         finally:
             response, outcome = attempt.response, "no response"
             if response is not None:
-                token = response.headers.get("X-Subject-Token")
-                if token and response.status_code == 201:
-                    self.secrets.add(token)  # The request ID of the login may contain it.
                 request_id = response.headers.get("X-Request-Id") or response.headers.get("X-IAM-Trace-Id")
                 outcome = f"HTTP {response.status_code}, request ID {self.sanitize(request_id) or 'unknown'}"
             line = f"{request.method} {self.sanitize(request.url)}: {outcome}, {time.monotonic() - started:.2f} s"

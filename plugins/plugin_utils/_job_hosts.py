@@ -85,7 +85,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         groups = {*map(self._sanitize_group_name, self.get_option("groups") or ())}
         named = {*map(self._parent_group, keyed), *map(self._default_group, keyed)}
         reserved = {"all", "ungrouped", *groups, *map(self._sanitize_group_name, named)}
-        # Nobody knows which values there will be.
+        # Facts and tags decide later which of the groups with a prefix exist.
         prefixes = tuple(
             to_safe_group_name(f"{entry['prefix']}{entry.get('separator', '_')}", force=True, silent=True)
             for entry in keyed
@@ -106,9 +106,13 @@ class JobHosts(Constructable):  # type: ignore[misc]
             for job in selected:
                 self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
             refused: set[str] = set().union(*draft.refused.values())
-            own = reserved | self._groups_of_facts([job for job in selected if job["id"] in refused], keyed)
+            of_refused = [job for job in selected if job["id"] in refused]
+            own = reserved | self._groups_of_facts([{**job, "tags": {}} for job in of_refused], keyed)
+            empty = [{**job, "tags": dict.fromkeys(job["tags"], "")} for job in of_refused]
+            defaults = self._groups_of_facts(empty, keyed)  # those with the default value
             self.inventory = inventory
-            names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts} & own
+            names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts}
+            names &= own | defaults
             if not names:
                 break
             reserved |= names
@@ -152,17 +156,18 @@ class JobHosts(Constructable):  # type: ignore[misc]
         return None if value is None else f"{prefix}{separator}{value}"
 
     def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
-        """Return the groups that depend neither on names nor on tags. A job cannot take these from the others."""
+        """Return the groups that do not depend on names. A job cannot take these from the others.
+
+        :param jobs: the jobs, without the tags on which the groups may not depend.
+        """
         self.inventory = draft = _Draft(set())
         # A key may not depend on tags even if its parent group does, and vice versa.
         keys = [{**entry, "parent_group": None} for entry in keyed]
         key = trust_as_template("drs_job_id")
         parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
         for job in jobs:
-            # With empty values, these are the groups with the default value.
-            for tags in ({}, dict.fromkeys(job["tags"], "")):
-                with suppress(AnsibleError):
-                    self._draft_host(job["id"], {**job, "name": None, "tags": tags}, [*keys, *parents], strict=False)
+            with suppress(AnsibleError):
+                self._draft_host(job["id"], {**job, "name": None}, [*keys, *parents], strict=False)
         return set(draft.groups)
 
     def _name_hosts(

@@ -503,7 +503,7 @@ class TestSecrets:
         cloud.get(JOBS_URL, json={"jobs": [job(1, "one"), {**job(2, "two"), "id": token}]})
         inventory = InventoryData()
         said = failure(parse, {**WITH_TOKEN, "auth_token": token}, inventory=inventory)
-        assert "DRS listed a job whose ID contains a secret." in said
+        assert "DRS listed a job whose ID contains a password, token or key of this task." in said
         assert token not in said
         assert not inventory.hosts
 

@@ -133,7 +133,7 @@ class TestListJobs:
         cloud.get(JOBS_URL, json={"jobs": [listed(number) for number in range(50)], **total})
         assert len(list_jobs(client(warn=warnings.append))) == 50
         assert len(cloud.calls) == 2
-        expected = "The list of jobs from DRS has 50 entries, not 1000000. Some jobs may be missing."
+        expected = "DRS counts 1000000 entries in the list of jobs, and returned 50. Some jobs may be missing."
         assert warnings == ([expected] if total else [])
 
     @pytest.mark.parametrize("total, is_complete", [(1, True), (3, True), (2, False), (4, False)])
@@ -144,14 +144,16 @@ class TestListJobs:
         if total > 1:
             cloud.get(JOBS_URL, json={"jobs": [], "total_count": total})
         assert len(list_jobs(client(warn=warnings.append))) == 3
-        said = f"The list of jobs from DRS has 1 entries, not {total}. Some jobs may be missing."
+        said = f"DRS counts {total} entries in the list of jobs, and returned 1. Some jobs may be missing."
         assert warnings == ([] if is_complete else [said])
 
     def test_total_that_is_a_secret(self, cloud):
         warnings = []
         cloud.get(JOBS_URL, json={"jobs": [], "total_count": 31415926535})
         list_jobs(client(warn=warnings.append, secrets={"31415926535"}))
-        assert warnings == ["The list of jobs from DRS has 0 entries, not ********. Some jobs may be missing."]
+        assert warnings == [
+            "DRS counts ******** entries in the list of jobs, and returned 0. Some jobs may be missing."
+        ]
 
     @pytest.mark.parametrize("total", [0, -1, 1, True, False])
     def test_total_that_is_too_small(self, cloud, drs, total):
@@ -280,7 +282,7 @@ class TestListJobs:
         """It would be in URLs, and in their messages."""
         entry = {**listed(), "id": f"{TOKEN[4:24]:x<36}"}
         cloud.get(JOBS_URL, json={"jobs": [entry if where == "parent" else listed(1, children=[entry])]})
-        with pytest.raises(InvalidResponseError, match="^DRS listed a job whose ID contains a secret") as caught:
+        with pytest.raises(InvalidResponseError, match="^DRS listed a job whose ID contains a password") as caught:
             list_jobs(drs)
         assert TOKEN[4:24] not in str(caught.value)
 

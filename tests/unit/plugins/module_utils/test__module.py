@@ -165,6 +165,18 @@ class TestMaskedValues:
         assert searched == [job["name"] for job in jobs]
         assert json.loads(capsys.readouterr().out)["jobs"] == jobs
 
+    @pytest.mark.parametrize("has_signatures", [False, True])
+    def test_signatures(self, failed, capsys, has_signatures):
+        """They are searched for only where requests are signed."""
+        module, text = make_module(LOGIN), "signature=0a1b2c3d"
+        module.create_http_client().has_signatures = has_signatures
+        if has_signatures:
+            assert text not in str(failed(lambda: complete({"name": text}, module)))
+        else:
+            with pytest.raises(SystemExit):
+                complete({"name": text}, module)
+            assert json.loads(capsys.readouterr().out)["name"] == text
+
     @pytest.mark.parametrize("seconds", [-1, 20])
     def test_time_to_search(self, monkeypatch, capsys, failed, seconds):
         monkeypatch.setattr(_module, "SEARCH_TIME", seconds)
@@ -303,6 +315,17 @@ class TestFailJsonOnError:
             "The task was interrupted. Operations already requested continue in DRS."
             + (f" The last request other than GET was {last}." if last else "")
         )
+
+    def test_interrupted_after_a_request_with_a_secret(self, failed):
+        module = make_module(LOGIN)
+
+        def action():
+            with module.fail_json_on_error({"id": "1"}):
+                http = module.create_http_client(secrets={PASSWORD})
+                http.last_change = f"POST https://drs.example.com/{PASSWORD.upper()}"
+                raise KeyboardInterrupt
+
+        assert PASSWORD.upper() not in failed(action)["msg"]
 
     def test_interrupted_before_the_first_request(self, failed):
         assert "other than GET" not in failed(self.run(KeyboardInterrupt()))["msg"]

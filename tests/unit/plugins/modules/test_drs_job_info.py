@@ -83,7 +83,7 @@ def test_documentation(module):
         ({"include": "everything"}, "include"),
         ({"endpoint": "http://drs.example.com"}, "endpoint"),
         ({"wait": True}, "wait"),
-        ({"name": "********-to-dws"}, "Ansible has masked a part of it"),
+        ({"name": "********-to-dws"}, "Ansible has masked it, or a part of it"),
     ],
 )
 def test_nothing_is_sent_before_the_options_are_valid(cloud, module, check_mode, invalid, named):

@@ -26,7 +26,7 @@ try:
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
-# Bytes of the bodies that all threads read at a time. A page of jobs with subtasks may have several megabytes.
+# Bytes of the bodies that 16 threads read at a time. A page of jobs with subtasks may have several megabytes.
 MAX_BODY = 8 * 1024 * 1024
 MAX_ERROR_BODY = 64 * 1024  # Of a longer error response, only the title of an HTML page is used.
 # Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
@@ -80,7 +80,7 @@ class HttpClient:
         self._throttle = throttle
         # A session of requests would keep cookies, read redirects of any size, and prefer credentials from ~/.netrc.
         self._adapter = _connection.Adapter(pool_maxsize=connections)
-        self._connections, self._max_body = connections, MAX_BODY // connections
+        self._max_body = MAX_BODY // min(connections, 16)  # Less would be too small for a list of projects.
         # No compression, because a small body could expand beyond any limit.
         self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -168,7 +168,7 @@ class HttpClient:
         settings = self._environment_settings(request.url)
 
         def exchange() -> tuple[requests.Response, bytes]:
-            attempt.begin(self._connections)
+            attempt.begin(MAX_BODY // self._max_body)
             with self._adapter.send(prepared, stream=True, timeout=timeout, **settings) as response:
                 attempt.response = response
                 # Before anything else of the response can be shown.

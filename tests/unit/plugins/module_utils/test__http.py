@@ -148,6 +148,11 @@ class TestMaximumSize:
         server, http = serve(loopback.response(b" " * (MAX_BODY // 10) + b"{}")), HttpClient(connections=10)
         assert f"more than {MAX_BODY // 10} bytes" in str(failure(url=server.url, http=http))
 
+    def test_share_of_many_threads(self, serve):
+        """A list of some hundred projects fits into it."""
+        server = serve(loopback.response(b" " * 500000 + b"{}"))
+        assert send(url=server.url, http=HttpClient(connections=100)).body == {}
+
     def test_error_without_end(self, serve):
         """The rest is not read."""
         server = serve(loopback.response(b'{"error_code": "DRS.1", "x": "' + b"x" * MAX_BODY, status=400))

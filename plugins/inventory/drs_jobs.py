@@ -69,8 +69,8 @@ notes:
   - O(engine_type), O(status) and the authentication and connection options can contain templates, for example
     V({{ lookup('ansible.builtin.env', 'SECRET'\) }}). No variables are available in these templates.
   - Do not store secrets in the file unless they are encrypted with Ansible Vault. If an unencrypted password contains
-    V({{), it is evaluated as a template, and Ansible may show it in an error message. An encrypted value is never
-    evaluated.
+    V({{) or V({%), it is evaluated as a template, and Ansible may show it in an error message. An encrypted value is
+    never evaluated.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user
     and access key, as they are used, wherever they come from. With an agency, the cache is used only if O(project_id)

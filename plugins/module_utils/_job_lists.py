@@ -20,7 +20,7 @@ UNPUBLISHED = ("APIGW.0101", "APIG.0101")
 MAX_JOBS = 50000
 MAX_PAGES = 1000
 MAX_TAGS = 100  # of a job. DRS allows 20.
-MAX_ALL_TAGS = 200000  # The inventory needs up to a millisecond for each.
+MAX_ALL_TAGS = 200000  # The inventory needs up to a millisecond for each, and more if each is a group of its own.
 # Tags have up to 8,000 characters a job, so that a page of the largest size could exceed the limit of a body.
 TAGS_PAGE_SIZE = 100
 # Characters of all pages. A job has about a thousand. What is read takes four times as many bytes of memory.

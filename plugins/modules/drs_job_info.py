@@ -246,6 +246,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _module,
 )
 
+MAX_WARNINGS = 20  # A region that does not offer to read a part causes one for each job.
 START = ("start_position", "start_gtid_set", "conflict_policy", "failed_reason", "is_open_fast_clean")
 
 
@@ -258,6 +259,21 @@ def show_position(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
             raise
         drs.warn(f"It is unknown where job {job_id} starts. {error}")
         return dict.fromkeys(START)
+
+
+def limit(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
+    """Return a function that shows the first warnings only, and says so."""
+    count = 0
+
+    def warn_at_first(message: str) -> None:
+        nonlocal count
+        count += 1
+        if count <= MAX_WARNINGS:
+            warn(message)
+        elif count == MAX_WARNINGS + 1:
+            warn("More warnings like these are not shown.")
+
+    return warn_at_first
 
 
 def main() -> None:
@@ -278,6 +294,7 @@ def main() -> None:
         if _hints.masked_hint(params["name"] or ""):
             raise _errors.InvalidOptionError(f"name is {params['name']!r}. {_hints.masked_hint(params['name'])}")
         drs = module.connect()
+        drs.warn = limit(drs.warn)
         jobs = [_jobs.show_job(drs, job_id)] if job_id else _job_lists.list_jobs(drs, params["name"])
         if params["name"] and len(jobs) > 1:
             module.warn(f"{len(jobs)} jobs have the name {params['name']}.")

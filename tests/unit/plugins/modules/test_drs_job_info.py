@@ -125,6 +125,15 @@ class TestErrors:
         assert "unknown" in str(result["warnings"])
         assert "Not published" in str(result["warnings"])
 
+    def test_warnings_about_many_jobs(self, cloud, module):
+        add_jobs(cloud, *map(listed, range(30)), total=30)
+        url = re.compile(rf"{DRS}/v5/.*/actions")
+        cloud.get(url, status=404, json={"error_code": "APIGW.0101", "error_msg": "Not published."})
+        result = module.run({**WITH_TOKEN, "include": "actions"})
+        assert [job["actions"] for job in result["jobs"]] == [None] * 30
+        assert len(result["warnings"]) == 21
+        assert "More warnings like these are not shown." in str(result["warnings"][-1])
+
 
 class TestJobId:
     def test_job(self, cloud, module, check_mode):

@@ -31,6 +31,8 @@ trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template
 # Excludes templates, host patterns and job IDs. Without dots, no other host can have the same files in host_vars.
 HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
 
+SURROGATES = "[\ud800-\udfff]"  # Halves of characters, which JSON may hold.
+
 
 class _Draft:
     """What is added to the inventory when all of it is known. Groups cannot have the names of hosts in ``taken``."""
@@ -266,6 +268,8 @@ class JobHosts(Constructable):  # type: ignore[misc]
             return [self._protect(item) for item in value]
         if value is not None and not isinstance(value, (str, int, float, date)):
             value = str(value)
+        if isinstance(value, str) and re.search(SURROGATES, value):
+            value = re.sub(SURROGATES, "?", value)
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

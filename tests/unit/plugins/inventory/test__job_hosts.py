@@ -541,11 +541,13 @@ class TestConstructed:
         tags = {"a": "!!binary aGk=", "b": "2020-01-01: !!binary aGk=", "c": "!!set {q}", "d": "2020-01-01", "e": "[1]"}
         add_jobs(cloud, [job(1, "one")], {ONE: tags})
         compose = {f"drs_{name}": f"drs_tags.{name} | from_yaml" for name in tags}
+        compose["drs_half"] = "['%c' | format(55296)]"  # of a character, which JSON may hold
         found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "one")
+        values = [found[name] for name in compose]
         # Ansible writes dates as text, but not as keys.
-        text = json.dumps([found[f"drs_{name}"] for name in tags], default=date.isoformat)
-        assert text.count("hi") == 2
-        assert text.endswith('["q"], "2020-01-01", [1]]')
+        text = json.dumps(values, default=date.isoformat, ensure_ascii=False)
+        assert text.encode().count(b"hi") == 2
+        assert text.endswith('["q"], "2020-01-01", [1], ["?"]]')
 
     def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
         """Only single words are not marked, because AWX would show them as dictionaries as well."""

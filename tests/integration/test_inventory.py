@@ -85,8 +85,7 @@ def test_name_of_a_group(cloud: Simulator, ansible: Ansible, tmp_path: Path) -> 
     }
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("source", ["file", "export"])
+@pytest.mark.parametrize("source", [pytest.param("file", marks=pytest.mark.smoke), "export"])
 def test_tag_as_a_condition(cloud: Simulator, ansible: Ansible, tmp_path: Path, source: str) -> None:
     """It is not evaluated, neither directly nor after AWX has read the exported inventory."""
     own = {"deploy": "inventory_hostname is match '^a'", "dept": "True", "team": "_ansible_unsafe"}

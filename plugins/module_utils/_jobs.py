@@ -64,7 +64,7 @@ def show_job_detail(
     job = response.body.get("job")
     if not isinstance(job, dict):
         raise drs.invalid_response(response, "returned no job details")
-    if job.get("id") not in (None, job_id):
+    if job.get("id") is not None and str(job["id"]).lower() != job_id.lower():
         raise drs.invalid_response(response, f"returned another job than {job_id}")
     return job
 

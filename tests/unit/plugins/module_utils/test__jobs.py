@@ -103,6 +103,10 @@ class TestShowJobDetail:
         with pytest.raises(InvalidResponseError, match=f"DRS returned another job than {JOB_ID}"):
             show_job_detail(drs, JOB_ID)
 
+    def test_id_in_upper_case(self, cloud, drs):
+        cloud.get(JOB_URL, json={"job": {"id": JOB_ID.upper()}})
+        assert show_job_detail(drs, JOB_ID) == {"id": JOB_ID.upper()}
+
 
 class TestCheckCollectable:
     def test_mysql_to_dws(self, cloud, drs):

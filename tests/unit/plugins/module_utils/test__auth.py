@@ -291,3 +291,14 @@ def test_session_raises_other_errors_unchanged(monkeypatch, error):
     with pytest.raises(type(error)) as caught:
         Session(http, TokenAuth(AuthOptions(**TOKEN_AND_USER))).request("GET", DRS)
     assert caught.value is error
+
+
+def test_url_of_a_request_that_is_not_sent(cloud):
+    """An ID in it may be from a response, and contain a secret."""
+    cloud.get(DRS, status=401)
+    session = Session(HttpClient(secrets={TOKEN}), TokenAuth(AuthOptions(auth_token=TOKEN, project_id=PROJECT_ID)))
+    for url in (DRS, f"{DRS}/{TOKEN[:40]}"):
+        with pytest.raises(HuaweiCloudError) as caught:
+            session.request("GET", url)
+    assert "was not sent because the credentials were rejected" in str(caught.value)
+    check_nothing_shown(str(caught.value))

@@ -361,7 +361,8 @@ class TestBounds:
         cookie = f"Set-Cookie: a=b; expires=Thu, 01 Jan {'9' * 5000} 00:00:00 GMT"
         server = serve(loopback.response(b'{"id": "1"}', headers=[cookie, "X-Request-Id: r1"]))
         assert send(url=server.url, http=http).request_id == "r1"
-        assert list(recwarn) == []
+        # Other warnings may come from whatever else runs meanwhile, such as those of old versions of urllib3.
+        assert [warning for warning in recwarn if "http.cookiejar" in str(warning.message)] == []
 
     @pytest.mark.parametrize(
         "fault", [loopback.drip_header, loopback.drip_body, loopback.drip_chunks, loopback.silence]

@@ -41,12 +41,15 @@ def check_gtid_set(value: str) -> str:
     :raises InvalidOptionError: when it has more than 2,048 characters, or characters that DRS does not accept.
     """
     gtid_set = "".join(value.split())
-    if not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/*]", gtid_set):
-        raise _errors.InvalidOptionError(
+    hint = _hints.masked_hint(gtid_set)
+    if hint or not re.fullmatch(r"[!-~]{1,2048}", gtid_set) or re.search(r"[<>&\"\\'/*]", gtid_set):
+        error = _errors.InvalidOptionError(
             "gtid_set must be Executed_Gtid_Set from SHOW BINARY LOG STATUS (SHOW MASTER STATUS before MySQL 8.2),"
             f" at most 2048 characters without line breaks; it has {len(gtid_set)} characters and starts with"
             f" {gtid_set[:64]!r}."
         )
+        error.add_hint(hint)
+        raise error
     return gtid_set
 
 

@@ -107,6 +107,11 @@ class TestCheckGtidSet:
         assert len(str(caught.value)) < 300
         assert f"has {len(value.strip())} " in str(caught.value)
 
+    @pytest.mark.parametrize("value", ["********", f"{UUID}:1-********", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"])
+    def test_masked(self, value):
+        with pytest.raises(InvalidOptionError, match="^gtid_set .* Ansible has masked it"):
+            check_gtid_set(value)
+
 
 class TestSplitPosition:
     @pytest.mark.parametrize(

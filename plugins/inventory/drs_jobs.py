@@ -15,9 +15,11 @@ description:
     or could mean something else to Ansible. The latter is the case if it does not start with a letter, contains
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
     a job ID, begins with the C(prefix) and C(separator) of an entry of O(keyed_groups), is in O(groups) or a
-    C(parent_group) or C(default_value) of O(keyed_groups), is the group of a C(key) of O(keyed_groups) that uses
-    neither names nor tags, such as the status, or is the name of a group or of another host in an inventory that
-    Ansible read before. In the last case, the plugin issues a warning.
+    C(parent_group) of O(keyed_groups), begins like a C(parent_group) that contains a template, or is the name of a
+    group or of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
+  - If groups may have any name, all hosts are named by job IDs, with a warning, because a job could have the name of a
+    group that does not exist yet. So set a C(prefix) in each entry of O(keyed_groups) unless O(leading_separator) puts
+    the C(separator) there, and let no C(parent_group) begin with a template.
   - The host variables are C(drs_job_id), C(drs_job_name), C(drs_job_status), C(drs_engine_type), C(drs_task_type),
     C(drs_parent_id), C(drs_subtask_ids), and C(drs_tags), a dictionary of tag values by tag key. A job that consists
     of subtasks and each of its subtasks are hosts. C(drs_parent_id) is the ID of the parent job if the job is a
@@ -27,8 +29,8 @@ description:
   - In group names, each character other than a letter, digit or underscore is replaced with an underscore, regardless
     of the Ansible configuration. An underscore is put before C(all), C(ungrouped), C(localhost), C(_meta), and names
     that begin with C(__ansible). The groups in O(groups) are created even if no job belongs to them. A group of
-    O(keyed_groups) with the name of a host or of the host of an excluded job is not created. A group that would
-    contain itself is not added to the other group. In both cases, the plugin issues a warning.
+    O(keyed_groups) with the name of a host of another inventory is not created. A group that would contain itself is
+    not added to the other group. In both cases, the plugin issues a warning.
   - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
     that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
     nor as a condition, from ansible-core 2.19 on. Before that, a condition that is nothing but such text is evaluated
@@ -88,8 +90,8 @@ notes:
     issues a warning that jobs or tags may be missing, and also if DRS returns fewer than it counts. A removal and an
     addition at the same time may remain unnoticed.
   - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. A group of O(keyed_groups) may be missing
-    although a job should belong to it, because a host has its name or somebody changed a tag. So exclude jobs by a
-    group in O(groups).
+    because no job belongs to it at the moment, because a host of another inventory has its name, or because somebody
+    changed a tag. So exclude jobs by a group in O(groups).
   - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
     use its output as an inventory.
   - C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key C(__ansible_unsafe), as they do

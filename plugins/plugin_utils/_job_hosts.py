@@ -84,15 +84,14 @@ class JobHosts(Constructable):  # type: ignore[misc]
         """
         # Plays rely on the groups that the file names, so a job cannot replace them.
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
+        parents = [str(entry["parent_group"]) for entry in keyed if entry.get("parent_group")]
         groups = {*map(self._sanitize_group_name, self.get_option("groups") or ())}
-        named = {*map(self._parent_group, keyed), *map(self._default_group, keyed)}
-        reserved = {"all", "ungrouped", *groups, *map(self._sanitize_group_name, named)}
-        # Facts and tags decide later which of the groups with a prefix exist.
-        prefixes = tuple(
-            to_safe_group_name(f"{entry['prefix']}{entry.get('separator', '_')}", force=True, silent=True)
-            for entry in keyed
-            if entry.get("prefix", "") != ""
-        )
+        fixed = {self._sanitize_group_name(parent) for parent in parents if "{" not in parent}
+        reserved = {"all", "ungrouped", *groups, *fixed}
+        # Facts, tags and names decide, now or later, which of the groups that begin like this exist.
+        beginnings = [self._beginning(entry) for entry in keyed]
+        beginnings += [parent.partition("{")[0] for parent in parents if "{" in parent]
+        prefixes = tuple(to_safe_group_name(beginning, force=True, silent=True) for beginning in beginnings)
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])
@@ -101,23 +100,17 @@ class JobHosts(Constructable):  # type: ignore[misc]
             for job in jobs
             if all(job[name] in values for name, values in filters.items())
         ]
+        if "" in prefixes:
+            reason = "because an entry of keyed_groups has no prefix, or a parent_group that begins with a template"
+            self.display.warning(f"{self.NAME}: The hosts are named by the IDs of their jobs, {reason}.")
         inventory = self.inventory
-        while True:  # twice at most: then no host has the name of such a group
-            hosts = self._name_hosts(jobs, reserved, prefixes)
-            self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
-            for job in selected:
-                self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
-            refused: set[str] = set().union(*draft.refused.values())
-            of_refused = [job for job in selected if job["id"] in refused]
-            own = reserved | self._groups_of_facts([{**job, "tags": {}} for job in of_refused], keyed)
-            empty = [{**job, "tags": dict.fromkeys(job["tags"], "")} for job in of_refused]
-            defaults = self._groups_of_facts(empty, keyed)  # those with the default value
-            self.inventory = inventory
-            names = {host for job_id, host in hosts.items() if host != job_id and host not in inventory.hosts}
-            names &= own | defaults
-            if not names:
-                break
-            reserved |= names
+        hosts = self._name_hosts(jobs, reserved, prefixes)
+        self.inventory = draft = _Draft({*hosts.values(), *inventory.hosts})
+        for job in selected:
+            self._draft_host(hosts[job["id"]], job, self.get_option("keyed_groups"), self.get_option("strict"))
+        refused: set[str] = set().union(*draft.refused.values())
+        own = reserved | self._groups_of_facts([job for job in selected if job["id"] in refused], keyed)
+        self.inventory = inventory
         others = sorted((own & set(draft.refused)) | (groups & set(inventory.hosts)))
         if others:
             # Plays for the group would run on the host, and plays without it on the jobs of the group.
@@ -143,25 +136,13 @@ class JobHosts(Constructable):  # type: ignore[misc]
         for problem, job_id in draft.problems.items():
             self.display.warning(f"{self.NAME}: {problem}. The first job that caused this is {job_id}.")
 
-    def _parent_group(self, entry: Mapping[str, t.Any]) -> str | None:
-        """Return the parent group of an entry of ``keyed_groups``, as far as it does not depend on a host."""
-        group: str | None = entry.get("parent_group")
-        try:
-            return group and str(self.templar.template(group))
-        except Exception:  # pylint: disable=broad-exception-caught  # see _add_keyed_groups
-            return group
-
-    def _default_group(self, entry: Mapping[str, t.Any]) -> str | None:
-        """Return the group of an entry of ``keyed_groups`` for hosts with an empty value."""
-        prefix, value = entry.get("prefix", ""), entry.get("default_value")
-        separator = entry.get("separator", "_") if prefix != "" or self.get_option("leading_separator") else ""
-        return None if value is None else f"{prefix}{separator}{value}"
+    def _beginning(self, entry: Mapping[str, t.Any]) -> str:
+        """Return what the groups of an entry of ``keyed_groups`` begin with. Empty if this may be anything."""
+        prefix = entry.get("prefix", "")
+        return f"{prefix}{entry.get('separator', '_')}" if prefix != "" or self.get_option("leading_separator") else ""
 
     def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
-        """Return the groups that do not depend on names. A job cannot take these from the others.
-
-        :param jobs: the jobs, without the tags on which the groups may not depend.
-        """
+        """Return the groups of jobs that depend neither on names nor on tags."""
         self.inventory = draft = _Draft(set())
         # A key may not depend on tags even if its parent group does, and vice versa.
         keys = [{**entry, "parent_group": None} for entry in keyed]
@@ -169,7 +150,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
         for job in jobs:
             with suppress(AnsibleError):
-                self._draft_host(job["id"], {**job, "name": None}, [*keys, *parents], strict=False)
+                self._draft_host(job["id"], {**job, "name": None, "tags": {}}, [*keys, *parents], strict=False)
         return set(draft.groups)
 
     def _name_hosts(
@@ -178,7 +159,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         """Return the host names by job ID. A job is named by its ID unless its name belongs to nothing else.
 
         :param reserved: names that belong to groups.
-        :param prefixes: the beginnings of such names.
+        :param prefixes: what such names may begin with.
         """
 
         def is_taken(name: str, job_id: str) -> bool:

@@ -84,6 +84,10 @@ class TestSubtasks:
         } == {"whole": (None, [TWO, THREE]), "part-2": (ONE, []), "single": (None, [])}
 
 
+ANY_NAME = (
+    f"{NAME}: The hosts are named by the IDs of their jobs, because an entry of keyed_groups has no prefix, or a"
+    " parent_group that begins with a template."
+)
 TAKEN = f"{NAME}: The host of job {ONE} is named by its ID, because another inventory has a group or host shard1."
 
 
@@ -92,34 +96,13 @@ class TestNameOfSomethingElse:
 
     GROUPS = {"groups": {"paused": "drs_job_status == 'PAUSING'", "is-dws": "drs_engine_type is search('dws')"}}
     KEYED = {"keyed_groups": [{"prefix": "shard", "key": "drs_tags.shard | default('none')"}]}
-    BARE = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_tags.shard | default('none')"}]}
-    PARENT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "'x'", "parent_group": "top"}]}
-    TEMPLATE = {"keyed_groups": [{"key": "'x'", "parent_group": "{{ 'to' ~ 'p' }}"}]}
-    DEFAULT = {
-        "keyed_groups": [{"prefix": "", "separator": "_", "key": "drs_tags.none | default('')", "default_value": "no"}]
-    }
+    PARENT = {"keyed_groups": [{"prefix": "of", "key": "'x'", "parent_group": "top"}]}
     PREFIX = {"keyed_groups": [{"prefix": "of", "key": "drs_tags.none | default('')", "default_value": "no"}]}
-    NO_TEXT = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_tags.empty", "default_value": False}]}
-    OF_NO_JOB = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_status", "default_value": "no"}]}
-    DEFAULT_OF_A_KEY = {
-        "keyed_groups": [{"prefix": "", "key": "{'env': drs_tags.empty}", "default_value": "no"}],
-        "leading_separator": False,
-    }
     BY_STATUS = {
         "keyed_groups": [
             {"prefix": "status", "key": "drs_job_status"},
-            {"key": "drs_tags.shard", "parent_group": "{{ 'st_' ~ drs_job_status }}"},
+            {"key": "drs_tags.shard", "parent_group": "st_{{ drs_job_status }}"},
         ]
-    }
-    TAG_OF_PARENT = {
-        "keyed_groups": [{"prefix": "", "key": "drs_job_status", "parent_group": "{{ drs_tags.shard | upper }}"}],
-        "leading_separator": False,
-    }
-    BY_NAME = {"keyed_groups": [{"prefix": "", "separator": "", "key": "drs_job_name"}]}
-    BY_PARENT = {"keyed_groups": [{"key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"}]}
-    COMPOSED_KEY = {
-        "compose": {"shard": "'of_' ~ drs_tags.shard"},
-        "keyed_groups": [{"prefix": "", "separator": "", "key": "shard"}],
     }
     COMPOSED = {"compose": {"shard": "'of_' ~ drs_tags.shard"}, "groups": {"of_01": "shard == 'of_01'"}}
 
@@ -139,7 +122,7 @@ class TestNameOfSomethingElse:
     def test_parent_group_that_cannot_be_determined(self, cloud, parse, expression, strict):
         """A tag cannot take away the hosts of the other jobs, unless the inventory is strict."""
         add_jobs(cloud, [job(1, "a-1"), job(2, "a-2")], {ONE: {"shard": "text"}, TWO: {"shard": '{"team": "x"}'}})
-        keyed_groups = [{"key": "drs_job_status", "prefix": "is", "parent_group": f"{{{{ {expression} }}}}"}]
+        keyed_groups = [{"key": "drs_job_status", "prefix": "is", "parent_group": f"in_{{{{ {expression} }}}}"}]
         keyed_groups.append({"key": "drs_tags.shard[:1]", "prefix": "of"})
         options = {**WITH_TOKEN, "keyed_groups": keyed_groups, "strict": strict}
         if strict:
@@ -179,16 +162,11 @@ class TestNameOfSomethingElse:
             (GROUPS, "paused"),
             (GROUPS, "is_dws"),
             (PARENT, "top"),
-            (PARENT, "x"),
-            (TEMPLATE, "top"),
-            ({**DEFAULT, "leading_separator": False}, "no"),
+            (PARENT, "of_x"),
             (PREFIX, "of_no"),
-            (NO_TEXT, "False"),
-            (OF_NO_JOB, "no"),
-            (DEFAULT_OF_A_KEY, "env_no"),
             (BY_STATUS, "status_PAUSING"),
             (BY_STATUS, "st_PAUSING"),
-            (TAG_OF_PARENT, "PAUSING"),
+            (BY_STATUS, "st_CREATING"),
             ({"keyed_groups": BY_STATUS["keyed_groups"][:1], "strict": True}, "status_PAUSING"),
             (COMPOSED, "of_01"),
             ({}, "all"),
@@ -209,29 +187,39 @@ class TestNameOfSomethingElse:
         assert warnings == []
 
     @pytest.mark.parametrize(
-        "options, name",
+        "entry",
         [
-            (BARE, "01"),
-            (BY_PARENT, "01"),
-            (BY_NAME, "any"),
-            (COMPOSED_KEY, "of_01"),
+            {"prefix": "", "separator": "", "key": "drs_tags.shard | default('none')"},
+            {"prefix": "", "separator": "", "key": "drs_job_name"},
+            {"prefix": "", "separator": "", "key": "drs_tags.none | default('')", "default_value": "orders"},
+            {"prefix": "", "key": "drs_job_status"},
+            {"key": "drs_job_status"},
+            {"key": "{'env': drs_tags.empty}", "default_value": "no"},
+            {"prefix": "of", "key": "'x'", "parent_group": "{{ 'ord' ~ 'ers' }}"},
+            {"prefix": "of", "key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"},
+            {"prefix": "of", "key": "'x'", "parent_group": "{% if drs_tags.shard is defined %}orders{% endif %}"},
         ],
     )
-    @pytest.mark.parametrize("place", [0, 1, 2])
-    def test_group_with_the_name_of_a_host(self, cloud, parse, warnings, options, name, place):
-        """Otherwise, a play for the host would run on the jobs that are tagged so."""
-        name = name.replace("01", "orders")
-        jobs = [job(1, "a-1"), job(2, "a-2")]
-        jobs.insert(place, job(3, name))
-        add_jobs(cloud, jobs, {ONE: {"shard": "orders"}, TWO: {"shard": "other"}})
-        inventory = parse({**WITH_TOKEN, **options})
-        assert jobs_of(inventory) == {"a-1": ONE, "a-2": TWO, name: THREE}
-        assert name not in inventory.groups
-        by = THREE if name == "any" else ONE
-        assert [said for said in warnings if f" {name} " in said] == [
-            f"{NAME}: The group {name} was not created, because a host has this name. The first job that caused this is"
-            f" {by}."
-        ]
+    @pytest.mark.parametrize("name", ["orders", "PAUSING", "of_x", "env_no"])
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_groups_that_may_have_any_name(self, cloud, parse, warnings, entry, name, place):
+        """No host may have the name of a job: plays for a group that does not exist yet would run on it."""
+        jobs = [job(1, "a-1")]
+        jobs.insert(place, job(2, name))
+        add_jobs(cloud, jobs, {ONE: {"shard": "orders", "empty": ""}})
+        inventory = parse({**WITH_TOKEN, "keyed_groups": [entry], "leading_separator": False})
+        assert jobs_of(inventory) == {ONE: ONE, TWO: TWO}
+        assert len(inventory.groups) > 2
+        assert warnings == [ANY_NAME]
+
+    @pytest.mark.parametrize("entry", [{"key": "drs_job_status"}, {"key": "drs_job_status", "separator": "-"}])
+    def test_leading_separator(self, cloud, parse, warnings, entry):
+        """No name of a host begins like these groups."""
+        add_jobs(cloud, [job(1, "INCRE_TRANSFER_STARTED")], {})
+        inventory = parse({**WITH_TOKEN, "keyed_groups": [entry]})
+        assert jobs_of(inventory) == {"INCRE_TRANSFER_STARTED": ONE}
+        assert members(inventory, "_INCRE_TRANSFER_STARTED") == ["INCRE_TRANSFER_STARTED"]
+        assert warnings == []
 
     @pytest.mark.parametrize("name", ["kind_parent", "kind_sub", "kind_one", f"job_{TWO.replace('-', '_')}"])
     def test_group_that_depends_on_subtasks(self, cloud, parse, warnings, name):
@@ -245,12 +233,6 @@ class TestNameOfSomethingElse:
         assert (members(inventory, "kind_parent"), members(inventory, "kind_sub")) == (["whole"], ["part-1"])
         assert warnings == []
 
-    def test_own_group(self, cloud, parse, warnings):
-        add_jobs(cloud, [job(1, "orders")], {ONE: {"shard": "orders"}})
-        inventory = parse({**WITH_TOKEN, **self.BARE})
-        assert (jobs_of(inventory), "orders" in inventory.groups) == ({"orders": ONE}, False)
-        assert len(warnings) == 1 and "The group orders was not created" in warnings[0]
-
     @pytest.mark.parametrize(
         "entry, name",
         [
@@ -258,6 +240,8 @@ class TestNameOfSomethingElse:
             ({"prefix": "my-shard"}, "my_shard_7"),
             ({"prefix": None}, "None_x"),
             ({"prefix": "s", "separator": "X"}, "sX1"),
+            ({"separator": "of_"}, "of_1"),
+            ({"prefix": "x", "parent_group": "in-{{ drs_tags.shard }}"}, "in_1"),
         ],
     )
     def test_name_with_the_prefix_of_groups(self, cloud, parse, warnings, entry, name):
@@ -291,18 +275,13 @@ class TestNameOfSomethingElse:
 
     def test_other_groups_of_a_job_whose_group_is_refused(self, cloud, parse):
         """Neither is the refused group or the host of its name added to the parent group."""
-        add_jobs(cloud, [job(1, "one"), job(2, "orders")], {ONE: {"shard": "orders,b"}})
+        inventory = InventoryData()
+        inventory.add_host("orders")
+        add_jobs(cloud, [job(1, "one")], {ONE: {"shard": "orders,b"}})
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "top"}]
-        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
+        parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
         assert [group.name for group in inventory.groups["top"].child_groups] == ["b"]
-        assert (members(inventory, "top"), members(inventory, "b")) == (["one"], ["one"])
-
-    def test_group_with_the_name_of_a_job_that_a_filter_excludes(self, cloud, parse, warnings):
-        add_jobs(cloud, [job(1, "orders"), job(2, "other", status="PAUSING")], {TWO: {"shard": "orders"}})
-        keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
-        inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "status": "PAUSING"})
-        assert (jobs_of(inventory), "orders" in inventory.groups) == ({"other": TWO}, False)
-        assert len(warnings) == 1
+        assert (members(inventory, "top"), members(inventory, "b")) == ([ONE], [ONE])
 
     def test_job_that_was_renamed_between_two_files(self, cloud, parse, warnings):
         """As where one file uses its cache. Otherwise, a play would run on the job twice."""
@@ -322,7 +301,11 @@ class TestNameOfSomethingElse:
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard"}]
         parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
         assert "web" not in inventory.groups
-        assert f"The first job that caused this is {ONE}." in warnings[0]
+        assert warnings == [
+            ANY_NAME,
+            f"{NAME}: The group web was not created, because a host has this name. The first job that caused this is"
+            f" {ONE}.",
+        ]
 
     def test_tag_with_the_name_of_a_default_group_and_of_another_host(self, cloud, parse, warnings):
         """A tag does not end the inventory, even if the key has the same value without tags."""
@@ -331,7 +314,7 @@ class TestNameOfSomethingElse:
         add_jobs(cloud, tags={ONE: {"shard": "web"}, TWO: {"shard": "x"}, THREE: {"shard": "y"}})
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard or 'web'"}]
         parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
-        assert (members(inventory, "x"), len(warnings)) == (["shard2"], 1)
+        assert (members(inventory, "x"), len(warnings)) == ([TWO], 2)
 
     @pytest.mark.parametrize("options, name", [(GROUPS, "paused"), (BY_STATUS, "status_PAUSING")])
     @pytest.mark.parametrize("of_the_plugin", [True, False])
@@ -346,11 +329,6 @@ class TestNameOfSomethingElse:
         with pytest.raises(AnsibleParserError, match=f"The group {name} cannot be created, because another inventory"):
             parse({**WITH_TOKEN, **options}, inventory=inventory)
         assert list(inventory.hosts) == [name]
-
-    def test_group_that_a_filter_excludes(self, cloud, parse):
-        add_jobs(cloud, [job(1, "orders"), job(2, "other", status="PAUSING")], {TWO: {"shard": "orders"}})
-        inventory = parse({**WITH_TOKEN, **self.BARE, "status": "INCRE_TRANSFER_STARTED"})
-        assert jobs_of(inventory) == {"orders": ONE}
 
     def test_group_of_another_inventory(self, cloud, parse, warnings):
         inventory = InventoryData()
@@ -439,18 +417,19 @@ class TestConstructed:
         add_jobs(cloud, tags={ONE: {"shard": f"{name},a"}})
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard.split(',')", "parent_group": "shards"}]
         inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
-        assert (members(inventory, f"_{name}"), members(inventory, "shards")) == (["shard1"], ["shard1"])
+        assert (members(inventory, f"_{name}"), members(inventory, "shards")) == ([ONE], [ONE])
         assert sorted(inventory.groups) == sorted(["all", "ungrouped", "shards", "a", f"_{name}"])
         assert [group.name for group in inventory.groups["shards"].child_groups] == [f"_{name}", "a"]
-        assert warnings == []
+        assert warnings == [ANY_NAME]
 
     def test_group_within_itself(self, cloud, parse, warnings):
         add_jobs(cloud, tags={ONE: {"shard": "shards"}, TWO: {"shard": "b"}})
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
         inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups})
-        assert (members(inventory, "shards"), members(inventory, "b")) == (["shard1", "shard2"], ["shard2"])
+        assert (members(inventory, "shards"), members(inventory, "b")) == ([ONE, TWO], [TWO])
         assert warnings == [
-            f"{NAME}: The group shards was not added to the group shards, which would then contain itself."
+            ANY_NAME,
+            f"{NAME}: The group shards was not added to the group shards, which would then contain itself.",
         ]
 
     def test_group_within_its_own_part(self, cloud, parse, warnings):
@@ -462,9 +441,10 @@ class TestConstructed:
         add_jobs(cloud, tags={ONE: {"shard": "web"}, TWO: {"shard": "b"}})
         keyed_groups = [{"prefix": "", "separator": "", "key": "drs_tags.shard", "parent_group": "shards"}]
         parse({**WITH_TOKEN, "keyed_groups": keyed_groups}, inventory=inventory)
-        assert (members(inventory, "shards"), members(inventory, "web")) == (["shard2"], ["shard1", "shard2"])
+        assert (members(inventory, "shards"), members(inventory, "web")) == ([TWO], [ONE, TWO])
         assert warnings == [
-            f"{NAME}: The group web was not added to the group shards, which would then contain itself."
+            ANY_NAME,
+            f"{NAME}: The group web was not added to the group shards, which would then contain itself.",
         ]
 
     def test_templates_from_the_cloud_are_not_run(self, cloud, parse):
@@ -588,11 +568,10 @@ class TestConstructed:
         compose = {"shard": "drs_tags.shard | default('none')"}
         inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "compose": compose, "strict": strict})
         name = re.sub(r"\W", "_", text)
-        (host,) = (host for host, job_id in jobs_of(inventory).items() if job_id == ONE)
-        assert variables(inventory, host)["shard"] == text
+        assert variables(inventory, ONE)["shard"] == text
         for group in (f"shard_{name}", f"name_{name}", f"joined_{name}"):
-            assert members(inventory, group) == [host]
-        assert members(inventory, "shard_none") == ["two"]
+            assert members(inventory, group) == [ONE]
+        assert members(inventory, "shard_none") == [TWO]
 
     @pytest.mark.parametrize("key, group", [("1 + 1", "_2"), ("2 > 1", "_True"), ("1 > 2", "_False"), ("(7, 8)", "_8")])
     def test_key_that_is_no_text(self, cloud, parse, key, group):

@@ -74,15 +74,16 @@ notes:
     V({{) or V({%), it is evaluated as a template, and Ansible may show it in an error message. An encrypted value is
     never evaluated.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
-    without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user
-    and access key, as they are used, wherever they come from. With an agency, the cache is used only if O(project_id)
-    is set.
+    without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user,
+    token and access key, as they are used, wherever they come from. With an agency, the cache is used only if
+    O(project_id) is set.
   - If an inventory that Ansible reads later contains a host with the name of a job, Ansible merges the two into one
     host with C(ansible_connection=local). If it contains a group with that name, plays for the group run on the host.
     Use this inventory separately, or specify it last. If two inventories of this plugin contain jobs of the same name,
     the one that Ansible reads first keeps the name, unless its O(status) or O(engine_type) excludes the job. If a host
     of another inventory has the name of a group in O(groups), or of one that uses neither names nor tags, this
-    inventory fails. So define the same groups in all files of this plugin.
+    inventory fails. A job of another file of this plugin may have the name of a group that has no jobs yet, and plays
+    for the group run on it. So define the same groups in all files of this plugin.
   - A group of O(keyed_groups) is the same as the group of that name in O(groups), in another entry, or in another
     inventory. Its variables apply to the jobs, plays for it run on them, and its hosts belong to C(parent_group).
     Whoever can name or tag jobs chooses the groups that use names or tags, so use a C(prefix) that no other group has.
@@ -250,7 +251,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             return None
         names = ("region", "iam_endpoint", "project_name", "domain_name", "username")
         values = [getattr(auth.options, name) for name in names]
-        account = [auth.project_id, getattr(auth, "access_key", None), *values]
+        account = [auth.project_id, getattr(auth, "access_key", None), getattr(auth, "token", None), *values]
         identity = json.dumps([path, self.params["endpoint"], type(auth).__name__, *account])
         return f"{self.NAME}_{hashlib.sha256(identity.encode()).hexdigest()}"
 
@@ -286,6 +287,10 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets, has_signatures)
 
         for job in jobs:
+            if hide(job["id"]) != job["id"]:  # The token of a later login may have come with an ID in it.
+                raise _errors.InvalidResponseError(
+                    "DRS listed a job whose ID contains a password, token or key of this inventory."
+                )
             job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
         return jobs

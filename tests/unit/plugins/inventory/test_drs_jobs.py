@@ -184,11 +184,12 @@ class TestCache:
         parse(options)
         assert lists_read(cloud) == 2
 
-    def test_other_credentials(self, cloud, parse, cached):
-        add_jobs(cloud)
-        parse(cached)
-        parse({**cached, "auth_token": NEW_TOKEN})
-        assert len(cloud.calls) == 2
+    def test_other_token(self, cloud, parse, cached):
+        """It may be of another user, who can see other jobs."""
+        add_no_jobs(cloud)
+        for token in (TOKEN, NEW_TOKEN, NEW_TOKEN):
+            parse({**cached, "auth_token": token})
+        assert lists_read(cloud) == 2
 
     @pytest.mark.parametrize(
         "more",
@@ -505,6 +506,18 @@ class TestSecrets:
         said = failure(parse, {**WITH_TOKEN, "auth_token": token}, inventory=inventory)
         assert "DRS listed a job whose ID contains a password, token or key of this task." in said
         assert token not in said
+        assert not inventory.hosts
+
+    def test_id_in_the_token_of_a_later_login(self, cloud, parse):
+        """Otherwise, the jobs would be one host."""
+        add_login(cloud)
+        add_login(cloud, token=f"{ONE}{TWO}")
+        cloud.get(JOBS_URL, json={"jobs": [job(1, None), job(2, None)], "total_count": 2})
+        cloud.post(TAGS_URL, status=401, json={"error_code": "APIGW.0301", "error_msg": "Incorrect token."})
+        cloud.post(TAGS_URL, json={"resources": [], "total_count": 0})
+        inventory = InventoryData()
+        said = failure(parse, WITH_PASSWORD, inventory=inventory)
+        assert "DRS listed a job whose ID contains a password, token or key of this inventory." in said
         assert not inventory.hosts
 
 

@@ -50,7 +50,8 @@ def show_job_detail(
     if not isinstance(results, list):
         raise drs.invalid_response(response, "returned no list of jobs")
     key = "job_id" if kind == "progress" else "id"
-    entry = next((entry for entry in results if isinstance(entry, dict) and entry.get(key) == job_id), {})
+    entries = [entry for entry in results if isinstance(entry, dict)]
+    entry = next((entry for entry in entries if str(entry.get(key)).lower() == job_id.lower()), {})
     if not entry or (kind != "progress" and not entry.get("status")):
         from . import _hints
 

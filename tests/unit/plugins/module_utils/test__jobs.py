@@ -103,9 +103,14 @@ class TestShowJobDetail:
         with pytest.raises(InvalidResponseError, match=f"DRS returned another job than {JOB_ID}"):
             show_job_detail(drs, JOB_ID)
 
-    def test_id_in_upper_case(self, cloud, drs):
-        cloud.get(JOB_URL, json={"job": {"id": JOB_ID.upper()}})
-        assert show_job_detail(drs, JOB_ID) == {"id": JOB_ID.upper()}
+    @pytest.mark.parametrize("reads_v3", [False, True])
+    def test_id_in_upper_case(self, cloud, drs, reads_v3):
+        drs.reads_v3 = reads_v3
+        if reads_v3:
+            add_details_v3(cloud, id=JOB_ID.upper())
+        else:
+            cloud.get(JOB_URL, json={"job": {"id": JOB_ID.upper()}})
+        assert show_job_detail(drs, JOB_ID)["id"] == JOB_ID.upper()
 
 
 class TestCheckCollectable:

@@ -154,7 +154,10 @@ class PositionBatch:
         reasons: dict[str, list[str]] = {}
         for position in self.positions:
             if "msg" in position or position["outcome"] not in OK_OUTCOMES:
-                said = " ".join(filter(None, [position.get("error_code"), position.get("error_msg")]))
+                # Together, they may contain a secret.
+                said = self._drs.sanitize(
+                    " ".join(filter(None, [position.get("error_code"), position.get("error_msg")]))
+                )
                 reasons.setdefault(f"{position['outcome']}{f' ({said})' if said else ''}", []).append(
                     position["job_id"]
                 )

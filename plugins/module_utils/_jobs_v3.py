@@ -57,7 +57,7 @@ def show_job_detail(
 
         code = drs.sanitize(entry.get("error_code")) or None
         reason = drs.sanitize(entry.get("error_message") or entry.get("error_msg")) or None
-        said = " ".join(filter(None, [code, reason]))
+        said = drs.sanitize(" ".join(filter(None, [code, reason])))  # Together, they may contain a secret.
         error = _errors.ApiError(
             f"DRS did not return job {job_id}{f': {said}' if said else ''}.",
             http_status=response.status,

@@ -204,6 +204,14 @@ class TestCollect:
             f" unknown: {job_id(3)}. For the outcome of each job, see positions."
         )
 
+    def test_secret_in_two_parts(self, cloud):
+        """The message joins the code and the message of the server."""
+        cloud.post(position_url(0), status=400, json={"error_code": "correct", "error_msg": "-horse"})
+        work = PositionBatch(client(secrets={"correct-horse"}), [job_id(0)], TIME, 1)
+        work.collect()
+        with pytest.raises(HuaweiCloudError, match=r"refused \(\(hidden because it contains a secret\)\)"):
+            work.check_outcome()
+
     def test_no_connection_ends_the_batch(self, cloud):
         add_collect_of(cloud, 0)
         cloud.post(position_url(1), body=NO_CONNECTION)

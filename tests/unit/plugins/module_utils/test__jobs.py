@@ -164,6 +164,14 @@ class TestCheckCollectable:
             check_collectable(drs, JOB_ID)
         assert len(cloud.calls) == 3
 
+    def test_v3_returns_a_secret_in_two_parts(self, cloud):
+        drs = client(secrets={"correct-horse"})
+        drs.reads_v3 = True
+        results = [{"id": JOB_ID, "error_code": "correct", "error_message": "-horse"}]
+        cloud.post(DETAILS_V3_URL, json={"results": results})
+        with pytest.raises(ApiError, match=r"job [^ ]+: \(hidden because it contains a secret\)"):
+            check_collectable(drs, JOB_ID)
+
     def test_v3_refuses_with_http_200(self, cloud, drs):
         """The job may exist, so v5 is asked again the next time."""
         results = [{"id": JOB_ID, "error_code": "DRS.M00102", "error_message": "No."}]

@@ -156,6 +156,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             last = f" The last request other than GET was {last}." if last else ""
             fail(f"The task was interrupted. Operations already requested continue in DRS.{last}")
         except _errors.HuaweiCloudError as error:
+            if error.maybe_accepted:
+                result.setdefault("changed", True)
             fail(str(error), **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught
             # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.

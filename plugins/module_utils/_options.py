@@ -136,10 +136,7 @@ def create_auth(params: t.Mapping[str, t.Any], auth_method: str, task_options: t
 
 
 def connect(
-    params: t.Mapping[str, t.Any],
-    task_options: t.Collection[str],
-    warn: t.Callable[[str], None],
-    **client: t.Any,
+    params: t.Mapping[str, t.Any], task_options: t.Collection[str], warn: t.Callable[[str], None], **client: t.Any
 ) -> _drs.DrsClient:
     """Check all shared options, log in, and return a client for the project.
 

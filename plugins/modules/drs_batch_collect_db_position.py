@@ -252,8 +252,8 @@ def main() -> None:
         if batch:
             # A copy, because interrupted threads may still write to the original.
             batch.positions = [dict(position) for position in batch.positions]
-            changed = module.check_mode or any("id" in position for position in batch.positions)
-            result.update(changed=changed, counts=batch.counts, positions=batch.positions)
+            started = ("id" in position or position["outcome"] == _batch.UNKNOWN for position in batch.positions)
+            result.update(changed=module.check_mode or any(started), counts=batch.counts, positions=batch.positions)
         return ""
 
     with module.fail_json_on_error(result, complete):

@@ -100,6 +100,11 @@ class TestCollect:
         module.fail({**ARGS, **args})
         assert seen == [concurrency] * 2
 
+    def test_lost_response(self, cloud, module):
+        cloud.post(position_url(0), body=LOST)
+        _message, result = module.fail({**ARGS, "job_ids": IDS[:1]})
+        assert (result["counts"], result["changed"]) == ({"unknown": 1}, True)
+
     def test_one_job_fails(self, cloud, module):
         add_collect_of(cloud, 0, 2)
         cloud.post(position_url(1), body=LOST)

@@ -85,6 +85,12 @@ class TestSet:
         assert "Check which actions it allows" in message
         assert result == {**TARGET, **target, "http_status": 400, "request_id": REQUEST_ID, **body}
 
+    def test_lost_response(self, cloud, module, options, target):
+        cloud.put(START_URL, body=LOST)
+        message, result = module.fail({**ARGS, **options})
+        assert "DRS may have accepted" in message
+        assert result == {**TARGET, **target, "changed": True}
+
 
 class TestDiff:
     ARGS = {**ARGS, "_ansible_diff": True}

@@ -90,7 +90,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         reserved = {"all", "ungrouped", *groups, *fixed}
         # Facts, tags and names decide, now or later, which of the groups that begin like this exist.
         beginnings = [self._beginning(entry) for entry in keyed]
-        beginnings += [parent.partition("{")[0] for parent in parents if "{" in parent]
+        beginnings += [parent.partition("{")[0].rstrip() for parent in parents if "{" in parent]  # as {{- does
         prefixes = tuple(to_safe_group_name(beginning, force=True, silent=True) for beginning in beginnings)
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:

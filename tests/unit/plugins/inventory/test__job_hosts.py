@@ -196,6 +196,7 @@ class TestNameOfSomethingElse:
             {"key": "drs_job_status"},
             {"key": "{'env': drs_tags.empty}", "default_value": "no"},
             {"prefix": "of", "key": "'x'", "parent_group": "{{ 'ord' ~ 'ers' }}"},
+            {"prefix": "of", "key": "'x'", "parent_group": " {{- 'ord' ~ 'ers' }}"},
             {"prefix": "of", "key": "drs_job_id", "parent_group": "{{ drs_tags.shard | default('none') }}"},
             {"prefix": "of", "key": "'x'", "parent_group": "{% if drs_tags.shard is defined %}orders{% endif %}"},
         ],

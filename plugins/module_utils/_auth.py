@@ -159,7 +159,6 @@ class Session:
             try:
                 renewed = self._auth.renew(self._http)
             except _errors.HuaweiCloudError as error:
-                error.maybe_accepted = False  # of the request, which was refused; a login changes nothing
                 error.credentials_refused = True
                 self._refused = self._copy(error)  # Another refused login could lock the user.
                 raise

@@ -66,6 +66,7 @@ class PasswordAuth(_auth.AuthMethod):
         except _errors.HuaweiCloudError as error:
             from . import _hints
 
+            error.maybe_accepted = False  # A login changes nothing.
             error.add_hint(
                 f"The login request was for user {options.username} of account (domain) {options.domain_name}"
                 f" and the project with {key} {value} at {endpoint}."

@@ -16,12 +16,14 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     JOB_ID,
     JOB_URL,
+    LOGIN_URL,
     LOST,
     POSITION,
     QUERY_ID,
     REQUEST_ID,
     RESULT_URL,
     TIME,
+    WITH_PASSWORD,
     WITH_TOKEN,
     add_collect,
     add_job,
@@ -110,6 +112,14 @@ class TestCollect:
         message, result = module.fail(ARGS)
         assert "DRS may have accepted" in message
         assert result == {**JOB, "changed": True}
+        assert len(cloud.calls) == 1
+
+    @pytest.mark.parametrize("fault", [{"body": LOST}, {"status": 503}])
+    def test_lost_login(self, cloud, module, check_mode, fault):
+        """It changes nothing."""
+        cloud.post(LOGIN_URL, **fault)
+        _message, result = module.fail({**WITH_PASSWORD, **JOB}, check_mode)
+        assert not result.get("changed")
         assert len(cloud.calls) == 1
 
 

@@ -72,7 +72,7 @@ class HttpClient:
             raise _errors.InvalidOptionError("ca_cert: the file does not exist.")
         self.secrets = secrets if secrets is not None else set()
         self.has_signatures = False  # whether requests are signed
-        self.last_change: str | None = None  # the last request that was sent, and is not GET
+        self.last_change: str | None = None  # the last request that was sent, and is for a change
         self._timeout = timeout
         self._max_retries = max_retries
         self._verify: bool | str = (ca_cert or True) if validate_certs else False
@@ -128,7 +128,7 @@ class HttpClient:
             except Exception as error:  # pylint: disable=broad-exception-caught
                 failure = error  # Malformed responses also cause exceptions that libraries do not document.
             finally:
-                if attempt.connected and method != "GET":
+                if attempt.connected and method != "GET" and not (read_only or secret_header):
                     self.last_change = f"{method} {url}"
             if response is not None and response.status_code < 400:
                 break

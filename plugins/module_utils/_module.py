@@ -130,7 +130,9 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         :param complete: called after a failure. It completes the result, and returns advice to add to the message.
         """
 
-        def fail(message: str, **more: t.Any) -> None:
+        def fail(message: str, may_have_changed: object = False, **more: t.Any) -> None:
+            if may_have_changed:
+                result.setdefault("changed", True)
             self.fail_json(msg=f"{message} {complete()}".rstrip(), **{**result, **more})
 
         def ignore_signals() -> None:
@@ -153,12 +155,10 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
                 ignore_signals()
         except KeyboardInterrupt:
             last = self._http.sanitize(self._http.last_change) if self._http else ""
-            last = f" The last request other than GET was {last}." if last else ""
-            fail(f"The task was interrupted. Operations already requested continue in DRS.{last}")
+            said = f" The last request for a change was {last}." if last else ""
+            fail(f"The task was interrupted. Operations already requested continue in DRS.{said}", last)
         except _errors.HuaweiCloudError as error:
-            if error.maybe_accepted:
-                result.setdefault("changed", True)
-            fail(str(error), **error.facts())
+            fail(str(error), error.maybe_accepted, **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught
             # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.
             fail(f"Unexpected {type(error).__name__}: {error}. Please report this.", exception=traceback.format_exc())

@@ -436,8 +436,16 @@ class TestBounds:
             assert not thread.is_alive()
         assert server.requests == []
 
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_signal_after_the_request_was_sent(self, serve, method):
+    @pytest.mark.parametrize(
+        "method, more, changes",
+        [
+            ("GET", {}, False),
+            ("POST", {}, True),
+            ("POST", {"read_only": True}, False),
+            ("POST", {"secret_header": "X-Subject-Token"}, False),
+        ],
+    )
+    def test_signal_after_the_request_was_sent(self, serve, method, more, changes):
         """The client knows a request that DRS may have accepted."""
 
         def interrupt(connection, server):
@@ -448,8 +456,8 @@ class TestBounds:
         server = serve(interrupt)
         http = HttpClient()
         with pytest.raises(KeyboardInterrupt):
-            send(method, server.url, http=http)
-        assert http.last_change == (f"POST {server.url}" if method == "POST" else None)
+            send(method, server.url, http=http, **more)
+        assert http.last_change == (f"POST {server.url}" if changes else None)
 
 
 def test_import_without_requests(monkeypatch):

@@ -311,10 +311,12 @@ class TestFailJsonOnError:
                 module.create_http_client().last_change = last
                 raise KeyboardInterrupt
 
-        assert failed(action)["msg"] == (
+        result = failed(action)
+        assert result["msg"] == (
             "The task was interrupted. Operations already requested continue in DRS."
-            + (f" The last request other than GET was {last}." if last else "")
+            + (f" The last request for a change was {last}." if last else "")
         )
+        assert result.get("changed", False) is bool(last)
 
     def test_interrupted_after_a_request_with_a_secret(self, failed):
         module = make_module(LOGIN)
@@ -328,7 +330,7 @@ class TestFailJsonOnError:
         assert PASSWORD.upper() not in failed(action)["msg"]
 
     def test_interrupted_before_the_first_request(self, failed):
-        assert "other than GET" not in failed(self.run(KeyboardInterrupt()))["msg"]
+        assert "for a change" not in failed(self.run(KeyboardInterrupt()))["msg"]
 
     def test_signal_that_is_ignored(self):
         """By nohup."""

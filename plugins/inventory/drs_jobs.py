@@ -195,11 +195,14 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         try:
             self._read_config_data(path)
             key = self._cache_key(path) if self.get_option("cache") else None
-            jobs = _load(functools.partial(self._cache.get, key)) if key and cache else None
-            if jobs is None:
-                jobs = self._read_jobs()
+            found = _load(functools.partial(self._cache.get, key)) if key and cache else None
+            if found is None:
+                found = self._read_jobs()
                 if key:
-                    self._cache[key] = _dump(jobs)
+                    self._cache[key] = _dump(*found)
+            jobs, warnings = found
+            for warning in warnings:
+                self.display.warning(f"{self.NAME}: {warning}")
             filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
             self.add_hosts(jobs, filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
@@ -255,23 +258,26 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         identity = json.dumps([path, self.params["endpoint"], type(auth).__name__, *account])
         return f"{self.NAME}_{hashlib.sha256(identity.encode()).hexdigest()}"
 
-    def _read_jobs(self) -> list[dict[str, t.Any]]:
-        """Return all jobs with their tags. Filters apply later, so that the cache serves all of them."""
+    def _read_jobs(self) -> tuple[list[dict[str, t.Any]], list[str]]:
+        """Return all jobs with their tags, and warnings about what may be missing.
+
+        Filters apply later, so that the cache serves all of them.
+        """
         if _http.REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests cannot be imported.")
         secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
+        warnings: list[str] = []
         drs = _options.connect(
             self.params,
             self.task_options,
-            self.display.warning,
+            warnings.append,
             secrets=secrets,
             ansible_version=ansible_version,
             create=functools.partial(_trace.TracingHttpClient, self.display.vvv),
         )
         jobs, tags = _job_lists.list_jobs(drs), _job_lists.list_tags(drs)
         if tags is None:
-            problem = "The API call that reads tags is not available in this region, so drs_tags is empty"
-            self.display.warning(f"{self.NAME}: {problem}.")
+            warnings.append("The API call that reads tags is not available in this region, so drs_tags is empty.")
 
         auth = _options.create_auth(self.params, self.params["auth_method"], self.task_options)
         has_signatures = isinstance(auth, _auth_access_key.AccessKeyAuth)
@@ -293,23 +299,24 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                 )
             job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
-        return jobs
+        return jobs, warnings
 
 
-def _dump(jobs: list[dict[str, t.Any]]) -> str:
+def _dump(jobs: list[dict[str, t.Any]], warnings: list[str]) -> str:
     """Return jobs as text for the cache. Ansible gives some keys of dictionaries a meaning, and tags may have them."""
-    return json.dumps(
-        [{**job, "tags": [{"key": key, "value": value} for key, value in job["tags"].items()]} for job in jobs]
-    )
+    tags = ([{"key": key, "value": value} for key, value in job["tags"].items()] for job in jobs)
+    return json.dumps({"jobs": [{**job, "tags": item} for job, item in zip(jobs, tags)], "warnings": warnings})
 
 
-def _load(read: t.Callable[[], t.Any]) -> list[dict[str, t.Any]] | None:
-    """Return the jobs from the cache, checked like those of a response. None if this is not possible."""
+def _load(read: t.Callable[[], t.Any]) -> tuple[list[dict[str, t.Any]], list[str]] | None:
+    """Return jobs and warnings from the cache, checked like those of a response. None if this is not possible."""
     try:
+        cached = json.loads(read())
         jobs = [
             {**_job_lists.parse_job(job, job["parent_id"]), "tags": _job_lists.parse_tags(job["tags"])}
-            for job in json.loads(read())
+            for job in cached["jobs"]
         ]
-        return jobs if {job["parent_id"] for job in jobs} <= {None, *(job["id"] for job in jobs)} else None
+        warnings = list(filter(None, map(_jobs.to_text, cached["warnings"])))
+        return (jobs, warnings) if {job["parent_id"] for job in jobs} <= {None, *(job["id"] for job in jobs)} else None
     except Exception:  # pylint: disable=broad-exception-caught  # Cache plugins do not document theirs.
         return None

@@ -130,6 +130,10 @@ def test_time_to_search_for_secrets(cloud, parse, monkeypatch):
         parse(WITH_TOKEN)
 
 
+def dumps(jobs, warnings=()):
+    return json.dumps({"jobs": jobs, "warnings": warnings})
+
+
 class TestCache:
     @pytest.fixture
     def cached(self, tmp_path):
@@ -230,6 +234,28 @@ class TestCache:
         said = f"{NAME}: The cache is not used because an agency does not identify the account. Set project_id."
         assert set(warnings) == ({said} if reads == 2 else set())
 
+    def test_warnings(self, cloud, parse, cached, warnings):
+        """An incomplete list remains incomplete."""
+        cloud.get(JOBS_URL, json={"jobs": [job(1, "one")], "total_count": 2})
+        cloud.get(JOBS_URL, json={"jobs": [], "total_count": 2})
+        cloud.post(TAGS_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "The API does not exist."})
+        for times in (1, 2):
+            assert jobs_of(parse(cached)) == {"one": ONE}
+            assert warnings == times * [
+                f"{NAME}: DRS counts 2 entries in the list of jobs, and returned 1. Some jobs may be missing.",
+                f"{NAME}: The API call that reads tags is not available in this region, so drs_tags is empty.",
+            ]
+        assert len(cloud.calls) == 3
+
+    @pytest.mark.parametrize("text, said", [("A\nB", ["A B"]), ("\x1b[31mA", 1), ("A" * 300, 1), (5, []), ("", [])])
+    def test_warnings_from_the_cache(self, text, said):
+        jobs, warnings = drs_jobs._load(lambda: dumps([], [text]))
+        assert jobs == []
+        if said == 1:
+            assert warnings[0].startswith("(omitted because it")
+        else:
+            assert warnings == said
+
     def test_no_jobs(self, cloud, parse, cached):
         add_jobs(cloud, [], {})
         assert not parse(cached).hosts
@@ -272,16 +298,19 @@ class TestCache:
             lambda jobs: "[" * 100000,
             lambda jobs: "5",
             lambda jobs: "[5]",
-            lambda jobs: jobs,  # as an earlier version wrote it
-            lambda jobs: json.dumps([{**jobs[0], "id": "{{ 1 + 1 }}"}]),
-            lambda jobs: json.dumps([{**jobs[0], "id": "localhost"}]),
-            lambda jobs: json.dumps([{**jobs[0], "id": "../../x"}]),
-            lambda jobs: json.dumps([{**jobs[0], "id": f"\x1b[31m{ONE[5:]}"}]),
-            lambda jobs: json.dumps([{**jobs[0], "parent_id": "{{ 1 + 1 }}"}]),
-            lambda jobs: json.dumps([{**jobs[0], "parent_id": TWO}]),
-            lambda jobs: json.dumps([{**jobs[0], "tags": 5}]),
-            lambda jobs: json.dumps([{**jobs[0], "tags": {"shard": "x"}}]),
-            lambda jobs: json.dumps([{key: value for key, value in jobs[0].items() if key != "tags"}]),
+            lambda jobs: {"jobs": jobs, "warnings": []},  # as an earlier version wrote it
+            lambda jobs: dumps(jobs, 5),
+            lambda jobs: json.dumps({"jobs": jobs}),
+            lambda jobs: json.dumps(jobs),
+            lambda jobs: dumps([{**jobs[0], "id": "{{ 1 + 1 }}"}]),
+            lambda jobs: dumps([{**jobs[0], "id": "localhost"}]),
+            lambda jobs: dumps([{**jobs[0], "id": "../../x"}]),
+            lambda jobs: dumps([{**jobs[0], "id": f"\x1b[31m{ONE[5:]}"}]),
+            lambda jobs: dumps([{**jobs[0], "parent_id": "{{ 1 + 1 }}"}]),
+            lambda jobs: dumps([{**jobs[0], "parent_id": TWO}]),
+            lambda jobs: dumps([{**jobs[0], "tags": 5}]),
+            lambda jobs: dumps([{**jobs[0], "tags": {"shard": "x"}}]),
+            lambda jobs: dumps([{key: value for key, value in jobs[0].items() if key != "tags"}]),
         ],
     )
     def test_cache_is_checked_like_a_response(self, cloud, parse, cached, tmp_path, change):
@@ -293,7 +322,7 @@ class TestCache:
         # From ansible-core 2.19 on, Ansible stores the JSON of the value.
         text = stored if isinstance(stored, str) else json.loads(stored["__payload__"])
         assert isinstance(text, str)
-        changed = change(json.loads(text))
+        changed = change(json.loads(text)["jobs"])
         path.write_text(json.dumps(changed if isinstance(stored, str) else {"__payload__": json.dumps(changed)}))
         assert sorted(parse(cached).hosts) == ["other", "shard1", "shard2"]
         assert len(cloud.calls) == 4

@@ -88,6 +88,8 @@ class PositionBatch:
                 position.update(id=query.id, request_id=query.request_id, outcome=_positions.PENDING)
                 self._set_status(position, _positions.check_status(self._drs, query.status))
             except _errors.HuaweiCloudError as error:
+                if "id" in position:
+                    error.add_hint(_hints.READ_LATER)
                 unsent = isinstance(error, _errors.TransportError) and not error.maybe_accepted
                 outcome = (
                     _positions.PENDING

@@ -239,20 +239,20 @@ def main() -> None:
         else:
             query = _positions.collect_position_async(drs, job_id, reset_position_time)
             result.update(changed=True, id=query.id, request_id=query.request_id)
-            result["status"] = _positions.check_status(drs, query.status)
-            if module.params["wait"] and query.status != _positions.FAILED:
-                from ansible_collections.huaweicloud.drs.plugins.module_utils import _position_results
+            try:
+                result["status"] = _positions.check_status(drs, query.status)
+                if module.params["wait"] and query.status != _positions.FAILED:
+                    from ansible_collections.huaweicloud.drs.plugins.module_utils import _position_results
 
-                try:
                     found = _position_results.wait_for_position(
                         drs, job_id, query.id, module.params["wait_timeout"], module.params["wait_sleep"]
                     )
-                except _errors.HuaweiCloudError as error:
-                    from ansible_collections.huaweicloud.drs.plugins.module_utils import _hints
+                    result.update(status=found.status, **found.facts())
+            except _errors.HuaweiCloudError as error:
+                from ansible_collections.huaweicloud.drs.plugins.module_utils import _hints
 
-                    error.add_hint(_hints.read_later_hint(error))
-                    raise
-                result.update(status=found.status, **found.facts())
+                error.add_hint(_hints.read_later_hint(error))
+                raise
             if result["status"] == _positions.FAILED:
                 from ansible_collections.huaweicloud.drs.plugins.module_utils import _hints
 

@@ -187,6 +187,7 @@ class TestCollect:
         assert work.positions[0] == started(0)
         assert (work.positions[1]["id"], work.positions[1]["outcome"]) == ("query-1", "pending")
         assert "returned an undocumented status" in work.positions[1]["msg"]
+        assert "The query continues in DRS." in work.positions[1]["msg"]
         with pytest.raises(HuaweiCloudError, match=f"1 of 2 jobs failed. pending: {job_id(1)}"):
             work.check_outcome()
 

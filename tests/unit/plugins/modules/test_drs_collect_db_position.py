@@ -96,7 +96,7 @@ class TestCollect:
     def test_unknown_status(self, cloud, module, wait):
         add_collect(cloud, status="undocumented")
         message, result = module.fail({**ARGS, "wait": wait})
-        assert "undocumented" in message
+        assert "undocumented status, 'undocumented'. The query continues in DRS." in message
         assert result == STARTED
 
     def test_error(self, cloud, module):

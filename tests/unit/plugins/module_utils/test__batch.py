@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections import Counter
 
@@ -21,6 +24,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._http import HttpC
 from ansible_collections.huaweicloud.drs.plugins.module_utils._options import select_auth
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
+    COLLECTION,
     DRS,
     JOB_ID,
     LOGIN_URL,
@@ -71,6 +75,17 @@ def sent(cloud, method="POST"):
         for call in cloud.calls
         if call.request.method == method and "/jobs/" in call.request.url
     )
+
+
+def test_imports():
+    """What a thread may need is imported before the connections take all file descriptors."""
+    needed = {"_auth_password", "_hints", "_http_errors", "_jobs_v3", "_redact", "_retry"}
+    plugins = "ansible_collections.huaweicloud.drs.plugins"
+    code = f"import sys, {plugins}.module_utils._batch; print(*(name.rpartition('.')[2] for name in sys.modules))"
+    path = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "PYTHONPATH": path}
+    found = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, check=True)
+    assert needed <= set(found.stdout.decode().split())
 
 
 class TestCheckJobIds:

@@ -144,10 +144,18 @@ class JobHosts(Constructable):  # type: ignore[misc]
     def _groups_of_facts(self, jobs: list[dict[str, t.Any]], keyed: list[Mapping[str, t.Any]]) -> set[str]:
         """Return the groups of jobs that depend neither on names nor on tags."""
         self.inventory = draft = _Draft(set())
+        others = {"drs_tags", "drs_job_name"}
+
+        def is_own(expression: t.Any) -> bool:
+            return others.isdisjoint(re.findall(r"\w+", str(expression)))
+
+        # Expressions may have a default for tags, so evaluating them without tags is not enough.
+        others.update(name for name, value in (self.get_option("compose") or {}).items() if not is_own(value))
         # A key may not depend on tags even if its parent group does, and vice versa.
-        keys = [{**entry, "parent_group": None} for entry in keyed]
+        keys = [{**entry, "parent_group": None} for entry in keyed if is_own(entry.get("key"))]
         key = trust_as_template("drs_job_id")
         parents = [{"key": key, "parent_group": entry.get("parent_group")} for entry in keyed]
+        parents = [entry for entry in parents if is_own(entry["parent_group"])]
         for job in jobs:
             with suppress(AnsibleError):
                 self._draft_host(job["id"], {**job, "name": None, "tags": {}}, [*keys, *parents], strict=False)
@@ -249,8 +257,10 @@ class JobHosts(Constructable):  # type: ignore[misc]
             return [self._protect(item) for item in value]
         if value is not None and not isinstance(value, (str, int, float, date)):
             value = str(value)
-        if isinstance(value, str) and re.search(SURROGATES, value):
+        if isinstance(value, str):
             value = re.sub(SURROGATES, "?", value)
+            if not CHECKS_TRUST:  # Keys of dictionaries and text from hostvars lose the mark.
+                value = re.sub("{(?=[{%#]|$)", "(", value)
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

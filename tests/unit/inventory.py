@@ -90,6 +90,11 @@ def members(inventory, group):
     return sorted(host.name for host in inventory.groups[group].get_hosts())
 
 
+def as_text(text):
+    """Return a text from DRS as a variable has it: before ansible-core 2.19, it cannot begin a template."""
+    return text if CONTROLLER else re.sub("{(?=[{%#]|$)", "(", text)
+
+
 def is_exported_as_unsafe(value):
     if not CONTROLLER:
         return isinstance(value, AnsibleUnsafe)

@@ -467,6 +467,7 @@ class TestOptions:
             ({"compose": 3}, "compose"),
             ({"stauts": "PAUSING"}, "no option stauts"),
             ({"a": 1, "b": 2}, "no option a or b"),
+            ({1: "x"}, "no option 1"),
             ({"password": "{{ absent }}"}, "Option password"),
             ({"account_name": "{{ "}, "Option account_name"),
         ],

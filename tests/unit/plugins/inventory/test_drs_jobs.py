@@ -301,7 +301,7 @@ class TestCache:
             lambda jobs: {"jobs": jobs, "warnings": []},  # as an earlier version wrote it
             lambda jobs: dumps(jobs, 5),
             lambda jobs: json.dumps({"jobs": jobs}),
-            lambda jobs: json.dumps(jobs),
+            json.dumps,
             lambda jobs: dumps([{**jobs[0], "id": "{{ 1 + 1 }}"}]),
             lambda jobs: dumps([{**jobs[0], "id": "localhost"}]),
             lambda jobs: dumps([{**jobs[0], "id": "../../x"}]),

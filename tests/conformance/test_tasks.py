@@ -110,7 +110,7 @@ def fault(kind: str, on: str, **more: Any) -> dict[str, Any]:
 
 
 def collect(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str, **more: Any) -> Run:
-    changed = "id" in result
+    changed = "id" in result or MAYBE in says
     return Run(f"collect: {name}", tuple(arrives.split()), says, result, wire=wire, changed=changed, **more)
 
 
@@ -120,7 +120,7 @@ def act(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str,
 
 
 def set_position(name: str, wire: Any, arrives: str, says: tuple[str, ...], *result: str, **more: Any) -> Run:
-    more = {"changed": not says, **more}
+    more = {"changed": not says or MAYBE in says, **more}
     return Run(f"start: {name}", tuple(arrives.split()), says, result, wire=wire, module="drs_start_position", **more)
 
 

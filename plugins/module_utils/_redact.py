@@ -140,7 +140,7 @@ def _solid(text: str) -> str:
 
 def _unescape(texts: set[str], length: int) -> set[str]:
     """Return the texts, and what they are once escapes are undone, each up to a length."""
-    decoders = (unescape_html, unquote, unquote_plus, _unescape_json)
+    decoders = (_unescape_html, unquote, unquote_plus, _unescape_json)
     found = {decode(text) for text in texts if not ESCAPE_CHARACTERS.isdisjoint(text) for decode in decoders}
     return {text[:length] for text in texts | found}
 
@@ -150,8 +150,7 @@ def excerpt(content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     title = re.search(r"<title[^<>]*>([^<]*)(</title|$)", text, re.IGNORECASE)
     if title:
-        # A cut could leave a part of a secret that is not recognized, and to decode megabytes takes seconds.
-        return unescape_html(title[1]) if len(title[1]) <= MAX_SEARCHED else "an HTML page with a very long title"
+        return title[1]  # As it was sent: to undo the escapes of HTML could hide others from the search.
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         return "an HTML page without a title"
     return text
@@ -180,7 +179,7 @@ def proxy_secrets(proxy: str) -> set[str]:
     return {secret, unquote(secret), b64encode(login.encode("latin-1", "replace")).decode()}
 
 
-def unescape_html(text: str) -> str:
+def _unescape_html(text: str) -> str:
     """Return the text without HTML escapes. ``html.unescape`` fails for numbers of more than 4,300 digits."""
     return unescape(re.sub(r"&#0*([0-9]{1,8})[0-9]*", r"&#\1", text))
 

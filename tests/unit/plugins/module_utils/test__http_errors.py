@@ -69,7 +69,7 @@ ERRORS = [
     (
         b"<!DOCTYPE html><HTML><TITLE lang=en>\n 502 Bad &amp; Gateway </TITLE>" + b"<p>x" * 99,
         None,
-        "502 Bad & Gateway",
+        "502 Bad &amp; Gateway",
     ),
     (b"upstream connect error", None, "upstream connect error"),
     (b'{"error_code": "DRS.M0', None, '{"error_code": "DRS.M0'),

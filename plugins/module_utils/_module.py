@@ -39,7 +39,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self._requests: list[str] = []
         self._own_values: frozenset[str] = frozenset()
         self._checked: dict[str, t.Any] = {}
-        self._search_end = 0.0
+        self._search_end = float("inf")
         self._http: _http.HttpClient | None = None
         super().__init__(argument_spec={**_options.SHARED_OPTIONS, **argument_spec}, supports_check_mode=True, **rules)
         if _http.REQUESTS_IMPORT_ERROR:
@@ -157,6 +157,11 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             last = self._http.sanitize(self._http.last_change) if self._http else ""
             said = f" The last request for a change was {last}." if last else ""
             fail(f"The task was interrupted. Operations already requested continue in DRS.{said}", last)
+        except _errors.InvalidOptionError as error:
+            # It may quote a secret in part, or with escapes, so that Ansible does not recognize it.
+            message = remove_values(str(error), self.no_log_values.copy())
+            is_safe = self._hide(message) == message
+            fail(message if is_safe else "An option is invalid. The value is not shown because it contains a secret.")
         except _errors.HuaweiCloudError as error:
             fail(str(error), error.maybe_accepted, **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught

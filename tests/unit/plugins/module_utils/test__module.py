@@ -15,18 +15,23 @@ import pytest
 import yaml
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import _http, _module, _redact, _trace
+from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import check_gtid_set, check_position
+from ansible_collections.huaweicloud.drs.plugins.module_utils._endpoints import check_job_id
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     HuaweiCloudError,
     InvalidOptionError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
+from ansible_collections.huaweicloud.drs.plugins.module_utils._position_results import check_query_id
+from ansible_collections.huaweicloud.drs.plugins.module_utils._positions import parse_time
 from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN, MAX_SEARCHED, TOO_LONG, UNSEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
     PASSWORD,
     POSITION,
     REGION,
+    TOKEN,
     USER,
     add_login,
     check_nothing_shown,
@@ -276,6 +281,31 @@ class TestFailJsonOnError:
             "changed": True,
         }
         assert {name: result.get(name) for name in expected} == expected
+
+    @pytest.mark.parametrize(
+        "check, value, said",
+        [
+            (check_position, TOKEN, "An option is invalid."),
+            (check_gtid_set, f"{TOKEN}*", "An option is invalid."),
+            (check_query_id, TOKEN, "An option is invalid."),
+            (check_job_id, "pass\\'word", "An option is invalid."),
+            (parse_time, "pass\\'wordZ", "An option is invalid."),
+            (check_job_id, "plain-/secret", "job_id must consist of 36 letters, digits and hyphens, such as "),
+            (check_job_id, "other", "job_id must consist of 36 letters, digits and hyphens, such as "),
+        ],
+    )
+    def test_secret_in_another_option(self, failed, check, value, said):
+        """A message quotes only the beginning of a long value, and escapes quotes and backslashes."""
+        args = {**LOGIN, "auth_token": TOKEN, "secret_key": "pass\\'word", "security_token": "plain-/secret"}
+        module = make_module(args)
+
+        def action():
+            with module.fail_json_on_error({}):
+                check(value)
+
+        message = failed(action)["msg"]
+        assert message.startswith(said)
+        check_nothing_shown(message, secrets=[TOKEN[:16], "pass\\'word", "plain-/secret"])
 
     def test_unknown_facts_are_left_out(self, failed):
         result = failed(self.run(HuaweiCloudError("It broke."), {"request_id": "of an earlier request"}))

@@ -86,12 +86,13 @@ class JobHosts(Constructable):  # type: ignore[misc]
         keyed = [entry for entry in self.get_option("keyed_groups") or () if isinstance(entry, Mapping)]
         parents = [str(entry["parent_group"]) for entry in keyed if entry.get("parent_group")]
         groups = {*map(self._sanitize_group_name, self.get_option("groups") or ())}
-        fixed = {self._sanitize_group_name(parent) for parent in parents if "{" not in parent}
-        reserved = {"all", "ungrouped", *groups, *fixed}
+        names = {*map(str, self.get_option("groups") or ()), *(parent for parent in parents if "{" not in parent)}
+        # As they are in the file as well: a play may use a name with a hyphen, which Ansible replaces.
+        reserved = {"all", "ungrouped", *names, *map(self._sanitize_group_name, names)}
         # Facts, tags and names decide, now or later, which of the groups that begin like this exist.
         beginnings = [self._beginning(entry) for entry in keyed]
         beginnings += [parent.partition("{")[0].rstrip() for parent in parents if "{" in parent]  # as {{- does
-        prefixes = tuple(to_safe_group_name(beginning, force=True, silent=True) for beginning in beginnings)
+        prefixes = (*beginnings, *(to_safe_group_name(text, force=True, silent=True) for text in beginnings))
         subtasks: dict[str | None, list[str]] = {}
         for job in jobs:
             subtasks.setdefault(job["parent_id"], []).append(job["id"])

@@ -240,10 +240,14 @@ class TestNameOfSomethingElse:
         [
             ({"prefix": "status"}, "status_PAUSING"),
             ({"prefix": "my-shard"}, "my_shard_7"),
+            ({"prefix": "my-shard"}, "my-shard_7"),
             ({"prefix": None}, "None_x"),
             ({"prefix": "s", "separator": "X"}, "sX1"),
             ({"separator": "of_"}, "of_1"),
             ({"prefix": "x", "parent_group": "in-{{ drs_tags.shard }}"}, "in_1"),
+            ({"prefix": "x", "parent_group": "in-{{ drs_tags.shard }}"}, "in-1"),
+            ({"prefix": "x", "parent_group": "all-shards"}, "all-shards"),
+            ({"prefix": "x", "parent_group": "all-shards"}, "all_shards"),
         ],
     )
     def test_name_with_the_prefix_of_groups(self, cloud, parse, warnings, entry, name):
@@ -252,6 +256,14 @@ class TestNameOfSomethingElse:
         inventory = parse({**WITH_TOKEN, "keyed_groups": [{**entry, "key": "drs_tags.shard"}]})
         assert jobs_of(inventory) == {ONE: ONE, "status": TWO, "s_1": THREE}
         assert warnings == []
+
+    @pytest.mark.parametrize("name", ["in-sync", "in_sync"])
+    def test_name_of_a_group_with_a_hyphen(self, cloud, parse, name):
+        """A play for in-sync would run on the job, and none of in_sync."""
+        add_jobs(cloud, [job(1, name), job(2, "in.sync")], {})
+        inventory = parse({**WITH_TOKEN, "groups": {"in-sync": "drs_job_status == 'PAUSING'"}})
+        assert jobs_of(inventory) == {ONE: ONE, TWO: TWO}
+        assert members(inventory, "in_sync") == []
 
     def test_group_that_other_groups_belong_to(self, cloud, parse):
         """Otherwise, the pattern all:!protected would include the protected jobs."""

@@ -11,6 +11,7 @@ after the request, and their limits end where the length of a chunk is invalid.
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import typing as t
@@ -114,10 +115,20 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
+class _HeaderReader(io.BufferedReader):
+    def readline(self, size: int | None = -1) -> bytes:
+        """Called for headers and the framing of chunks.
+
+        Python would look for the parts of a multipart body, for which a long header takes minutes and gigabytes. Nobody
+        needs the content type. Lines of headers may also end with a carriage return.
+        """
+        return re.sub(rb"(?i)(^|\r)content-type:", rb"\1X-Content-Type:", super().readline(size))
+
+
 class _BoundedResponse(HTTPResponse):
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach()))
+        self.fp = _HeaderReader(_BoundedReader(self.fp.detach()))
 
     def begin(self) -> None:
         super().begin()

@@ -357,6 +357,17 @@ class TestBounds:
         server = serve(loopback.response(b'{"id": "1"}', headers=["Content-Encoding: Identity"]))
         assert send(url=server.url, http=http).body == {"id": "1"}
 
+    @pytest.mark.parametrize("before", [b"", b"X-Other: a\r", b"X-Other: a\r\n b\r\n"])
+    @pytest.mark.parametrize("name", [b"Content-Type", b"CONTENT-TYPE"])
+    @pytest.mark.parametrize("parameter", [b";a" * 30000 + b"\r\n ", b"; boundary=" + b"a" * 60000 + b"\r\n "])
+    def test_header_of_a_multipart_body(self, serve, before, name, parameter):
+        """Python would parse 1.4 MB of it for minutes, also after the attempt was given up."""
+        headers = before + name + b": multipart/x" + parameter * 24
+        server = serve(
+            loopback.once(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\nContent-Length: 11\r\n\r\n" + b'{"id": "1"}')
+        )
+        assert send(url=server.url, http=HttpClient(timeout=10, max_retries=0)).body == {"id": "1"}
+
     def test_cookie_that_python_cannot_parse(self, serve, http, recwarn):
         cookie = f"Set-Cookie: a=b; expires=Thu, 01 Jan {'9' * 5000} 00:00:00 GMT"
         server = serve(loopback.response(b'{"id": "1"}', headers=[cookie, "X-Request-Id: r1"]))

@@ -15,6 +15,8 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._binlog import (
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     InvalidOptionError,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._jobs import to_text
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import ESCAPES, HIDDEN, TOO_LONG, UNSEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     GTID_SET,
     POSITION,
@@ -101,6 +103,14 @@ class TestCheckGtidSet:
         + [f"{UUID}:1{char}" for char in "*<>&\"\\'/\x00\x1b\x7f\u00e9\u4e2d\N{FULLWIDTH DIGIT FIVE}\ud800"],
     )
     def test_rejected(self, value):
+        self.check_rejected(value)
+
+    @pytest.mark.parametrize("value", [HIDDEN, ESCAPES, TOO_LONG, UNSEARCHED, to_text("x" * 5000)])
+    def test_text_in_place_of_one_that_is_not_shown(self, value):
+        """DRS would accept it."""
+        self.check_rejected("".join(value.split()))
+
+    def check_rejected(self, value):
         with pytest.raises(InvalidOptionError, match="^gtid_set .*2048") as caught:
             check_gtid_set(value)
         assert str(caught.value).isprintable()

@@ -351,6 +351,14 @@ class TestSecrets:
         text = b64encode(secret.encode()).decode()
         assert HttpClient(secrets={secret}).sanitize(text) == HIDDEN
 
+    @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"a": [text]}])
+    def test_error_message_that_is_no_text(self, wrap):
+        """Three encodings, to which Python's text of a list would add a fourth."""
+        text = html.escape(html.escape("Pa/ss&w0/rd")).replace("/", "\\/")
+        body = json.dumps({"error_code": "X", "error_msg": wrap(text)})
+        error = error_from(body, http=HttpClient(secrets={"Pa/ss&w0/rd"}))
+        assert error.error_msg == HIDDEN
+
 
 def test_title_is_found_in_linear_time(cloud):
     cloud.get(URL, status=400, body="<title" * 30000)

@@ -115,10 +115,11 @@ def _read_list(
     :param read_page: returns a page. Its arguments are the number of the page, from 1, that of the entries before it,
         and the deadline, a value of ``time.monotonic()``.
     :param parse: returns what an entry contains, by job ID. It raises ValueError with the predicate of a sentence that
-        starts with ``DRS``.
+        starts with ``DRS``, and text from DRS to quote at its end.
     :param count: counts what was found, of which ``maximum`` is the limit.
     :returns: what all entries contain, by job ID.
     :raises InvalidResponseError: when the list is too long, takes too long, or is malformed.
+    :raises ApiError: when the first page is refused. For a later page, the error has another type.
     """
     deadline = time.monotonic() + MAX_LIST_TIME
     length = number = offset = entries = times = 0
@@ -127,7 +128,13 @@ def _read_list(
     moved = False
     while number < MAX_PAGES:
         number += 1
-        response = read_page(number, offset, deadline)
+        try:
+            response = read_page(number, offset, deadline)
+        except _errors.ApiError as error:
+            if number == 1:
+                raise
+            # Otherwise, v3 could be read, or no tags, and less be returned than the pages before contain.
+            raise _errors.HuaweiCloudError(str(error), **error.facts()) from None
         length += len(str(response.body))
         if length > MAX_LIST_LENGTH:
             raise list_too_long(what, f"{MAX_LIST_LENGTH} characters")
@@ -143,7 +150,9 @@ def _read_list(
                 entries += next(iter(parsed)) not in found
                 found.update({job_id: value for job_id, value in parsed.items() if job_id not in found})
         except ValueError as error:
-            raise drs.invalid_response(response, drs.sanitize(error)) from None
+            # Quoted afterwards, because that is one more encoding, which could hide a secret.
+            said, *quoted = map(drs.sanitize, error.args)
+            raise drs.invalid_response(response, " ".join([said, *map(repr, quoted)])) from None
         if count(found) > maximum:
             raise list_too_long(what, f"{maximum} {what}")
         offset += len(page or [])
@@ -206,5 +215,5 @@ def check_listed_id(entry: t.Any, key: str) -> str:
     if not isinstance(job_id, str):
         raise ValueError("listed a job without an ID")
     if not re.fullmatch(_endpoints.JOB_ID, job_id):
-        raise ValueError(f"listed a job with the invalid ID {job_id!r}")
+        raise ValueError("listed a job with the invalid ID", job_id)
     return job_id

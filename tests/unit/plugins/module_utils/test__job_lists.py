@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -14,6 +15,7 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import _job_lists
 from ansible_collections.huaweicloud.drs.plugins.module_utils._drs import DrsClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
+    HuaweiCloudError,
     InvalidResponseError,
 )
 from ansible_collections.huaweicloud.drs.plugins.module_utils._job_lists import (
@@ -21,11 +23,13 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils._job_lists import 
     list_jobs,
     list_tags,
 )
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import HIDDEN
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     DRS,
     JOB_ID,
     JOBS_URL,
     JOBS_V3_URL,
+    PASSWORD,
     PROJECT_ID,
     TOKEN,
     add_jobs,
@@ -296,12 +300,31 @@ class TestListJobs:
         assert str(caught.value).isprintable() and len(str(caught.value)) < 600
         check_nothing_shown(shown(caught.value))
 
+    def test_secret_in_an_invalid_id(self, cloud):
+        """Three encodings, to which a quoted text would add a fourth."""
+        invalid = html.escape(html.escape(PASSWORD)).replace("/", "\\/")
+        cloud.get(JOBS_URL, json={"jobs": [{**listed(), "id": invalid}]})
+        with pytest.raises(InvalidResponseError, match=f"^DRS listed a job with the invalid ID '{re.escape(HIDDEN)}'"):
+            list_jobs(client(secrets=[PASSWORD]))
+
     def test_error_on_a_later_page(self, cloud, drs):
         """Part of the list would look like all of it."""
         cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 2})
         cloud.get(JOBS_URL, status=403, json={"error_code": "DRS.M00102", "error_msg": "No permission."})
-        with pytest.raises(ApiError, match="DRS FullAccess"):
+        with pytest.raises(HuaweiCloudError, match="DRS FullAccess"):
             list_jobs(drs)
+
+    @pytest.mark.parametrize(
+        "status, error_code", [(404, "APIGW.0101"), (400, "DRS.10000001"), (404, "DRS.10000010"), (409, "DRS.M05003")]
+    )
+    def test_later_page_that_v5_refuses(self, cloud, drs, status, error_code):
+        """v3 may not list what the pages before contain."""
+        cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 2})
+        cloud.get(JOBS_URL, status=status, json={"error_code": error_code, "error_msg": "No."})
+        with pytest.raises(HuaweiCloudError, match=f"HTTP {status} {error_code}: No") as caught:
+            list_jobs(drs)
+        assert caught.value.facts() == {"http_status": status, "error_code": error_code, "error_msg": "No."}
+        assert len(cloud.calls) == 2
 
 
 class TestListTags:
@@ -328,6 +351,13 @@ class TestListTags:
     def test_server_that_ignores_the_offset(self, cloud, total):
         self.pages(cloud, [1, 2], [1, 2], **total)
         assert list_tags(client()) == {job_id(1): {"number": "1"}, job_id(2): {"number": "2"}}
+
+    def test_later_page_that_is_refused(self, cloud):
+        """The tags of the first page show that the region publishes the call."""
+        self.pages(cloud, [1], total_count=2)
+        cloud.post(TAGS_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "No."})
+        with pytest.raises(HuaweiCloudError, match="HTTP 404 APIGW.0101: No"):
+            list_tags(client())
 
     @pytest.mark.parametrize("body", [{"total_count": 0}, {"resources": [], "total_count": 9}])
     def test_no_tags(self, cloud, body):
@@ -476,9 +506,7 @@ class TestLimits:
 
 
 class TestListByV3:
-    def test_list_begins_again(self, cloud, drs):
-        """Pages of v5 and v3 need not match."""
-        cloud.get(JOBS_URL, json={"total_count": 3, "jobs": [listed(1)]})
+    def test_requests(self, cloud, drs):
         cloud.get(JOBS_URL, status=400, json={"error_code": "DRS.M99999"})
         pages = [((1, 2), 3), ((3,), 3), ((3, 4), 2)]
         for numbers, total in pages:

@@ -37,7 +37,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         # Imported modules stay until the end, so the garbage collector can skip them, which makes the exit faster.
         gc.freeze()
         self._requests: list[str] = []
-        self._own_values: frozenset[str] = frozenset()
+        self.own_values: set[str] = set()  # They are returned although a secret may be read in them by decoding them.
         self._checked: dict[str, t.Any] = {}
         self._search_end = float("inf")
         self._http: _http.HttpClient | None = None
@@ -50,7 +50,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         self.params = _options.drop_empty_options(self.params)
         self.task_options = frozenset(self.params)
         values = (value if isinstance(value, list) else [value] for value in self.params.values())
-        self._own_values = frozenset(item for items in values for item in items if isinstance(item, str))
+        self.own_values = {item for items in values for item in items if isinstance(item, str)}
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         if self._requests:
@@ -67,7 +67,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             return {key: self._hide(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._hide(item) for item in value]
-        if not isinstance(value, str) or value in self._own_values or _http.is_plain(value, self.no_log_values):
+        if not isinstance(value, str) or value in self.own_values or _http.is_plain(value, self.no_log_values):
             return value
         from . import _redact
 

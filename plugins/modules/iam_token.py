@@ -133,6 +133,8 @@ def main() -> None:
         login.authenticate(
             _options.create_http_client(module.params, secrets, module.ansible_version, module.create_http_client)
         )
+        # Its Base64 contains words such as "password", and names that may be passwords as well.
+        module.own_values.add(login.token)
         result.update(changed=False, token=login.token, expires_at=login.expires_at, project_id=login.project_id)
     module.exit_json(**result)
 

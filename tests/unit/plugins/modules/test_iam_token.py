@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+
 import pytest
 
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
@@ -43,6 +46,15 @@ def test_result(cloud, module, check_mode):
         "domain": {"name": "example-account"},
     }
     assert sent["auth"]["scope"] == {"project": {"name": REGION}}
+
+
+@pytest.mark.parametrize("password", ["Password", "Contoso2024"])
+def test_password_that_is_a_word_of_the_token(cloud, module, password):
+    """A token is Base64 of JSON with names, and the methods of the login."""
+    words = {"token": {"methods": ["password"], "user": {"domain": {"name": "contoso2024"}}}}
+    token = b64encode(json.dumps(words).encode()).decode()
+    add_login(cloud, token, expires_at=EXPIRES_AT)
+    assert module.run({**WITH_PASSWORD, "password": password}) == {**RESULT, "token": token}
 
 
 @pytest.mark.parametrize("auth_method", ["auto", "password"])

@@ -164,7 +164,8 @@ def proxy_secrets(proxy: str) -> set[str]:
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         password = parts.password or ""
-        good = proxy.isascii() and parts.hostname and parts.port != 0 and ("@" in parts.netloc or "@" not in proxy)
+        good = parts.hostname and parts.port != 0 and ("@" in parts.netloc or "@" not in proxy)
+        good = good and proxy.isascii() and "\\" not in proxy  # For urllib3, a backslash ends the host.
     except ValueError:
         good = False
     if not good:

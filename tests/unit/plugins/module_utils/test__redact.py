@@ -400,7 +400,8 @@ class TestProxySecrets:
             "them:theirs@[h",
             "h:99999",
         ]
-        + ["http://them:theirs@", "http://them:the/irs@h", "http://them:the#irs@h", "http://them:theïrs@h"],
+        + ["http://them:theirs@", "http://them:the/irs@h", "http://them:the#irs@h", "http://them:theïrs@h"]
+        + ["http://them:theirs\\@h", "http://them:the\\irs@h:1", "http://the\\irs:pw@h:1", "them:theirs\\@h:1"],
     )
     def test_malformed_url_is_rejected_and_not_shown(self, monkeypatch, clock, proxy):
         monkeypatch.setenv("https_proxy", proxy)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -89,16 +90,20 @@ def execute_job_action(drs: _drs.DrsClient, job_id: str, action: str, pause_mode
     :raises HuaweiCloudError: also when a response with a 2xx status says that the action failed.
     """
     response = drs.request(**job_action_request(drs, job_id, action, pause_mode))
-    status = response.body.get("status")
+    status, query_id = response.body.get("status"), response.body.get("query_id")
+    said = drs.sanitize(response.body.get("error_msg"))
     if status == _positions.FAILED:
-        said = drs.sanitize(response.body.get("error_msg"))
         reason = f"the message {said!r}" if said else "no error message"
         raise drs.invalid_response(
             response,
             f"returned HTTP {response.status} with the status failed and {reason} for the {action} of job {job_id}",
         )
-    if status != _positions.SUCCESS and not response.body.get("query_id"):
-        raise drs.invalid_response(response, f"did not confirm the {action} of job {job_id}", maybe_accepted=True)
+    # What is beside the ID may say, in a form that is not documented, that the action failed.
+    is_refused = said or re.search("fail|error", str(status), re.IGNORECASE)
+    is_accepted = query_id and isinstance(query_id, (str, int)) and not is_refused
+    if status != _positions.SUCCESS and not is_accepted:
+        what = f"did not confirm the {action} of job {job_id}"
+        raise drs.invalid_response(response, f"{what}: {said}" if said else what, maybe_accepted=True)
     return response.request_id
 
 

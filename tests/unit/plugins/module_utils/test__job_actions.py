@@ -207,7 +207,17 @@ class TestExecuteJobAction:
 
     @pytest.mark.parametrize(
         "body",
-        [{}, {"id": JOB_ID, "query_id": ""}, {"status": "SUCCESS"}, {"status": "pending"}, {"status": ["success"]}],
+        [
+            {},
+            {"id": JOB_ID, "query_id": ""},
+            {"query_id": ["q"]},
+            {"query_id": "q", "status": "FAILED"},
+            {"query_id": "q", "status": "error", "error_msg": ""},
+            {"query_id": "q", "error_msg": "The job is busy."},
+            {"status": "SUCCESS"},
+            {"status": "pending"},
+            {"status": ["success"]},
+        ],
     )
     def test_neither_accepted_nor_refused(self, cloud, body):
         cloud.post(ACTION_URL, json=body, headers={"X-Request-Id": "r1"})
@@ -216,6 +226,7 @@ class TestExecuteJobAction:
         ) as caught:
             execute_job_action(client(max_retries=4), JOB_ID, "pause")
         assert (caught.value.maybe_accepted, caught.value.http_status, caught.value.request_id) == (True, 200, "r1")
+        assert body.get("error_msg", "") in str(caught.value)
         assert len(cloud.calls) == 1
 
 

@@ -63,7 +63,7 @@ def refuse_partial_run(host: str) -> str:
         problem = f"--limit {','.join(subtracting)} may leave out {host}, which this play runs on. Remove it"
     elif skipped:
         problem = f"--skip-tags {','.join(skipped)} would leave out tasks. Run the playbook without it"
-    elif options.get("step") or options.get("start_at_task"):
+    elif options.get("step") or options.get("start_at_task") is not None:  # Without a name, Ansible runs no task.
         option = "--step" if options.get("step") else "--start-at-task"
         problem = f"{option} would leave out tasks. Run the playbook without it"
     if problem:

@@ -300,6 +300,7 @@ def test_hostile_names_in_the_report(cloud: Simulator, ansible: Ansible, token: 
         (["--limit", "localhost:!localhost"], 4, "--limit !localhost may leave out localhost"),
         (["--step"], 4, "--step would leave out tasks."),
         (["--start-at-task", "Reset the job"], 4, "--start-at-task would leave out tasks."),
+        (["--start-at-task", ""], 4, "--start-at-task would leave out tasks."),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

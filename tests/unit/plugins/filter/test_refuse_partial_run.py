@@ -43,6 +43,7 @@ def test_whole(monkeypatch, options):
         ({"skip_tags": ("x,tagged", "always")}, "--skip-tags always,tagged would"),
         ({"step": True}, "--step would"),
         ({"start_at_task": "Confirm the reset"}, "--start-at-task would"),
+        ({"start_at_task": ""}, "--start-at-task would"),
     ],
 )
 def test_part(monkeypatch, options, problem):

@@ -20,7 +20,7 @@ import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-from . import _auth, _endpoints, _errors, _hints, _http, _timeout
+from . import _auth, _endpoints, _errors, _hints, _http, _redact, _timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -157,7 +157,12 @@ class ProfileAuth(AccessKeyAuth):
             )
         self.access_key, self.secret_key, self.security_token = found.ak, found.sk, found.security_token or None
         self._set_defaults(found.project_id, found.iam_endpoint)
-        super().validate()
+        try:
+            super().validate()
+        except _errors.InvalidOptionError as error:
+            # It may quote another part of the profile, with a key in it that Ansible does not know.
+            keys = filter(None, (self.secret_key, self.security_token))
+            raise type(error)(_redact.redact(str(error), keys)) from None
 
 
 class AgencyAuth(AccessKeyAuth):

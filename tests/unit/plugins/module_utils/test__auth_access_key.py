@@ -414,6 +414,16 @@ class TestProfile:
         add_projects(cloud, REGION, url=f"{used}/v3/projects")
         assert log_in("profile", iam_endpoint=option)[0].project_id == PROJECT_ID
 
+    @pytest.mark.parametrize(
+        "line",
+        [f"iam_endpoint = {SECRET_KEY}", f"iam_endpoint = https://x/{SECRET_KEY}", f"project_id = {SECRET_KEY}!"],
+    )
+    def test_key_in_another_line(self, profile, line):
+        profile(f"{PROFILE}{line}\n")
+        with pytest.raises(InvalidOptionError) as caught:
+            log_in("profile")
+        check_nothing_shown(str(caught.value))
+
     def test_iam_endpoint_is_checked(self, cloud, profile):
         profile(f"{PROFILE}iam_endpoint = http://iam.example.com\n")
         assert "iam_endpoint" in str(login_error("profile"))

@@ -246,7 +246,9 @@ class HttpClient:
 
     def sanitize(self, value: t.Any) -> str:
         """Return untrusted text on one line, with secrets masked, at most 512 characters."""
-        text = value if isinstance(value, str) else "" if value is None else str(value).replace(r"\\", "\\")
+        text = "" if value is None else str(value)
+        if not isinstance(value, str):
+            text = text.replace(r"\\", "\\")  # Python's text of a list escapes backslashes, which could hide a secret.
         secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
         if is_plain(text, secrets):
             return text

@@ -207,14 +207,23 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
             self.add_hosts(jobs, filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
+            message = str(error)
+            # It quotes what was set for one option, which may be a secret that is set for another.
+            if isinstance(error, _errors.InvalidOptionError) and _redact.hide(message, self._secrets()) != message:
+                message = "An option is invalid. The value is not shown because it contains a secret."
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
-            raise AnsibleParserError(f"{self.NAME}: {error}") from None
+            raise AnsibleParserError(f"{self.NAME}: {message}") from None
+
+    def _secrets(self) -> set[str]:
+        """Return the secrets among the options."""
+        return {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params.get(name)}
 
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Validate the options of the file.
 
         :param direct: the options, by name.
-        :raises AnsibleParserError: when one is unknown or cannot be used.
+        :raises AnsibleParserError: when one is unknown or cannot be read.
+        :raises InvalidOptionError: when one cannot be used.
         """
         aliases = {alias for spec in OPTIONS.values() for alias in spec.get("aliases", ())}
         rendered = {}
@@ -231,9 +240,9 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         checked = ArgumentSpecValidator(OPTIONS).validate(
             {name: value for name, value in self.task_options.items() if name in OPTIONS}
         )
-        if checked.error_messages:
-            raise AnsibleParserError(" ".join(checked.error_messages))
         self.params = checked.validated_parameters
+        if checked.error_messages:
+            raise _errors.InvalidOptionError(" ".join(checked.error_messages))
         super().set_options(
             task_keys, var_options, {name: value for name, value in self.task_options.items() if name not in OPTIONS}
         )
@@ -266,7 +275,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         """
         if _http.REQUESTS_IMPORT_ERROR:
             raise AnsibleParserError("The Python library requests cannot be imported.")
-        secrets = {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params[name]}
+        secrets = self._secrets()
         warnings: list[str] = []
         drs = _options.connect(
             self.params,

@@ -482,6 +482,24 @@ class TestOptions:
 class TestSecrets:
     """A server may echo what it received."""
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {**WITH_TOKEN, "project_id": TOKEN},
+            {**WITH_TOKEN, "region": TOKEN},
+            *(
+                {**WITH_PASSWORD, name: PASSWORD}
+                for name in ("region", "endpoint", "project_id", "auth_method", "timeout", "validate_certs", "status")
+            ),
+        ],
+    )
+    def test_secret_in_another_option(self, cloud, parse, options):
+        said = failure(parse, options)
+        # Before ansible-core 2.19, the message about timeout does not quote the value.
+        assert "The value is not shown because it contains a secret" in said or "unable to convert to int" in said
+        check_nothing_shown(said)
+        assert len(cloud.calls) == 0
+
     HIDDEN = "(hidden because it contains a secret)"
 
     @pytest.mark.parametrize(

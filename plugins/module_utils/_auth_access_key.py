@@ -20,7 +20,7 @@ import typing as t
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-from . import _auth, _endpoints, _errors, _hints, _http, _redact, _timeout
+from . import _auth, _endpoints, _errors, _hints, _http, _timeout
 
 if t.TYPE_CHECKING:
     from requests import PreparedRequest
@@ -160,9 +160,12 @@ class ProfileAuth(AccessKeyAuth):
         try:
             super().validate()
         except _errors.InvalidOptionError as error:
-            # It may quote another part of the profile, with a key in it that Ansible does not know.
-            keys = filter(None, (self.secret_key, self.security_token))
-            raise type(error)(_redact.redact(str(error), keys)) from None
+            used = {"project_id": self.project_id, "iam_endpoint": self.options.iam_endpoint}
+            for name, value in used.items():
+                # It is not quoted, because indented lines of the file, and keys in them, belong to the value before.
+                if value and value == getattr(found, name) and str(error).startswith(name):
+                    raise _errors.InvalidOptionError(f"{name} in the profile is invalid.") from None
+            raise
 
 
 class AgencyAuth(AccessKeyAuth):

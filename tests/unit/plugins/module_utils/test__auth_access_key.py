@@ -415,14 +415,25 @@ class TestProfile:
         assert log_in("profile", iam_endpoint=option)[0].project_id == PROJECT_ID
 
     @pytest.mark.parametrize(
-        "line",
-        [f"iam_endpoint = {SECRET_KEY}", f"iam_endpoint = https://x/{SECRET_KEY}", f"project_id = {SECRET_KEY}!"],
+        "name, value",
+        [
+            ("iam_endpoint", SECRET_KEY),
+            ("iam_endpoint", f"https://x/{SECRET_KEY}"),
+            ("project_id", f"{SECRET_KEY}!"),
+            ("project_id", f"{ACCESS_KEY}!"),
+            ("project_id", "abc\n  securitytoken = another-secret"),
+        ],
     )
-    def test_key_in_another_line(self, profile, line):
-        profile(f"{PROFILE}{line}\n")
-        with pytest.raises(InvalidOptionError) as caught:
+    def test_key_in_another_line(self, profile, name, value):
+        """An indented line belongs to the value before."""
+        profile(f"{PROFILE}{name} = {value}\n")
+        with pytest.raises(InvalidOptionError, match=f"^{name} in the profile is invalid.$"):
             log_in("profile")
-        check_nothing_shown(str(caught.value))
+
+    def test_option_that_wins_is_quoted(self, profile):
+        profile(f"{PROFILE}project_id = {SECRET_KEY}!\n")
+        with pytest.raises(InvalidOptionError, match="^project_id must .* it is 'a/b'"):
+            log_in("profile", project_id="a/b")
 
     def test_iam_endpoint_is_checked(self, cloud, profile):
         profile(f"{PROFILE}iam_endpoint = http://iam.example.com\n")

@@ -247,14 +247,12 @@ class HttpClient:
     def sanitize(self, value: t.Any) -> str:
         """Return untrusted text on one line, with secrets masked, at most 512 characters."""
         text = "" if value is None else str(value)
-        if not isinstance(value, str):
-            text = text.replace(r"\\", "\\")  # Python's text of a list escapes backslashes, which could hide a secret.
         secrets = tuple(filter(None, self.secrets))  # a copy, because other threads may add secrets
         if is_plain(text, secrets):
             return text
         from . import _redact
 
-        return _redact.redact(text, secrets, self.has_signatures)
+        return _redact.redact(value, secrets, self.has_signatures)
 
 
 def is_plain(text: str, secrets: t.Collection[str]) -> bool:

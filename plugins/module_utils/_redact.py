@@ -33,8 +33,8 @@ ESCAPE_CHARACTERS = frozenset("&%+\\")  # Text without them has no escapes.
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
 
 
-def redact(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> str:
-    """Return the text on one line, with secrets replaced by asterisks.
+def redact(value: t.Any, secrets: t.Iterable[str], has_signatures: bool = True) -> str:
+    """Return a text, or a JSON value as text, on one line, with secrets replaced by asterisks.
 
     :param secrets: the strings to mask, in upper and lower case.
     :param has_signatures: whether the text may contain a signature. Any other text that looks like one is shown.
@@ -42,12 +42,28 @@ def redact(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> 
         JSON, HTML, URL escapes or Base64, across white space, or in a text whose character set is not known. Of a
         secret of more than 32 characters, a piece of 16 counts.
     """
-    line = _one_line(text)
+    line = _one_line(str(value))
     if line in (ESCAPES, TOO_LONG):
         return line
     ordered = _order(secrets)
+    if isinstance(value, (dict, list)):
+        # Python's text of it escapes what it contains, which is one more encoding.
+        content = " ".join(_texts(value))
+        if hide(content, ordered, has_signatures) != content:
+            return HIDDEN
     masked = _mask(line, ordered)
     return HIDDEN if _is_revealing(masked, ordered, MAX_LENGTH, has_signatures) else masked.strip()[:MAX_LENGTH]
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """Return the keys and values of a JSON value, at all levels."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, (dict, list)):
+            rest.extend([*item, *item.values()] if isinstance(item, dict) else item)
+        else:
+            yield str(item)
 
 
 def hide(text: str, secrets: t.Iterable[str], has_signatures: bool = True) -> str:

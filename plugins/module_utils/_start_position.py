@@ -39,8 +39,10 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
         for name, value in response.body.items()
     ]
     if not all(confirms):
-        said = _http_errors.error_fields(response.body)
-        reason = drs.sanitize(" ".join(str(said[name]) for name in ("error_code", "error_msg") if said.get(name)))
+        said = [_http_errors.error_fields(response.body).get(name) for name in ("error_code", "error_msg")]
+        # Searched together, because a secret may be in both.
+        texts = [text if isinstance(text, str) else drs.sanitize(text) for text in said]
+        reason = drs.sanitize(" ".join(filter(None, texts)))
         what = f"did not confirm the start position of job {job_id}"
         raise drs.invalid_response(response, f"{what}: {reason}" if reason else what, maybe_accepted=True)
     return response.request_id

@@ -351,13 +351,24 @@ class TestSecrets:
         text = b64encode(secret.encode()).decode()
         assert HttpClient(secrets={secret}).sanitize(text) == HIDDEN
 
-    @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"a": [text]}])
-    def test_error_message_that_is_no_text(self, wrap):
-        """Three encodings, to which Python's text of a list would add a fourth."""
-        text = html.escape(html.escape("Pa/ss&w0/rd")).replace("/", "\\/")
-        body = json.dumps({"error_code": "X", "error_msg": wrap(text)})
-        error = error_from(body, http=HttpClient(secrets={"Pa/ss&w0/rd"}))
-        assert error.error_msg == HIDDEN
+    @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"a": {text: 1}}])
+    @pytest.mark.parametrize(
+        "secret, encode",
+        [
+            ("Pa/ss&w0/rd", lambda text: html.escape(html.escape(text)).replace("/", "\\/")),
+            ("Ab\\cd'9xQ", lambda text: f'the password "{text}" is wrong'),
+            ("Abq\\cd9x", lambda text: text.replace("q", "\nq")),
+            ("Abq\\cd9x", "\0".join),
+            ("Abq\\cd9x", lambda text: json.dumps(json.dumps(json.dumps(text)))),
+        ],
+        ids=["three encodings", "quotes", "line break", "UTF-16", "JSON"],
+    )
+    def test_error_message_that_is_no_text(self, wrap, secret, encode):
+        """Python's text of a list would add an encoding."""
+        body = json.dumps({"error_code": "X", "error_msg": wrap(encode(secret))})
+        error = error_from(body, http=HttpClient(secrets={secret}))
+        assert error.error_msg in (HIDDEN, "********", 'the password "********" is wrong')
+        check_nothing_shown(shown(error), secrets=[secret])
 
 
 def test_title_is_found_in_linear_time(cloud):

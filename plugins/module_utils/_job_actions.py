@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
 
-from . import _drs, _endpoints, _errors, _jobs, _positions, _wait
+from . import _drs, _endpoints, _errors, _http_errors, _jobs, _positions, _wait
 
 
 class Action(t.NamedTuple):
@@ -91,17 +90,19 @@ def execute_job_action(drs: _drs.DrsClient, job_id: str, action: str, pause_mode
     """
     response = drs.request(**job_action_request(drs, job_id, action, pause_mode))
     status, query_id = response.body.get("status"), response.body.get("query_id")
-    said = drs.sanitize(response.body.get("error_msg"))
+    fields = _http_errors.error_fields(response.body, deep=False)
+    said = drs.sanitize(fields.get("error_msg"))
     if status == _positions.FAILED:
         reason = f"the message {said!r}" if said else "no error message"
         raise drs.invalid_response(
             response,
             f"returned HTTP {response.status} with the status failed and {reason} for the {action} of job {job_id}",
         )
-    # What is beside the ID may say, in a form that is not documented, that the action failed.
-    is_refused = said or re.search("fail|error", str(status), re.IGNORECASE)
-    is_accepted = query_id and isinstance(query_id, (str, int)) and not is_refused
-    if status != _positions.SUCCESS and not is_accepted:
+    # Forms in which DRS does not document that an action failed.
+    is_refused = fields or response.body.get("error") or response.body.get("success") is False
+    is_refused = is_refused or str(status).lower() in ("failed", "error")
+    is_accepted = status == _positions.SUCCESS or (query_id and isinstance(query_id, (str, int)))
+    if is_refused or not is_accepted:
         what = f"did not confirm the {action} of job {job_id}"
         raise drs.invalid_response(response, f"{what}: {said}" if said else what, maybe_accepted=True)
     return response.request_id

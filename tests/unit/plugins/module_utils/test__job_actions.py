@@ -164,6 +164,8 @@ class TestExecuteJobAction:
         [
             {"query_id": 5, "status": None},
             {"query_id": "q", "status": "pending"},
+            {"query_id": "q", "status": "INCRE_TRANSFER_FAILED"},  # of the job
+            {"query_id": "q", "error_msg": [], "error_code": {}, "error": None, "success": True},
             {"status": "success", "error_code": "", "error_msg": None},
             # The job ID of the response is not compared.
             {"id": job_id(1), "status": "success"},
@@ -214,6 +216,10 @@ class TestExecuteJobAction:
             {"query_id": "q", "status": "FAILED"},
             {"query_id": "q", "status": "error", "error_msg": ""},
             {"query_id": "q", "error_msg": "The job is busy."},
+            {"query_id": "q", "errorMsg": "The job is busy."},
+            {"query_id": "q", "error": {"code": "DRS.M00304", "message": "The job is busy."}},
+            {"query_id": "q", "success": False},
+            {"status": "success", "error_msg": "The job is busy."},
             {"status": "SUCCESS"},
             {"status": "pending"},
             {"status": ["success"]},

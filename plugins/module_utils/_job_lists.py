@@ -131,7 +131,7 @@ def _read_list(
         try:
             response = read_page(number, offset, deadline)
         except _errors.ApiError as error:
-            if number == 1:
+            if number == 1 and not times:
                 raise
             # Otherwise, v3 could be read, or no tags, and less be returned than the pages before contain.
             raise _errors.HuaweiCloudError(str(error), **error.facts()) from None

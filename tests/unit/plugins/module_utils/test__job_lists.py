@@ -314,6 +314,14 @@ class TestListJobs:
         with pytest.raises(HuaweiCloudError, match="DRS FullAccess"):
             list_jobs(drs)
 
+    def test_list_that_changed_and_is_refused_then(self, cloud, drs):
+        cloud.get(JOBS_URL, json={"jobs": [listed(1)], "total_count": 3})
+        cloud.get(JOBS_URL, json={"jobs": [listed(2)], "total_count": 2})
+        cloud.get(JOBS_URL, status=404, json={"error_code": "APIGW.0101", "error_msg": "No."})
+        with pytest.raises(HuaweiCloudError, match="HTTP 404 APIGW.0101: No"):
+            list_jobs(drs)
+        assert len(cloud.calls) == 3
+
     @pytest.mark.parametrize(
         "status, error_code", [(404, "APIGW.0101"), (400, "DRS.10000001"), (404, "DRS.10000010"), (409, "DRS.M05003")]
     )

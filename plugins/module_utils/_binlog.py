@@ -26,7 +26,7 @@ def check_position(value: str) -> str:
     if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
         error = _errors.InvalidOptionError(
             "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
-            f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {value[:128]!r}."
+            f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {_hints.quote_value(value)}."
         )
         error.add_hint(_hints.masked_hint(value))
         raise error
@@ -43,11 +43,12 @@ def check_gtid_set(value: str) -> str:
     gtid_set = "".join(value.split())
     hint = _hints.masked_hint(gtid_set)
     # DRS accepts other characters, too, but they are in the text that replaces a GTID set which contains a secret.
-    if hint or not re.fullmatch(r"[\w:,-]{1,2048}", gtid_set, re.ASCII):
+    other = re.search(r"[^\w:,-]", gtid_set, re.ASCII)
+    if hint or other or not 1 <= len(gtid_set) <= 2048:
         error = _errors.InvalidOptionError(
             "gtid_set must be Executed_Gtid_Set from SHOW BINARY LOG STATUS (SHOW MASTER STATUS before MySQL 8.2),"
-            f" at most 2048 characters without line breaks; it has {len(gtid_set)} characters and starts with"
-            f" {gtid_set[:64]!r}."
+            f" at most 2048 letters, digits and the characters _:,-; it has {len(gtid_set)} characters"
+            f"{f', one of which is {other[0]!r}' if other else ''}."
         )
         error.add_hint(hint)
         raise error

@@ -114,6 +114,11 @@ def login_hint(error: _errors.HuaweiCloudError) -> str | None:
     return None
 
 
+def quote_value(value: str) -> str:
+    """Return the value of an option for a message. It is not cut, because part of a secret would not be recognized."""
+    return repr(value) if len(value) <= 128 else f"a text of {len(value)} characters"
+
+
 def masked_hint(value: str) -> str | None:
     """Return the hint for an option in which Ansible has put something else in place of a secret."""
     if "********" not in value and value != "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER":

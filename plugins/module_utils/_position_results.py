@@ -36,7 +36,9 @@ def check_query_id(value: str) -> str:
     hint = _hints.masked_hint(value)
     # An asterisk would be a part that Ansible has masked.
     if hint or "*" in value or not re.fullmatch(_positions.QUERY_ID, value):
-        error = _errors.InvalidOptionError(f"query_id must be the ID of a position query; it is {value[:128]!r}.")
+        error = _errors.InvalidOptionError(
+            f"query_id must be the ID of a position query; it is {_hints.quote_value(value)}."
+        )
         error.add_hint(hint)
         raise error
     return value

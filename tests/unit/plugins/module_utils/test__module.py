@@ -285,9 +285,10 @@ class TestFailJsonOnError:
     @pytest.mark.parametrize(
         "check, value, said",
         [
-            (check_position, TOKEN, "An option is invalid."),
-            (check_gtid_set, f"{TOKEN}*", "An option is invalid."),
-            (check_query_id, TOKEN, "An option is invalid."),
+            (check_position, TOKEN, "position must be a binlog file and offset"),
+            (check_position, "x" * 116 + "plain-/secret", "position must be a binlog file and offset"),
+            (check_gtid_set, TOKEN, "gtid_set must be"),
+            (check_query_id, TOKEN, "query_id must be"),
             (check_job_id, "pass\\'word", "An option is invalid."),
             (parse_time, "pass\\'wordZ", "An option is invalid."),
             (check_job_id, "plain-/secret", "job_id must consist of 36 letters, digits and hyphens, such as "),

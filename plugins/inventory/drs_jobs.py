@@ -209,8 +209,9 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         except (AnsibleError, _errors.HuaweiCloudError) as error:
             message = str(error)
             # It quotes what was set for one option, which may be a secret that is set for another.
-            if isinstance(error, _errors.InvalidOptionError) and _redact.hide(message, self._secrets()) != message:
-                message = "An option is invalid. The value is not shown because it contains a secret."
+            shown = _redact.hide(message, self._secrets()) if isinstance(error, _errors.InvalidOptionError) else message
+            if shown != message:
+                message = f"An option is invalid. Its value is {shown[1:-1]}."
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
             raise AnsibleParserError(f"{self.NAME}: {message}") from None
 

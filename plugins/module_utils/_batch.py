@@ -36,7 +36,8 @@ def check_job_ids(values: list[str]) -> list[str]:
         raise _errors.InvalidOptionError("job_ids is empty.")
     twice = sorted(job_id for job_id, count in Counter(map(_endpoints.check_job_id, values)).items() if count > 1)
     if twice:
-        raise _errors.InvalidOptionError(f"job_ids contains duplicates: {', '.join(twice)}.")
+        more = f" and {len(twice) - 20} more" if len(twice) > 20 else ""
+        raise _errors.InvalidOptionError(f"job_ids contains duplicates: {', '.join(twice[:20])}{more}.")
     return values
 
 

@@ -160,8 +160,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         except _errors.InvalidOptionError as error:
             # It may quote a secret in part, or with escapes, so that Ansible does not recognize it.
             message = remove_values(str(error), self.no_log_values.copy())
-            is_safe = self._hide(message) == message
-            fail(message if is_safe else "An option is invalid. The value is not shown because it contains a secret.")
+            shown = self._hide(message)
+            fail(message if shown == message else f"An option is invalid. Its value is {shown[1:-1]}.")
         except _errors.HuaweiCloudError as error:
             fail(str(error), error.maybe_accepted, **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught

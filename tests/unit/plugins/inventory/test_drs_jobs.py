@@ -496,7 +496,10 @@ class TestSecrets:
     def test_secret_in_another_option(self, cloud, parse, options):
         said = failure(parse, options)
         # Before ansible-core 2.19, the message about timeout does not quote the value.
-        assert "The value is not shown because it contains a secret" in said or "unable to convert to int" in said
+        assert (
+            "An option is invalid. Its value is hidden because it contains a secret." in said
+            or "unable to convert to int" in said
+        )
         check_nothing_shown(said)
         assert len(cloud.calls) == 0
 

@@ -103,6 +103,10 @@ class TestCheckJobIds:
         assert f"{job_id(1)}, {job_id(2)}." in str(caught.value)
         assert job_id(3) not in str(caught.value)
 
+    def test_many_duplicates(self):
+        with pytest.raises(InvalidOptionError, match=f"{job_id(19)} and 80 more.$"):
+            check_job_ids([job_id(number) for number in range(100)] * 2)
+
     def test_each_is_checked(self):
         with pytest.raises(InvalidOptionError, match="36 letters"):
             check_job_ids([job_id(1), f"{JOB_ID[:-3]}/.."])

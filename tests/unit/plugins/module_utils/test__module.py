@@ -289,8 +289,8 @@ class TestFailJsonOnError:
             (check_position, "x" * 116 + "plain-/secret", "position must be a binlog file and offset"),
             (check_gtid_set, TOKEN, "gtid_set must be"),
             (check_query_id, TOKEN, "query_id must be"),
-            (check_job_id, "pass\\'word", "An option is invalid."),
-            (parse_time, "pass\\'wordZ", "An option is invalid."),
+            (check_job_id, "pass\\'word", "An option is invalid. Its value is hidden because it contains a secret."),
+            (parse_time, "pass\\'wordZ", "An option is invalid. Its value is hidden because it contains a secret."),
             (check_job_id, "plain-/secret", "job_id must consist of 36 letters, digits and hyphens, such as "),
             (check_job_id, "other", "job_id must consist of 36 letters, digits and hyphens, such as "),
         ],
@@ -307,6 +307,10 @@ class TestFailJsonOnError:
         message = failed(action)["msg"]
         assert message.startswith(said)
         check_nothing_shown(message, secrets=[TOKEN[:16], "pass\\'word", "plain-/secret"])
+
+    def test_long_message_about_an_option(self, failed):
+        message = failed(self.run(InvalidOptionError("x" * 200001)))["msg"]
+        assert message == "An option is invalid. Its value is omitted because it has more than 200000 characters."
 
     def test_unknown_facts_are_left_out(self, failed):
         result = failed(self.run(HuaweiCloudError("It broke."), {"request_id": "of an earlier request"}))

@@ -139,6 +139,7 @@ import typing as t
 from ansible import __version__ as ansible_version
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
@@ -207,9 +208,10 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
             self.add_hosts(jobs, filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
-            message = str(error)
-            # It quotes what was set for one option, which may be a secret that is set for another.
-            shown = _redact.hide(message, self._secrets()) if isinstance(error, _errors.InvalidOptionError) else message
+            secrets = self._secrets()
+            message = remove_values(str(error), secrets)  # as Ansible does for modules
+            # It may quote a secret that is set for another option with escapes.
+            shown = _redact.hide(message, secrets) if isinstance(error, _errors.InvalidOptionError) else message
             if shown != message:
                 message = f"An option is invalid. Its value is {shown[1:-1]}."
             # The name of the plugin is added because Ansible shows the errors of all plugins that tried the file.
@@ -217,7 +219,8 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
 
     def _secrets(self) -> set[str]:
         """Return the secrets among the options."""
-        return {self.params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and self.params.get(name)}
+        params = getattr(self, "params", {})
+        return {params[name] for name, spec in OPTIONS.items() if spec.get("no_log") and params.get(name)}
 
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Validate the options of the file.

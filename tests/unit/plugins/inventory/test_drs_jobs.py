@@ -495,13 +495,14 @@ class TestSecrets:
     )
     def test_secret_in_another_option(self, cloud, parse, options):
         said = failure(parse, options)
-        # Before ansible-core 2.19, the message about timeout does not quote the value.
-        assert (
-            "An option is invalid. Its value is hidden because it contains a secret." in said
-            or "unable to convert to int" in said
-        )
         check_nothing_shown(said)
         assert len(cloud.calls) == 0
+
+    def test_secret_in_the_user_name(self, cloud, parse):
+        cloud.post(LOGIN_URL, status=401, json={})
+        said = failure(parse, {**WITH_PASSWORD, "username": f"operator:{PASSWORD}"})
+        assert "The login request was for user operator:********" in said
+        check_nothing_shown(said)
 
     HIDDEN = "(hidden because it contains a secret)"
 

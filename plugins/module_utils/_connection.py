@@ -122,7 +122,8 @@ class _HeaderReader(io.BufferedReader):
         Python would look for the parts of a multipart body, for which a long header takes minutes and gigabytes. Nobody
         needs the content type. Lines of headers may also end with a carriage return.
         """
-        return re.sub(rb"(?i)(^|\r)content-type:", rb"\1X-Content-Type:", super().readline(size))
+        line = super().readline(size)
+        return re.sub(rb"(?i)(^|\r)content-type:", rb"\1X-Content-Type:", line) if len(line) > 12 else line
 
 
 class _BoundedResponse(HTTPResponse):

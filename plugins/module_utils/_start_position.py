@@ -39,9 +39,10 @@ def update_start_position(drs: _drs.DrsClient, job_id: str, position: str, gtid_
         for name, value in response.body.items()
     ]
     if not all(confirms):
-        said = [_http_errors.error_fields(response.body).get(name) for name in ("error_code", "error_msg")]
+        said = _http_errors.error_fields(response.body)
         # Searched together, because a secret may be in both.
-        texts = [text if isinstance(text, str) else drs.sanitize(text) for text in said]
+        parts = (said.get("error_code"), said.get("error_msg"))
+        texts = [part if isinstance(part, str) else drs.sanitize(part) for part in parts]
         reason = drs.sanitize(" ".join(filter(None, texts)))
         what = f"did not confirm the start position of job {job_id}"
         raise drs.invalid_response(response, f"{what}: {reason}" if reason else what, maybe_accepted=True)

@@ -79,7 +79,8 @@ def parse_position(value: str, gtid_set: str | None = None) -> tuple[str, str | 
     given = check_gtid_set(gtid_set) if gtid_set else None
     if given and contained and _intervals(given) != _intervals(contained):
         raise _errors.InvalidOptionError(
-            f"position contains the GTID set {contained[:128]!r}, but gtid_set is {given[:128]!r}."
+            f"position contains the GTID set {_hints.quote_value(contained)}, but gtid_set is"
+            f" {_hints.quote_value(given)}."
             " Leave out gtid_set, or the GTID set in position."
         )
     return position, given or contained

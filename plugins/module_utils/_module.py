@@ -158,7 +158,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             said = f" The last request for a change was {last}." if last else ""
             fail(f"The task was interrupted. Operations already requested continue in DRS.{said}", last)
         except _errors.InvalidOptionError as error:
-            # It may quote a secret in part, or with escapes, so that Ansible does not recognize it.
+            # It may quote a secret with escapes, so that Ansible does not recognize it.
             message = remove_values(str(error), self.no_log_values.copy())
             shown = self._hide(message)
             fail(message if shown == message else f"An option is invalid. Its value is {shown[1:-1]}.")

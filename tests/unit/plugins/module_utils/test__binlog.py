@@ -160,6 +160,12 @@ class TestParsePosition:
     def test_accepted(self, value, gtid_set, expected):
         assert parse_position(value, gtid_set) == (POSITION, expected)
 
+    def test_long_gtid_sets_are_not_cut(self):
+        """Part of a secret in them would not be recognized."""
+        with pytest.raises(InvalidOptionError, match="is a text of 200 characters. Leave out gtid_set") as caught:
+            parse_position(f"{POSITION};{GTID_SET}", "x" * 200)
+        assert "xx" not in str(caught.value)
+
     @pytest.mark.parametrize("gtid_set", [OTHER_SET, f"{GTID_SET},{OTHER_SET}", GTID_SET[:-1]])
     def test_two_different_gtid_sets(self, gtid_set):
         with pytest.raises(InvalidOptionError, match="Leave out gtid_set") as caught:

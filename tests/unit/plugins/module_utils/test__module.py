@@ -296,7 +296,7 @@ class TestFailJsonOnError:
         ],
     )
     def test_secret_in_another_option(self, failed, check, value, said):
-        """A message quotes only the beginning of a long value, and escapes quotes and backslashes."""
+        """A message does not quote a long value, and escapes quotes and backslashes."""
         args = {**LOGIN, "auth_token": TOKEN, "secret_key": "pass\\'word", "security_token": "plain-/secret"}
         module = make_module(args)
 

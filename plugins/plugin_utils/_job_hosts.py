@@ -32,6 +32,9 @@ trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template
 HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
 
 SURROGATES = "[\ud800-\udfff]"  # Halves of characters, which JSON may hold.
+# The first character of a template, or of a line in which text chooses its own delimiters before ansible-core 2.19. The
+# rest may be in text that is joined to it.
+TEMPLATE_START = r"(?i){(?=[{%#]|$)|#(?=jinja2:)|(?<!\w)#(?=j?i?n?j?a?2?$)"
 
 
 class _Draft:
@@ -261,7 +264,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         if isinstance(value, str):
             value = re.sub(SURROGATES, "?", value)
             if not CHECKS_TRUST:  # Keys of dictionaries and text from hostvars lose the mark.
-                value = re.sub("{(?=[{%#]|$)", "(", value)
+                value = re.sub(TEMPLATE_START, "(", value)
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

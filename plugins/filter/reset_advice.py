@@ -42,9 +42,9 @@ from ansible_collections.huaweicloud.drs.plugins.module_utils import _reset
 UNKNOWN = (
     "The task was cut off, so it is unknown whether the job was paused, the position was set, and the job was resumed,"
     " and the module may still be working on the reset. First make sure that no process named"
-    " AnsiballZ_drs_reset_position is left on the host that ran the playbook, then check the job. If it is paused and"
-    " has not been running since, run the reset again with the same position. If it has been running or stays failed,"
-    " do not run the reset again."
+    " AnsiballZ_drs_reset_position is left on the host that ran the playbook, or with pipelining, no Python process of"
+    " this run, then check the job. If it is paused and has not been running since, run the reset again with the same"
+    " position. If it has been running or stays failed, do not run the reset again."
 )
 
 

@@ -21,3 +21,5 @@ def test_advice_without_a_state_sets_nothing_in_a_job_that_has_been_running():
     assert reset_advice("unknown") == UNKNOWN
     assert "If it has been running or stays failed, do not run the reset again." in UNKNOWN
     assert UNKNOWN.index("AnsiballZ_drs_reset_position is left") < UNKNOWN.index("then check the job")
+    # With pipelining, the process has no name of its own.
+    assert "or with pipelining, no Python process of this run" in UNKNOWN

@@ -172,7 +172,7 @@ def urllib3_error(error: Exception, attempt: _connection.Attempt) -> t.Any:
             f"it broke before the end of the TLS handshake ({'timed out' if timed_out else root})"
         )
     # urllib3 reports a response lost behind a proxy as a proxy failure, and one lost in TLS as a TLS failure.
-    if broken or (attempt.connected and not isinstance(cause, HTTPError)):
+    if broken or (attempt.connected and (isinstance(cause, ProxyError) or not isinstance(cause, HTTPError))):
         return ProtocolError("Connection aborted.", root)
     return cause
 

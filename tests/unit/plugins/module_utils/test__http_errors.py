@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
+import os
 import re
 import socket
 import ssl
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection
 from ansible_collections.huaweicloud.drs.plugins.module_utils._errors import (
     ApiError,
     HuaweiCloudError,
@@ -278,6 +281,22 @@ class TestProxyErrors:
         error = failure(method, "https://127.0.0.1:1/x", http=HttpClient(max_retries=2, ca_cert=ca_cert))
         assert [request.split()[0].decode() for request in proxy.requests] == ["CONNECT", method] * sent
         assert error.maybe_accepted == (method == "POST")
+
+    @pytest.mark.parametrize("code", [errno.EHOSTUNREACH, errno.ENETDOWN, errno.EIO])
+    def test_network_that_fails_behind_the_proxy(self, serve, set_proxy, tls, ca_cert, monkeypatch, code):
+        """urllib3 1.26 reports that it could not connect to the proxy."""
+        readinto = _connection._BoundedReader.readinto
+
+        def fail(reader, buffer):
+            if _connection._current.attempt.connected:
+                raise OSError(code, os.strerror(code))
+            return readinto(reader, buffer)
+
+        monkeypatch.setattr(_connection._BoundedReader, "readinto", fail)
+        set_proxy(serve(loopback.proxy(then=loopback.over_tls(tls, loopback.hold))))
+        error = failure("POST", "https://127.0.0.1:1/x", http=HttpClient(max_retries=2, ca_cert=ca_cert))
+        assert "no complete response" in str(error)
+        assert error.maybe_accepted
 
     def test_unknown_authority_behind_the_proxy(self, serve, set_proxy, tls):
         proxy = serve(loopback.proxy(then=loopback.over_tls(tls, loopback.close_without_response)))

@@ -98,7 +98,7 @@ class Session:
 
     def __init__(self, http: _http.HttpClient, auth: AuthMethod) -> None:
         self._http = http
-        self.sanitize = http.sanitize
+        self.sanitize, self.has_secret = http.sanitize, http.has_secret
         self._auth = auth
         self._lock = threading.Lock()
         self._renewals = 0

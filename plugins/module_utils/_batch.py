@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from . import _drs, _endpoints, _errors, _hints, _jobs, _position_results, _positions, _wait
 
 # Imported before the connections of the threads take all file descriptors. Otherwise, an error would end the batch.
-from . import _auth_password, _jobs_v3, _retry  # noqa: F401  # isort: skip  # pylint: disable=unused-import
+from . import _auth_password, _jobs_v3, _redact, _retry  # noqa: F401  # isort: skip  # pylint: disable=unused-import
 
 # The outcome of a job, if it is not the status of its query. In check mode, the position can be collected, or this is
 # not known in the region. In general, DRS refused the request, the response was lost, or nothing was sent.

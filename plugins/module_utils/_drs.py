@@ -16,8 +16,8 @@ TOO_FREQUENT = "DRS.M01503"  # throttled, with HTTP 400
 class DrsClient:
     """Sends requests to DRS in the project of a session.
 
-    ``base`` and ``base_v3`` are the URL prefixes of the API calls of v5 and v3, ``sanitize`` is the method of
-    :class:`HttpClient`. ``reads_v3`` is set once v5 has refused to read jobs, see ``_jobs.py``.
+    ``base`` and ``base_v3`` are the URL prefixes of the API calls of v5 and v3, ``sanitize`` and ``has_secret`` are
+    the methods of :class:`HttpClient`. ``reads_v3`` is set once v5 has refused to read jobs, see ``_jobs.py``.
 
     :param endpoint: the base URL of DRS.
     :param language: the language of error messages, ``en-us`` or ``zh-cn``. Error codes do not depend on it.
@@ -32,7 +32,7 @@ class DrsClient:
         warn: t.Callable[[str], None] = lambda message: None,
     ) -> None:
         self._session = session
-        self.sanitize = session.sanitize
+        self.sanitize, self.has_secret = session.sanitize, session.has_secret
         self.endpoint, self.project_id = endpoint, session.project_id
         self.base = f"{endpoint}/v5/{self.project_id}"
         self.base_v3 = f"{endpoint}/v3/{self.project_id}"

@@ -24,6 +24,11 @@ READ_LATER = (
     "The query continues in DRS."
     " To read its result, run huaweicloud.drs.drs_db_position_info with job_id, and with id as query_id."
 )
+POSITION_WITH_SECRET = (
+    "found a position that cannot be returned, because it contains the value of a secret option, such as the password."
+    " Log in with a token (see the module huaweicloud.drs.iam_token) or an access key, or change the password, before"
+    " you read the result again"
+)
 # The error codes for a job that DRS does not know.
 ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
 

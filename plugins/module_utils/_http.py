@@ -254,6 +254,12 @@ class HttpClient:
 
         return _redact.redact(value, secrets, self.has_signatures)
 
+    def has_secret(self, text: str) -> bool:
+        """Return whether a text contains a secret, so that a task cannot return it."""
+        from . import _redact
+
+        return _redact.hide(text, tuple(self.secrets), self.has_signatures) != text
+
 
 def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     """Return whether a text needs no redaction, without the time that it takes to import ``_redact.py``."""

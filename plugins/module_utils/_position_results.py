@@ -50,7 +50,8 @@ def show_position_result(
     """Read the result of a query. API page: Obtaining the Result of Querying Database Positions.
 
     :param deadline: a value of ``time.monotonic()``, see :meth:`HttpClient.request`.
-    :raises InvalidResponseError: when the status is not documented, or a success has no position.
+    :raises InvalidResponseError: when the status is not documented, or a success has no position, or one that contains
+        a secret.
     """
     url = f"{drs.base}/jobs/{_endpoints.check_job_id(job_id)}/db-position"
     response = drs.request("GET", url, params={"query_id": query_id}, deadline=deadline)
@@ -61,6 +62,9 @@ def show_position_result(
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not 0 < len(position) <= _binlog.MAX_POSITION or not position.isprintable():
         raise drs.invalid_response(response, "reported success without a valid position")
+    if drs.has_secret(position):
+        # Ansible would mask it, and later tasks use the masked value.
+        raise drs.invalid_response(response, _hints.POSITION_WITH_SECRET)
     position, gtid_set = _binlog.split_position(position)
     return PositionResult(status, position, response.request_id, gtid_set)
 

@@ -161,6 +161,20 @@ def test_no_position(
     assert handed_on(said, **{"": "", "status": status, "id": query})
 
 
+@pytest.mark.parametrize("password", ["mysql-bin", "MySQL-Bin.0"])
+@pytest.mark.parametrize("jobs", [{"drs_job_id": JOB}, {"drs_job_ids": FLEET[0]}])
+def test_position_that_contains_the_password(
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], jobs: dict[str, str], password: str
+) -> None:
+    """It is not handed on with something else in its place."""
+    said = ansible(*COLLECT, variables={**jobs, **TIME}, code=2, HW_USER_PASSWORD=password, **token)
+    assert re.search(r"found a\s+position\s+that\s+cannot\s+be\s+returned", said)
+    stats = said.partition("CUSTOM STATS")[2]
+    assert re.search(ANY_QUERY, stats)
+    assert "pending" in stats
+    assert not re.search(r":8\d5|[*]{8}\.|\(hidden", stats)
+
+
 def test_temporary_folder_that_disappears(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:

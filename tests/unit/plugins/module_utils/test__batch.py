@@ -49,8 +49,8 @@ from ansible_collections.huaweicloud.drs.tests.unit.utils import (
 )
 
 
-def connect(max_retries=0, **options):
-    http = HttpClient(timeout=10, max_retries=max_retries, connections=10)
+def connect(max_retries=0, secrets=(), **options):
+    http = HttpClient(timeout=10, max_retries=max_retries, connections=10, secrets={*secrets})
     auth = select_auth(AuthOptions(region=REGION, auth_token=TOKEN, project_id=PROJECT_ID, **options))
     auth.authenticate(http)
     return DrsClient(Session(http, auth), DRS)
@@ -476,10 +476,11 @@ class TestWait:
             ({"status": 500}, True),
             ({"json": {"status": "unknown"}}, True),
             ({"json": {"status": "success"}}, True),
+            ({"json": {"status": "success", "position": "Passw0rd-1.000277:805"}}, True),
         ],
     )
     def test_one_error(self, cloud, fault, continues):
-        work = self.collected(cloud, 4)
+        work = self.collected(cloud, 4, secrets={"Passw0rd-1"})
         cloud.get(position_url(1, "/db-position"), **fault)
         for number in (0, 2, 3):
             add_result_of(cloud, number)

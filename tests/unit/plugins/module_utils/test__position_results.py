@@ -118,6 +118,18 @@ class TestResult:
             show_position_result(drs, JOB_ID, QUERY_ID)
         assert (caught.value.request_id, caught.value.maybe_accepted) == ("result-success", False)
 
+    @pytest.mark.parametrize(
+        "position",
+        ["Passw0rd-1.000277:805", "PASSW0RD-1.000277:805", f"{POSITION};{GTID_SET},Passw0rd-1:1"],
+    )
+    def test_position_with_a_secret(self, cloud, position):
+        """Ansible would return it masked, so it is not returned at all."""
+        add_result(cloud, "success", position)
+        with pytest.raises(InvalidResponseError, match="contains the value of a secret option.*iam_token") as caught:
+            show_position_result(client(secrets={"Passw0rd-1"}), JOB_ID, QUERY_ID)
+        assert caught.value.request_id == "result-success"
+        assert "passw0rd" not in str(caught.value).lower()
+
     def test_unknown_status(self, cloud, drs):
         add_result(cloud, "running")
         with pytest.raises(InvalidResponseError, match="status") as caught:

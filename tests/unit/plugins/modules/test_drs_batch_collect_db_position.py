@@ -230,6 +230,7 @@ class TestLimitsOfTheHost:
             "from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _drs, _http;"
             "http = _http.HttpClient(connections=100, max_retries=0);"
             "session = type('Session', (), {'project_id': 'p', 'sanitize': http.sanitize,"
+            " 'has_secret': http.has_secret,"
             " 'request': lambda self, *args, **more: http.request(*args, auth=lambda request: request, **more)})();"
             "batch = _batch.PositionBatch("
             "_drs.DrsClient(session, sys.argv[1]), json.loads(sys.argv[2]), '2023-09-19T07:00:00Z', 100);"

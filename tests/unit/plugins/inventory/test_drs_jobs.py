@@ -498,6 +498,11 @@ class TestSecrets:
         check_nothing_shown(said)
         assert len(cloud.calls) == 0
 
+    def test_secret_in_another_option_that_is_quoted_with_escapes(self, cloud, parse):
+        said = failure(parse, {**WITH_PASSWORD, "password": "pass\\'word", "region": "pass\\'word"})
+        assert said.endswith("An option is invalid. Its value is hidden because it contains a secret.")
+        assert len(cloud.calls) == 0
+
     def test_secret_in_the_user_name(self, cloud, parse):
         cloud.post(LOGIN_URL, status=401, json={})
         said = failure(parse, {**WITH_PASSWORD, "username": f"operator:{PASSWORD}"})

@@ -32,9 +32,9 @@ trust_as_template: t.Callable[[str], str] = getattr(template, "trust_as_template
 HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{{0,63}}"
 
 SURROGATES = "[\ud800-\udfff]"  # Halves of characters, which JSON may hold.
-# The first character of a template, or of a line in which text chooses its own delimiters before ansible-core 2.19. The
-# rest may be in text that is joined to it.
-TEMPLATE_START = r"(?i){(?=[{%#]|$)|#(?=jinja2:)|(?<!\w)#(?=j?i?n?j?a?2?$)"
+# Before ansible-core 2.19, Ansible evaluates unmarked text that has ``{{`` or ``{%``, that begins with ``#jinja2:``, or
+# that is a list or dictionary of Python, in which escapes stand for any character. A play may join parts of these.
+HARMLESS = str.maketrans("{[#\\", "(((/")
 
 
 class _Draft:
@@ -264,7 +264,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         if isinstance(value, str):
             value = re.sub(SURROGATES, "?", value)
             if not CHECKS_TRUST:  # Keys of dictionaries and text from hostvars lose the mark.
-                value = re.sub(TEMPLATE_START, "(", value)
+                value = value.translate(HARMLESS)
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

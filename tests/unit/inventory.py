@@ -92,10 +92,7 @@ def members(inventory, group):
 
 def as_text(text):
     """Return a text from DRS as a variable has it: before ansible-core 2.19, it cannot begin a template."""
-    if CONTROLLER:
-        return text
-    text = "(" + text[1:] if "#jinja2:".startswith(text[:8].lower() or " ") else text
-    return re.sub("{(?=[{%#]|$)", "(", text)
+    return text if CONTROLLER else re.sub(r"[{[#]", "(", text).replace("\\", "/")
 
 
 def is_exported_as_unsafe(value):

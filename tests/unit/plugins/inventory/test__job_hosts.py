@@ -521,7 +521,15 @@ class TestConstructed:
         joined = templar.template(_job_hosts.trust_as_template("{{ drs_tags.first ~ drs_tags.rest }}"))
         assert templar.template(joined) == as_text("{{ 1 + 1 }}")
 
-    @pytest.mark.parametrize("expression", ["drs_tags | to_json", "drs_tags | list | join", "drs_tags.values() | join"])
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            "drs_tags | to_json",
+            "drs_tags | list | join",
+            "drs_tags | map('trim', ' ,') | join",
+            "drs_tags.values() | join",
+        ],
+    )
     @pytest.mark.parametrize(
         "tags",
         [
@@ -531,6 +539,15 @@ class TestConstructed:
             {DELIMITERS: "a"},
             {"": DELIMITERS},
             *({DELIMITERS[:end]: "", DELIMITERS[end:]: ""} for end in range(1, 8)),
+            # Ansible makes these lists.
+            {r"['\x7b\x7b 1 + 1 }}']": ""},
+            {r"['\173\x7b 1 + 1 }}'] # ": "", "a": ""},
+            {r'["\u007b{ 1 + 1 }}"]': ""},
+            {"['{' '{ 1 + 1 }}']": ""},
+            {"[": "", r"'\x7b{ 1 + 1 }}']": ""},
+            {"": r"['\x7b{ 1 + 1 }}']"},
+            {" { ": "", "{ 1 + 1 }}": ""},
+            {"{,": "", "{ 1 + 1 }}": ""},
         ],
     )
     def test_text_that_has_lost_its_mark(self, cloud, parse, expression, tags):
@@ -572,16 +589,17 @@ class TestConstructed:
 
     def test_values_that_cannot_be_exported(self, cloud, parse):
         """A tag in YAML could otherwise end the export of all jobs, which AWX reads."""
-        tags = {"a": "!!binary aGk=", "b": "2020-01-01: !!binary aGk=", "c": "!!set {q}", "d": "2020-01-01", "e": "[1]"}
+        tags = {"a": "!!binary aGk=", "b": "2020-01-01: !!binary aGk=", "c": "2020-01-01", "d": "- 1"}
         add_jobs(cloud, [job(1, "one")], {ONE: tags})
         compose = {f"drs_{name}": f"drs_tags.{name} | from_yaml" for name in tags}
+        compose["drs_set"] = "'!!set {q}' | from_yaml"
         compose["drs_half"] = "['%c' | format(55296)]"  # of a character, which JSON may hold
         found = variables(parse({**WITH_TOKEN, "compose": compose, "strict": True}), "one")
         values = [found[name] for name in compose]
         # Ansible writes dates as text, but not as keys.
         text = json.dumps(values, default=date.isoformat, ensure_ascii=False)
         assert text.encode().count(b"hi") == 2
-        assert text.endswith('["q"], "2020-01-01", [1], ["?"]]')
+        assert text.endswith('"2020-01-01", [1], ["q"], ["?"]]')
 
     def test_unsafe_before_2_19(self, cloud, parse, monkeypatch):
         """Only single words are not marked, because AWX would show them as dictionaries as well."""
@@ -622,7 +640,7 @@ class TestConstructed:
         compose = {"shard": "drs_tags.shard | default('none')"}
         inventory = parse({**WITH_TOKEN, "keyed_groups": keyed_groups, "compose": compose, "strict": strict})
         name = re.sub(r"\W", "_", text)
-        assert variables(inventory, ONE)["shard"] == text
+        assert variables(inventory, ONE)["shard"] == as_text(text)
         for group in (f"shard_{name}", f"name_{name}", f"joined_{name}"):
             assert members(inventory, group) == [ONE]
         assert members(inventory, "shard_none") == [TWO]

@@ -252,6 +252,9 @@ def main() -> None:
         if batch:
             # A copy, because interrupted threads may still write to the original.
             batch.positions = [dict(position) for position in batch.positions]
+            # They were searched for secrets on arrival. Long error messages may leave no time to do so again.
+            names = ("id", "request_id", "position", "gtid_set")
+            module.own_values.update(item[name] for item in batch.positions for name in names if item.get(name))
             started = ("id" in position or position["outcome"] == _batch.UNKNOWN for position in batch.positions)
             result.update(changed=module.check_mode or any(started), counts=batch.counts, positions=batch.positions)
         return ""

@@ -15,9 +15,10 @@ import time
 
 import pytest
 
-from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _batch, _module
 from ansible_collections.huaweicloud.drs.plugins.module_utils._batch import PositionBatch
 from ansible_collections.huaweicloud.drs.plugins.module_utils._module import SIGNALS
+from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import UNSEARCHED
 from ansible_collections.huaweicloud.drs.tests.unit import loopback
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     COLLECTION,
@@ -75,6 +76,19 @@ def test_keys_of_a_position_are_documented(cloud, module):
     add_collect_of(cloud, 2, status="failed")
     positions = module.fail({**ARGS, "wait": True})[1]["positions"]
     assert {name for position in positions for name in position} == set(module.returns["positions"]["contains"])
+
+
+def test_error_messages_that_leave_no_time_to_search_the_result(cloud, module, monkeypatch):
+    """The IDs and positions of the other jobs are returned."""
+    monkeypatch.setattr(_module, "SEARCH_TIME", -1)
+    add_collect_of(cloud, 0, 2)
+    cloud.get(position_url(0, "/db-position"), json={"status": "success", "position": f"{POSITION};{GTID_SET}"})
+    add_result_of(cloud, 2, "pending")
+    cloud.post(position_url(1), status=400, json={"error_code": "DRS.M00289", "error_msg": "It is absent."})
+    found, refused, pending = module.fail({**ARGS, "wait": True, "wait_timeout": 1})[1]["positions"]
+    assert found == started(0, outcome="success", status="success", position=POSITION, gtid_set=GTID_SET)
+    assert (refused["outcome"], refused["error_msg"]) == ("refused", UNSEARCHED)
+    assert {**pending, "msg": ""} == started(2, msg="")
 
 
 class TestCollect:

@@ -14,24 +14,8 @@ from ansible.errors import AnsibleParserError
 from ansible.parsing import vault
 from ansible.utils.unsafe_proxy import AnsibleUnsafe
 
+from ansible_collections.huaweicloud.drs.tests.unit.controller import CONTROLLER, is_trusted_as_template
 from ansible_collections.huaweicloud.drs.tests.unit.utils import DRS, PROJECT_ID, check_nothing_shown, job_id, shown
-
-# From ansible-core 2.19 on, the imports above mark the process as one of the controller. The tests of modules need the
-# opposite, so the mark is set only while a test of an inventory runs.
-try:
-    from ansible.module_utils import _internal
-    from ansible.template import is_trusted_as_template
-except ImportError:  # before ansible-core 2.19
-    CONTROLLER, is_trusted_as_template = {}, None
-else:
-    _TARGET = {
-        "is_controller": False,
-        "import_controller_module": lambda name: None,
-        "get_controller_serialize_map": lambda: {},
-    }
-    CONTROLLER = {name: getattr(_internal, name) for name in _TARGET}
-    for _name, _value in _TARGET.items():
-        setattr(_internal, _name, _value)
 
 NAME = "huaweicloud.drs.drs_jobs"
 JOBS_URL = f"{DRS}/v5/{PROJECT_ID}/jobs"

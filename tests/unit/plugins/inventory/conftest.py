@@ -17,8 +17,8 @@ from ansible.utils.display import Display
 from ansible_collections.huaweicloud.drs.plugins.doc_fragments.drs import ModuleDocFragment
 from ansible_collections.huaweicloud.drs.plugins.inventory import drs_jobs
 from ansible_collections.huaweicloud.drs.plugins.inventory.drs_jobs import InventoryModule
-from ansible_collections.huaweicloud.drs.tests.unit import inventory as inventories
-from ansible_collections.huaweicloud.drs.tests.unit.inventory import CONTROLLER, NAME, VAULT
+from ansible_collections.huaweicloud.drs.tests.unit.controller import CONTROLLER, _internal
+from ansible_collections.huaweicloud.drs.tests.unit.inventory import NAME, VAULT
 
 try:
     from ansible.module_utils._internal._json import _profiles
@@ -30,7 +30,7 @@ except ImportError:  # before ansible-core 2.19
 def _controller(monkeypatch):
     with monkeypatch.context() as patch:
         for name, value in CONTROLLER.items():
-            patch.setattr(inventories._internal, name, value)
+            patch.setattr(_internal, name, value)
         yield
     if CONTROLLER:
         # The cached value is wrong for the next test.

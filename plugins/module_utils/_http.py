@@ -186,6 +186,9 @@ class HttpClient:
                         return response, bytes(title)
                     if len(content) > self._max_body:
                         raise _connection.ResponseTooLargeError
+                # More than the response. urllib3, which would use the connection again, does not look into TLS.
+                if attempt.connection and getattr(attempt.sock, "pending", int)():
+                    attempt.connection.close()
                 left = response.raw.length_remaining  # urllib3 1 does not raise an error
                 # Without a length, or the end of the chunks, an empty body may be a lost one.
                 has_end = not attempt.ended if response.raw.chunked else left is not None

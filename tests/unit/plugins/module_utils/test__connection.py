@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import json
 import os
 import queue
 import re
@@ -211,6 +212,26 @@ ENDLESS = {
     "trailer": (CHUNKED + b"0\r\n", b"X-Trailer: x\r\n" * 5000),
     "statuses": (b"", loopback.head(100) * 5000),
 }
+
+
+@pytest.mark.parametrize("over", ["https", "proxy"])
+def test_second_response_to_one_request(serve, tls, ca_cert, monkeypatch, over):
+    """It is not taken for the response to the next request. Python reads 8,192 bytes from TLS at a time."""
+
+    def response(text, size=0):
+        body = json.dumps({"id": text}).encode()
+        return loopback.head(200, f"Content-Length: {size or len(body)}") + body.ljust(size)
+
+    size = 8192 - len(loopback.head(200, "Content-Length: 8000"))
+    scripts = [loopback.each(response("1", size) + response("stray")), loopback.each(response("2"))]
+    if over == "proxy":
+        server = serve(*(loopback.proxy(then=loopback.over_tls(tls, script)) for script in scripts))
+        monkeypatch.setenv("https_proxy", server.url)
+    else:
+        server = serve(*scripts, tls=tls)
+    http = HttpClient(ca_cert=ca_cert, max_retries=0)
+    url = "https://127.0.0.1:1/x" if over == "proxy" else server.url
+    assert [send("POST", url, http=http).body for _number in range(2)] == [{"id": "1"}, {"id": "2"}]
 
 
 class TestBounds:

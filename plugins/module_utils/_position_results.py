@@ -11,6 +11,9 @@ import typing as t
 
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
+# The format is not documented. For what this excludes, see QUERY_ID.
+VALID_POSITION = r"""(?![\[{])[^"'\\]+"""
+
 
 class PositionResult(t.NamedTuple):
     """The result of a query. The position is set if and only if the status is ``success``.
@@ -60,7 +63,8 @@ def show_position_result(
     if status != _positions.SUCCESS:
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
-    if not isinstance(position, str) or not 0 < len(position) <= _binlog.MAX_POSITION or not position.isprintable():
+    is_text = isinstance(position, str) and position.isprintable() and len(position) <= _binlog.MAX_POSITION
+    if not is_text or not re.fullmatch(VALID_POSITION, position):
         raise drs.invalid_response(response, "reported success without a valid position")
     if drs.has_secret(position):
         # Ansible would mask it, and later tasks use the masked value.

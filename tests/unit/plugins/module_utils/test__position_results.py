@@ -61,6 +61,11 @@ class TestCheckQueryId:
             "\x7f",
             "x" * 129,
             "x" * 9999,
+            "[1]",
+            "{1}",
+            "a\\x9b",
+            "'a'",
+            '"a"',
         ],
     )
     def test_rejected(self, value):
@@ -72,7 +77,7 @@ class TestCheckQueryId:
     @settings(max_examples=50)
     @given(texts() | texts(min_size=36, max_size=36) | texts("aZ0-", min_size=36, max_size=36))
     def test_any_text(self, value):
-        valid = re.fullmatch("[!-~]{1,128}", value) is not None and "*" not in value
+        valid = re.fullmatch("[!-~]{1,128}", value) is not None and not re.search(r"""[*"'\\]|^[\[{]""", value)
         try:
             assert check_query_id(value) == value
             assert valid
@@ -111,7 +116,13 @@ class TestResult:
         add_result(cloud, status)
         assert show_position_result(drs, JOB_ID, QUERY_ID) == PositionResult(status, None, f"result-{status}")
 
-    @pytest.mark.parametrize("position", [None, "", ["mysql-bin.000277:805"], "\x1b[31m", "x" * 4097])
+    @pytest.mark.parametrize(
+        "position",
+        [
+            *(None, "", ["mysql-bin.000277:805"], "\x1b[31m", "x" * 4097, "[...]", "{1}", r"['\x9b2J']"),
+            *(r"mysql-bin.\x9b2J:805", "mysql'bin.000277:805", 'mysql"bin.000277:805'),
+        ],
+    )
     def test_success_without_a_valid_position(self, cloud, drs, position):
         add_result(cloud, "success", position)
         with pytest.raises(InvalidResponseError, match="position") as caught:

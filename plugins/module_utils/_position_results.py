@@ -12,7 +12,7 @@ import typing as t
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
 # The format is not documented. For what this excludes, see QUERY_ID.
-VALID_POSITION = r"""(?![\[{])[^"'\\]+"""
+VALID_POSITION = rf"""(?![\[{{])[^"'\\]{{1,{_binlog.MAX_POSITION}}}"""
 
 
 class PositionResult(t.NamedTuple):
@@ -63,8 +63,7 @@ def show_position_result(
     if status != _positions.SUCCESS:
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
-    is_text = isinstance(position, str) and position.isprintable() and len(position) <= _binlog.MAX_POSITION
-    if not is_text or not re.fullmatch(VALID_POSITION, position):
+    if not isinstance(position, str) or not position.isprintable() or not re.fullmatch(VALID_POSITION, position):
         raise drs.invalid_response(response, "reported success without a valid position")
     if drs.has_secret(position):
         # Ansible would mask it, and later tasks use the masked value.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 try:
     from ansible.module_utils import _internal
-    from ansible.template import is_trusted_as_template
+    from ansible.template import is_trusted_as_template  # pylint: disable=unused-import  # used by inventory.py
 except ImportError:  # before ansible-core 2.19
     _internal, is_trusted_as_template, CONTROLLER = None, None, {}
 else:

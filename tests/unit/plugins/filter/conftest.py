@@ -4,4 +4,4 @@
 
 from __future__ import annotations
 
-from ansible_collections.huaweicloud.drs.tests.unit import controller  # noqa: F401
+from ansible_collections.huaweicloud.drs.tests.unit import controller  # noqa: F401  # pylint: disable=unused-import

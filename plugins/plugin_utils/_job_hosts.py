@@ -33,8 +33,10 @@ HOST_NAME = rf"(?i:(?!(?:localhost|{_endpoints.JOB_ID})$))[A-Za-z][A-Za-z0-9_-]{
 
 SURROGATES = "[\ud800-\udfff]"  # Halves of characters, which JSON may hold.
 # Before ansible-core 2.19, Ansible evaluates unmarked text that has ``{{`` or ``{%``, that begins with ``#jinja2:``, or
-# that is a list or dictionary of Python, in which escapes stand for any character. A play may join parts of these.
-HARMLESS = str.maketrans("{[#\\", "(((/")
+# that is a list or dictionary of Python, in which escapes stand for any character. A play may join parts of these, and
+# put a character of its own in front.
+HARMLESS = str.maketrans("{[#\\%", "(((//")
+HEADER = re.compile("(jinja2):", re.IGNORECASE)
 
 
 class _Draft:
@@ -264,7 +266,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
         if isinstance(value, str):
             value = re.sub(SURROGATES, "?", value)
             if not CHECKS_TRUST:  # Keys of dictionaries and text from hostvars lose the mark.
-                value = value.translate(HARMLESS)
+                value = HEADER.sub(r"\1/", value.translate(HARMLESS))
         return wrap_var(value) if isinstance(value, str) and re.search(r"[^\w-]", value) else value
 
     @staticmethod

@@ -76,7 +76,7 @@ def members(inventory, group):
 
 def as_text(text):
     """Return a text from DRS as a variable has it: before ansible-core 2.19, it cannot begin a template."""
-    return text if CONTROLLER else re.sub(r"[{[#]", "(", text).replace("\\", "/")
+    return text if CONTROLLER else re.sub(r"[\\%]", "/", re.sub(r"[{[#]", "(", text)).replace("jinja2:", "jinja2/")
 
 
 def is_exported_as_unsafe(value):

@@ -560,6 +560,28 @@ class TestConstructed:
             once = once if isinstance(once, dict) else json.loads(json.dumps(once))  # without a mark
         assert templar.template(once) == once
 
+    @pytest.mark.parametrize(
+        "expression", ["'{' ~ (drs_tags.values() | join) ~ '}'", "'#' ~ drs_tags.a", "'#' ~ drs_tags.a | lower"]
+    )
+    @pytest.mark.parametrize(
+        "tags",
+        [
+            {"a": "% if 1 %}2{% endif %"},
+            {"a": "% set b = undefined_one.two ", "b": "%"},
+            {"a": DELIMITERS[1:].replace("%", "@")},
+            {"a": DELIMITERS[1:].replace("%", "@").replace("jinja", "Jinja").replace("[", "<<").replace("]", ">>")},
+        ],
+    )
+    def test_text_behind_a_character_of_the_play(self, cloud, parse, expression, tags):
+        """It is not the rest of a delimiter either."""
+        add_jobs(cloud, [job(1, "one")], {ONE: tags})
+        found = {"drs_tags": variables(parse(WITH_TOKEN), "one")["drs_tags"]}
+        templar = Templar(loader=DataLoader(), variables=found)
+        once = templar.template(_job_hosts.trust_as_template(f"{{{{ {expression} }}}}"))
+        if not _job_hosts.CHECKS_TRUST:
+            once = json.loads(json.dumps(once))  # without a mark
+        assert templar.template(once) == once
+
     TEXTS = {
         "match": "hostvars.victim.secret is match '^s3'",
         "power": "7 ** 999999999 > 1",

@@ -371,7 +371,9 @@ class Awx:
                 # Without the format, AWX sends HTML.
                 if query != {"format": "json"}:
                     raise Refused(406, {"detail": "The stub sends only JSON."})
-                return 200, {"range": {"start": 0}, "content": self.repository.output}
+                # No one would expect AWX to show credentials, which is why the playbook has to look for them.
+                echo = f"\r\nERROR: {PASSWORD} {' '.join(self.tokens.values())}"
+                return 200, {"range": {"start": 0}, "content": self.repository.output + echo}
             case ["POST", "projects", number, "update"] if int(number) in self.objects["projects"]:
                 return 202, {"project_update": (update := self.update(int(number)))["id"], **update}
             case ["POST", "workflow_job_templates", number, "launch"] if int(number) in self.surveys:

@@ -91,6 +91,7 @@ def set_up(
     )
     assert (done.returncode != 0) == fails, done.stdout
     assert PASSWORD not in done.stdout
+    assert "token-of-awx" not in done.stdout
     counted = re.search(r"changed=(\d+)", done.stdout)
     return done.stdout, int(counted[1]) if counted else 0
 
@@ -265,12 +266,13 @@ def test_update_of_the_project_fails(awx: Awx, collections: Path) -> None:
     _output, message = fail_with("error", "The image could not be pulled.")
     assert message == (
         f"Update {max(awx.updates)} of the project {NAME} ended with the status error: The image could not be pulled."
-        " Fix the cause, and run this playbook again."
+        " ERROR: ******** ******** Fix the cause, and run this playbook again."
     )
     output, message = fail_with("failed", "")
     assert message == (
         f"Update {max(awx.updates)} of the project {NAME} ended with the status failed: fatal: [localhost]: FAILED! =>"
-        f" {GIT_ERROR} ERROR: from the server ?[2K??. Fix the cause, and run this playbook again."
+        f" {GIT_ERROR} ERROR: from the server ?[2K??. ERROR: ******** ******** Fix the cause, and run this playbook"
+        " again."
     )
     # The whole output is shown, without its colors, and without what changes the output of a terminal.
     assert '"PLAY [Update source tree if necessary] ***",' in output

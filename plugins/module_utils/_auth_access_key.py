@@ -10,7 +10,6 @@ A separate file, because a login with a password does not need it.
 from __future__ import annotations
 
 import calendar
-import json
 import os
 import re
 import sys
@@ -258,7 +257,7 @@ class AgencyAuth(AccessKeyAuth):
         request = requests.Request("GET", f"{METADATA_URL}/openstack/latest/securitykey", headers=headers)
         response, content = self._http.exchange(request, deadline)
         response.raise_for_status()
-        return t.cast("dict[str, t.Any]", json.loads(content)["credential"])
+        return t.cast("dict[str, t.Any]", _http.parse_json(content)[0]["credential"])
 
 
 def _sdk() -> t.Any:

@@ -135,7 +135,7 @@ class HttpClient:
             from . import _retry
 
             throttled = response is not None and _retry.is_throttled(
-                response.status_code, _parse_json(content)[0], throttle_code
+                response.status_code, parse_json(content)[0], throttle_code
             )
             retries = retries or _retry.Retries("GET" if read_only else method, url, self._max_retries)
             pause = retries.next_pause(response, throttled, failure, attempt)
@@ -236,7 +236,7 @@ class HttpClient:
         return self._environment[base]
 
     def _decode(self, method: str, url: str, response: requests.Response, content: bytes) -> Response:
-        data, is_json = _parse_json(content)
+        data, is_json = parse_json(content)
         if 200 <= response.status_code < 300 and isinstance(data, dict):
             # Some errors come with a 2xx status.
             if not self.sanitize(data.get("error_code") or data.get("errorCode")):
@@ -276,10 +276,16 @@ def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     )
 
 
-def _parse_json(content: bytes) -> tuple[t.Any, bool]:
+def _parse_int(digits: str) -> int:
+    if len(digits) > 4300:  # New versions of Python refuse it, and old ones take minutes (CVE-2020-10735).
+        raise ValueError
+    return int(digits)
+
+
+def parse_json(content: bytes) -> tuple[t.Any, bool]:
     """Return the JSON value of a body, and whether it is valid JSON. An empty body counts as an empty object."""
     try:
-        value = json.loads(content) if content.strip() else {}
+        value = json.loads(content, parse_int=_parse_int) if content.strip() else {}
         # JSON may hold halves of characters, which Ansible cannot return.
         text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         return (json.loads(text) if b"?" in text else value), True

@@ -162,6 +162,16 @@ class TestMaximumSize:
         server = serve(loopback.response(b" " * (MAX_BODY - 2) + b"{}"))
         assert send(url=server.url).body == {}
 
+    def test_long_number(self, cloud):
+        """Versions of Python without a limit of their own take minutes for a number of 8 MB."""
+        cloud.get(URL, body=b'{"a": 1' + b"0" * 4300 + b"}")
+        limit = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(0)
+        try:
+            assert "that are not JSON" in str(failure())
+        finally:
+            sys.set_int_max_str_digits(limit)
+
 
 class TestSecrets:
     def test_secret_added_later_is_masked(self, cloud):

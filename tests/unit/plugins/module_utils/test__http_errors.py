@@ -124,7 +124,7 @@ class TestResponseError:
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
     def test_success_that_takes_too_much_memory(self, cloud, monkeypatch, method):
-        def load(text):
+        def load(text, **more):
             raise MemoryError
 
         cloud.add(method, URL, body=b'{"id": "1"}')

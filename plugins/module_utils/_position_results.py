@@ -12,7 +12,7 @@ import typing as t
 from . import _binlog, _drs, _endpoints, _errors, _hints, _positions, _wait
 
 # The format is not documented. For what this excludes, see QUERY_ID.
-VALID_POSITION = rf"""(?![\[{{])[^"'\\]{{1,{_binlog.MAX_POSITION}}}"""
+VALID_POSITION = rf"""(?!\[)[^"'\\{{%#]{{1,{_binlog.MAX_POSITION}}}"""
 
 
 class PositionResult(t.NamedTuple):

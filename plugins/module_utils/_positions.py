@@ -15,9 +15,9 @@ from . import _drs, _endpoints, _errors
 PENDING, SUCCESS, FAILED = "pending", "success", "failed"
 # Allowed difference between the clock of the control node and that of the cloud.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-# The format is not documented, so this only excludes values that cannot be an ID, and lists of Python: before
-# ansible-core 2.19, Ansible decodes the escapes in them, such as those of control characters.
-QUERY_ID = r"(?![\[{])[!#-&(-\[\]-~]{1,128}"
+# The format is not documented, so this only excludes values that cannot be an ID, and what Ansible may evaluate before
+# ansible-core 2.19: templates, and lists of Python, in which escapes stand for any character.
+QUERY_ID = r"""(?!\[)(?:(?!["'\\{%#])[!-~]){1,128}"""
 
 
 class PositionQuery(t.NamedTuple):

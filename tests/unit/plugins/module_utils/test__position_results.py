@@ -66,6 +66,9 @@ class TestCheckQueryId:
             "a\\x9b",
             "'a'",
             '"a"',
+            "a{",
+            "%a",
+            "#a",
         ],
     )
     def test_rejected(self, value):
@@ -121,6 +124,7 @@ class TestResult:
         [
             *(None, "", ["mysql-bin.000277:805"], "\x1b[31m", "x" * 4097, "[...]", "{1}", r"['\x9b2J']"),
             *(r"mysql-bin.\x9b2J:805", "mysql'bin.000277:805", 'mysql"bin.000277:805'),
+            *("mysql-bin.000277:805{{1}}", "%set a=1%", "#jinja2:a", "mysql-bin.000277:{"),
         ],
     )
     def test_success_without_a_valid_position(self, cloud, drs, position):

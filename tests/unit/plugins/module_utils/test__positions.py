@@ -199,7 +199,9 @@ class TestCollect:
         add_collect(cloud, status={"unknown": 1})
         assert collect_position_async(drs, JOB_ID, TIME).id == QUERY_ID
 
-    @pytest.mark.parametrize("query_id", [None, "", ["x"], "a b", "x" * 129, TOKEN[:20], "[1]", r"\x9b"])
+    @pytest.mark.parametrize(
+        "query_id", [None, "", ["x"], "a b", "x" * 129, TOKEN[:20], "[1]", r"\x9b", "1{{1}}", "%1%"]
+    )
     def test_response_without_a_usable_id(self, cloud, drs, query_id):
         add_collect(cloud, id=query_id)
         with pytest.raises(InvalidResponseError) as caught:

@@ -61,9 +61,10 @@ class AuthMethod:
         """
         raise NotImplementedError
 
-    def renew(self, http: _http.HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
         """Replace credentials that were refused, and return whether there are new ones.
 
+        :param deadline: of the request that was refused, see :meth:`HttpClient.request`.
         :raises HuaweiCloudError: when the login fails.
         """
         return False
@@ -121,7 +122,7 @@ class Session:
             # A refused request has had no effect, so sending it again is safe for every method.
             if not error.credentials_refused:
                 raise
-            if not self._renew(renewals):
+            if not self._renew(renewals, kwargs.get("deadline")):
                 self._give_up(error)
                 raise
         try:
@@ -146,7 +147,7 @@ class Session:
         if not self._accepted:
             self._refused = self._copy(error)
 
-    def _renew(self, renewals: int) -> bool:
+    def _renew(self, renewals: int, deadline: float | None) -> bool:
         """Renew the credentials, unless another thread has done so, and return whether there are new ones.
 
         :param renewals: the number of renewals before the request was sent.
@@ -157,7 +158,7 @@ class Session:
             if self._renewals != renewals:
                 return True
             try:
-                renewed = self._auth.renew(self._http)
+                renewed = self._auth.renew(self._http, deadline)
             except _errors.HuaweiCloudError as error:
                 error.credentials_refused = True
                 self._refused = self._copy(error)  # Another refused login could lock the user.

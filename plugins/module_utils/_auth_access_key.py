@@ -194,7 +194,7 @@ class AgencyAuth(AccessKeyAuth):
         self._fetch()
         super().authenticate(http)
 
-    def renew(self, http: _http.HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
         old_key = self.access_key
         with self._lock:
             self._fetch()

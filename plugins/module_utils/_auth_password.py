@@ -34,7 +34,7 @@ class PasswordAuth(_auth.AuthMethod):
         self._project()
         _endpoints.iam_endpoint(options.region, options.iam_endpoint)
 
-    def authenticate(self, http: _http.HttpClient) -> None:
+    def authenticate(self, http: _http.HttpClient, deadline: float | None = None) -> None:
         options = self.options
         http.secrets.add(str(options.password))
         endpoint = _endpoints.iam_endpoint(options.region, options.iam_endpoint)
@@ -42,10 +42,10 @@ class PasswordAuth(_auth.AuthMethod):
         user = {"name": options.username, "password": options.password, "domain": {"name": options.domain_name}}
         identity = {"methods": ["password"], "password": {"user": user}}
         body = {"auth": {"identity": identity, "scope": {"project": {key: value}}}}
-        url = f"{endpoint}/v3/auth/tokens"
+        url, query = f"{endpoint}/v3/auth/tokens", {"nocatalog": "true"}
         try:
             response = http.request(
-                "POST", url, params={"nocatalog": "true"}, body=body, auth=lambda request: request, secret_header=TOKEN
+                "POST", url, params=query, body=body, auth=lambda sent: sent, deadline=deadline, secret_header=TOKEN
             )
             token = response.headers.get(TOKEN) or ""
             if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -75,8 +75,8 @@ class PasswordAuth(_auth.AuthMethod):
             raise
         self.token = token
 
-    def renew(self, http: _http.HttpClient) -> bool:
-        self.authenticate(http)
+    def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
+        self.authenticate(http, deadline)
         return True
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:

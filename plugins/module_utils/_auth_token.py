@@ -38,7 +38,7 @@ class TokenAuth(_auth.AuthMethod):
     def authenticate(self, http: _http.HttpClient) -> None:
         http.secrets.add(self.token)
 
-    def renew(self, http: _http.HttpClient) -> bool:
+    def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
         from . import _auth_password
 
         login = _auth_password.PasswordAuth(self.options)
@@ -46,7 +46,7 @@ class TokenAuth(_auth.AuthMethod):
             login.validate()
         except _errors.InvalidOptionError:
             return False
-        login.authenticate(http)
+        login.authenticate(http, deadline)
         self.token = login.token
         return True
 

@@ -61,7 +61,7 @@ WITH_KEY = {
 def test_base_class_authenticates_nobody():
     auth = AuthMethod(AuthOptions(**PROJECT_TOKEN))
     auth.validate()
-    assert auth.renew(HttpClient()) is False
+    assert auth.renew(HttpClient(), None) is False
     for call in (auth.authenticate, auth):
         with pytest.raises(NotImplementedError):
             call(None)
@@ -160,6 +160,14 @@ class TestRenewal:
         assert {request.url for request in reads} == {f"{RESULT_URL}?query_id={QUERY_ID}"}
         assert [request.headers["X-Auth-Token"] for request in reads] == [TOKEN, NEW_TOKEN, NEW_TOKEN]
         assert {request.headers["X-Language"] for request in reads} == {"en-us"}
+
+    def test_login_does_not_outlast_the_wait(self, cloud, clock):
+        drs, _secrets = connect(max_retries=4, **TOKEN_AND_USER)
+        add_refusal(cloud, method="GET", url=RESULT_URL)
+        cloud.post(LOGIN_URL, status=429, headers={"Retry-After": "20"})
+        with pytest.raises(HuaweiCloudError, match="auth/tokens returned HTTP 429"):
+            wait_for_position(drs, JOB_ID, QUERY_ID, 30, 2)
+        assert clock.now <= 1030
 
     @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (400, "DRS.M00304")])
     def test_new_token_is_refused_as_well(self, cloud, status, code):

@@ -28,6 +28,7 @@ LONG, PIECE = 32, 16  # characters
 # The signature of a request with an access key, or a part of it, in lower case. It differs in each request. No name of
 # a job looks like this: names have up to 50 letters, digits, hyphens and underscores.
 SIGNATURE = r"signature=\w|signature[^\w-]{1,9}[0-9a-f]{8}|[0-9a-f]{51}"
+ID = "(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"  # of a project or a request; several may stand side by side
 UNSEARCHED = "(omitted because there was no time to search it for secrets)"
 ESCAPE_CHARACTERS = frozenset("&%+\\")  # Text without them has no escapes.
 SHORT = 6  # Characters. Fewer may be in any text by chance, if its white space does not count.
@@ -124,8 +125,10 @@ def _is_revealing(text: str, secrets: list[str], length: int, has_signatures: bo
     forms |= _unescape({_fold(found.replace("\0", "")) for form in forms for found in _decode_base64(form)}, length)
     lowered = [form.lower() for form in forms]
     solid = [_solid(form) for form in lowered]
-    if has_signatures and any(re.search(SIGNATURE, form) for form in (*lowered, *solid)):
-        return True
+    if has_signatures:
+        joined = [_solid(re.sub(ID, ".", form)) for form in lowered]
+        if any(re.search(SIGNATURE, form) for form in (*lowered, *joined)):
+            return True
     for secret in secrets:
         folded = {secret.lower(), secret.upper().lower()}  # some characters become two in upper case
         if any(form in item for form in folded for item in lowered):

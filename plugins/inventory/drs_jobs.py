@@ -31,13 +31,14 @@ description:
     that begin with C(__ansible). The groups in O(groups) are created even if no job belongs to them. A group of
     O(keyed_groups) with the name of a host of another inventory is not created. A group that would contain itself is
     not added to the other group. In both cases, the plugin issues a warning.
-  - Text that contains a password, token or other secret of this inventory is replaced, in names as well. Keys of tags
-    that begin with C(__ansible) are left out, with a warning. Text from DRS is never evaluated, neither as a template
-    nor as a condition, from ansible-core 2.19 on. Before that, V(() replaces V({), V([) and V(#) in this text, and V(/)
-    replaces V(\\), V(%) and the colon of V(jinja2:), because Ansible does not always remember that it is not a
-    template. A condition that is nothing but such text is evaluated if the text consists of letters, digits,
-    underscores and hyphens, and before 2.16.1 in any case (CVE-2023-5764). So compare text from DRS with other text.
-    Do not use an inventory that was exported with ansible-core 2.19 or later with an earlier version.
+  - Text that contains a password, token or other secret of this inventory is replaced, in names as well. So is each
+    character that is not printable, with a space. Keys of tags that begin with C(__ansible) are left out, with a
+    warning. Text from DRS is never evaluated, neither as a template nor as a condition, from ansible-core 2.19 on.
+    Before that, V(() replaces V({), V([) and V(#), and V(/) replaces V(\\), V(%) and the colon of V(jinja2:), in all
+    text that O(compose) returns as well, because Ansible does not always remember that text from DRS is not a template.
+    A condition that is nothing but such text is evaluated if the text consists of letters, digits, underscores and
+    hyphens, and before 2.16.1 in any case (CVE-2023-5764). So compare text from DRS with other text. Do not use an
+    inventory that was exported with ansible-core 2.19 or later with an earlier version.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
   - The plugin calls C(GET /v5/{project_id}/jobs) and C(POST /v5/{project_id}/sync/resource-instances/filter),
     described on the API pages "Querying the Task List" and "Querying Resource Instances by Tag". If a region does not

@@ -64,7 +64,8 @@ def show_position_result(
         # A position in a pending result, as in the example on the API page, is not final.
         return PositionResult(status, None, response.request_id)
     if not isinstance(position, str) or not position.isprintable() or not re.fullmatch(VALID_POSITION, position):
-        raise drs.invalid_response(response, "reported success without a valid position")
+        what = "reported success without a valid position (one line, without quotes, backslashes, {, % and #)"
+        raise drs.invalid_response(response, what)
     if drs.has_secret(position):
         # Ansible would mask it, and later tasks use the masked value.
         raise drs.invalid_response(response, _hints.POSITION_WITH_SECRET)

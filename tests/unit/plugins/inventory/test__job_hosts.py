@@ -39,6 +39,15 @@ from ansible_collections.huaweicloud.drs.tests.unit.inventory import (
 from ansible_collections.huaweicloud.drs.tests.unit.utils import WITH_TOKEN
 
 
+def check_not_evaluated_again(drs_tags, expression):
+    """Check that Ansible does not evaluate what an expression makes of tags, even if it has lost its mark."""
+    templar = Templar(loader=DataLoader(), variables={"drs_tags": drs_tags})
+    once = templar.template(_job_hosts.trust_as_template(f"{{{{ {expression} }}}}"))
+    if not _job_hosts.CHECKS_TRUST:
+        once = once if isinstance(once, dict) else json.loads(json.dumps(once))  # without a mark
+    assert templar.template(once) == once
+
+
 class TestNames:
     def test_names(self, cloud, parse):
         """Jobs without a name, and jobs that share one, are named by their ID."""
@@ -553,12 +562,7 @@ class TestConstructed:
     def test_text_that_has_lost_its_mark(self, cloud, parse, expression, tags):
         """Before ansible-core 2.19, keys of dictionaries have none, and hostvars lose it."""
         add_jobs(cloud, [job(1, "one")], {ONE: tags})
-        found = {"drs_tags": variables(parse(WITH_TOKEN), "one")["drs_tags"]}
-        templar = Templar(loader=DataLoader(), variables=found)
-        once = templar.template(_job_hosts.trust_as_template(f"{{{{ {expression} }}}}"))
-        if not _job_hosts.CHECKS_TRUST:
-            once = once if isinstance(once, dict) else json.loads(json.dumps(once))  # without a mark
-        assert templar.template(once) == once
+        check_not_evaluated_again(variables(parse(WITH_TOKEN), "one")["drs_tags"], expression)
 
     @pytest.mark.parametrize(
         "expression", ["'{' ~ (drs_tags.values() | join) ~ '}'", "'#' ~ drs_tags.a", "'#' ~ drs_tags.a | lower"]
@@ -575,12 +579,7 @@ class TestConstructed:
     def test_text_behind_a_character_of_the_play(self, cloud, parse, expression, tags):
         """It is not the rest of a delimiter either."""
         add_jobs(cloud, [job(1, "one")], {ONE: tags})
-        found = {"drs_tags": variables(parse(WITH_TOKEN), "one")["drs_tags"]}
-        templar = Templar(loader=DataLoader(), variables=found)
-        once = templar.template(_job_hosts.trust_as_template(f"{{{{ {expression} }}}}"))
-        if not _job_hosts.CHECKS_TRUST:
-            once = json.loads(json.dumps(once))  # without a mark
-        assert templar.template(once) == once
+        check_not_evaluated_again(variables(parse(WITH_TOKEN), "one")["drs_tags"], expression)
 
     TEXTS = {
         "match": "hostvars.victim.secret is match '^s3'",

@@ -73,9 +73,9 @@ options:
 notes:
   - O(engine_type), O(status) and the authentication and connection options can contain templates, for example
     V({{ lookup('ansible.builtin.env', 'SECRET'\) }}). No variables are available in these templates.
-  - Do not store secrets in the file unless they are encrypted with Ansible Vault. If an unencrypted password contains
-    V({{) or V({%), it is evaluated as a template, and Ansible may show it in an error message. An encrypted value is
-    never evaluated.
+  - Do not store secrets in the file unless they are encrypted with Ansible Vault. A password that contains V({{) or
+    V({%) is evaluated as a template, also in a file that is encrypted as a whole. A value that is encrypted by itself,
+    with C(ansible-vault encrypt_string), is never evaluated.
   - The cache contains all jobs of the project with their tags, so changes to O(engine_type) and O(status) take effect
     without a new request. A cache entry is valid only for the same inventory file, region, endpoint, project, user,
     token and access key, as they are used, wherever they come from. With an agency, the cache is used only if
@@ -96,8 +96,8 @@ notes:
   - To Ansible, C(all:!GROUP) means all hosts if the group does not exist. A group of O(keyed_groups) may be missing
     because no job belongs to it at the moment, because a host of another inventory has its name, or because somebody
     changed a tag. So exclude jobs by a group in O(groups).
-  - C(ansible-inventory --list --export --yaml) loses the mark that keeps Ansible from evaluating text from DRS. Do not
-    use its output as an inventory.
+  - C(ansible-inventory --list --yaml), with or without C(--export), loses the mark that keeps Ansible from evaluating
+    text from DRS. Do not use its output as an inventory.
   - C(ansible-inventory --list) and AWX show text from DRS as a dictionary with the key C(__ansible_unsafe), as they do
     for other inventory plugins. Before ansible-core 2.19, they show single words as they are. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
@@ -164,6 +164,12 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
+# Text around a template is a password that was not meant as one. Ansible's own reason contains words of it.
+NOT_A_TEMPLATE = (
+    "It contains {{, {% or {#, and cannot be evaluated as a template. Encrypt the value, not only the file,"
+    " with ansible-vault encrypt_string. The value is not shown."
+)
+TEMPLATE = r"(?s)\s*{{.*}}\s*"  # and nothing else
 MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.
 
 
@@ -231,15 +237,17 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         :raises AnsibleParserError: when one is unknown or cannot be read.
         :raises InvalidOptionError: when one cannot be used.
         """
-        aliases = {alias for spec in OPTIONS.values() for alias in spec.get("aliases", ())}
+        specs = {key: spec for name, spec in OPTIONS.items() for key in (name, *spec.get("aliases", ()))}
         rendered = {}
         for name, value in direct.items():
-            if name in OPTIONS or name in aliases:
+            if name in specs:
                 try:
                     # Before ansible-core 2.19, a value that Vault encrypted is an object and not a string.
                     value = str(value) if hasattr(value, "data") else self.templar.template(value)
                 except AnsibleError as error:
-                    raise AnsibleParserError(f"Option {name} cannot be read: {error}") from None
+                    is_secret = specs[name].get("no_log") and isinstance(value, str)
+                    reason = NOT_A_TEMPLATE if is_secret and not re.fullmatch(TEMPLATE, value) else error
+                    raise AnsibleParserError(f"Option {name} cannot be read: {reason}") from None
             rendered[str(name)] = value
         # Templates may render to nothing, so empty values are dropped only now.
         self.task_options = _options.drop_empty_options(rendered)

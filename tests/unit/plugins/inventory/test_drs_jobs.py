@@ -453,6 +453,19 @@ class TestOptions:
             parse, {**WITH_PASSWORD, "password": {"__ansible_vault": encrypted}}
         )
 
+    @pytest.mark.parametrize("name", ["password", "auth_token", "secret_key", "security_token"])
+    @pytest.mark.parametrize("value", ["Pa5s{{word", "Pa5s{{ word", "Pa5s{{ w o }}rd", "{{ Pa5s }}word", "Pa5s{% word"])
+    def test_secret_that_is_no_template(self, cloud, parse, name, value):
+        """Ansible's own reason contains the value or words of it. A file that is encrypted as a whole is as plain."""
+        message = failure(parse, {**WITH_PASSWORD, name: value})
+        assert f"Option {name} cannot be read: It contains {{{{, {{% or {{#, and cannot be evaluated" in message
+        assert not re.search("Pa5s|word|w o", message.replace("password", ""))
+
+    def test_template_of_a_secret_that_fails(self, cloud, parse):
+        message = failure(parse, {**WITH_PASSWORD, "password": "{{ no_such_variable }}"})
+        assert "no_such_variable" in message
+        assert "is not shown" not in message
+
     @pytest.mark.parametrize(
         "options, named",
         [

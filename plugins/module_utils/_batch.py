@@ -116,6 +116,7 @@ class PositionBatch:
         deadline = time.monotonic() + timeout
         # The error of the last request, by query ID.
         last_errors: dict[str, _errors.HuaweiCloudError] = {}
+        refusals: list[str] = []  # of accepted credentials that are no longer accepted, since the last result
 
         def read(position: dict[str, t.Any]) -> int:
             if time.monotonic() >= deadline:
@@ -131,14 +132,19 @@ class PositionBatch:
                 if _wait.is_transient(error, deadline) or isinstance(error, _errors.TransportError):
                     last_errors[position["id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
+                if error.credentials_refused:
+                    refusals.append(f"The result was not read because the credentials were rejected. {error}")
                 error.add_hint(_hints.read_later_hint(error))
                 return self._record_error(position, error, _positions.PENDING)
+            refusals.clear()
             return 0
 
         while True:
             pending = [item for item in self.positions if item["outcome"] == _positions.PENDING and "msg" not in item]
             # Once the credentials are refused, the session sends nothing.
-            refused = next((error for error in last_errors.values() if error.credentials_refused), None)
+            refused = next((str(error) for error in last_errors.values() if error.credentials_refused), None)
+            if len(refusals) >= MAX_CONSECUTIVE_FAILURES:
+                refused = refusals[-1]
             if not pending or refused or time.monotonic() >= deadline:
                 break
             self._run_concurrently(pending, read)

@@ -534,6 +534,30 @@ class TestWait:
         assert clock.pauses in ([], [2])
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
 
+    @pytest.mark.parametrize(
+        "refused, read", [({1, 2, 3, 4, 5}, {0, 1, 2, 3}), ({0, 1, 3, 5}, set(range(6)))], ids=["expired", "some"]
+    )
+    def test_refusals_while_waiting(self, cloud, clock, refused, read):
+        """After three in a row, for example of a token that has expired, the others would be refused as well."""
+        cloud.assert_all_requests_are_fired = False
+        work = self.collected(cloud, 6, 1)
+        for number in range(6):
+            if number in refused:
+                cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
+            else:
+                add_result_of(cloud, number)
+        work.wait(300, 2)
+        assert sent(cloud, "GET") == dict.fromkeys(read, 1)
+        for number, position in enumerate(work.positions):
+            if number in refused:
+                assert (position["outcome"], position["id"]) == ("pending", f"query-{number}")
+                assert "APIGW.0301" in position["msg"]
+                assert ("was not read" in position["msg"]) is (number not in read)
+                assert position["msg"].endswith(READ_LATER)
+                assert position["msg"].count(READ_LATER) == 1
+            else:
+                assert position == found(number)
+
     def test_failed_query(self, cloud):
         work = self.collected(cloud, 2)
         add_result_of(cloud, 0)

@@ -56,7 +56,8 @@ options:
       - V(token) uses O(auth_token). IAM is called only if the token is rejected and a user is set, see O(auth_token).
       - V(aksk) signs requests with O(access_key) and O(secret_key). IAM is called only to look up the project ID, if
         O(project_id) is not set.
-      - V(password) uses O(username), O(password) and O(domain_name). Each task logs in once to obtain a token.
+      - V(password) uses O(username), O(password) and O(domain_name). Each task logs in once to obtain a token, and
+        again if the token is rejected, at most three times.
       - V(profile) uses the access key in the C(basic) section of C(~/.huaweicloud/credentials), or of the file named by
         E(HUAWEICLOUD_SDK_CREDENTIALS_FILE), and its C(project_id) and C(iam_endpoint) unless options or other
         environment variables set them.
@@ -77,8 +78,8 @@ options:
     description:
       - A token for the project, for example from M(huaweicloud.drs.iam_token).
       - If the token is rejected as invalid and O(username), O(password) and O(domain_name) are also set, in the task or
-        in the environment, the module uses them to log in once. Set them only to the user for whom the token was
-        issued.
+        in the environment, the module uses them to log in, at most three times. Set them only to the user for whom the
+        token was issued.
       - If not set, the environment variable E(HW_AUTH_TOKEN) is used.
     type: str
   access_key:

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 
 # Error codes for an invalid or expired token. The code of DRS comes with HTTP 403.
 TOKEN_REFUSED = frozenset({"APIGW.0301", "APIGW.0307", "APIG.0301", "APIG.0307", "DRS.M00100"})
+MAX_RENEWALS = 3  # Tokens and temporary keys are valid for hours. An endpoint may refuse any number of new ones.
 
 
 class AuthOptions(t.NamedTuple):
@@ -157,6 +158,8 @@ class Session:
                 raise self._copy(self._refused)
             if self._renewals != renewals:
                 return True
+            if renewals == MAX_RENEWALS:
+                return False
             try:
                 renewed = self._auth.renew(self._http, deadline)
             except _errors.HuaweiCloudError as error:

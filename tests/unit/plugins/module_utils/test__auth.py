@@ -169,6 +169,21 @@ class TestRenewal:
             wait_for_position(drs, JOB_ID, QUERY_ID, 30, 2)
         assert clock.now <= 1030
 
+    def test_each_token_is_accepted_only_once(self, cloud):
+        """There is an end to the logins."""
+        drs, _secrets = connect(**TOKEN_AND_USER)
+        for _number in range(4):
+            add_collect(cloud)
+            add_refusal(cloud)
+        for _number in range(3):
+            add_login(cloud, NEW_TOKEN)
+        for _number in range(4):
+            assert collect_position_async(drs, JOB_ID, TIME).id == QUERY_ID
+        for _number in range(2):
+            with pytest.raises(ApiError, match="APIGW.0301"):
+                collect_position_async(drs, JOB_ID, TIME)
+        assert [entry for entry in sent(cloud) if entry == LOGIN] == [LOGIN] * 3
+
     @pytest.mark.parametrize("status, code", [(401, "APIGW.0301"), (400, "DRS.M00304")])
     def test_new_token_is_refused_as_well(self, cloud, status, code):
         drs, _secrets = connect(max_retries=4, **TOKEN_AND_USER)

@@ -143,6 +143,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable
+from jinja2 import TemplateError
 
 from ansible_collections.huaweicloud.drs.plugins.module_utils import (
     _auth_access_key,
@@ -169,7 +170,7 @@ NOT_A_TEMPLATE = (
     "It contains {{, {% or {#, and cannot be evaluated as a template. Encrypt the value, not only the file,"
     " with ansible-vault encrypt_string. The value is not shown."
 )
-TEMPLATE = r"(?s)\s*{{.*}}\s*"  # and nothing else
+TEMPLATE = r"(?s)\s*{{((?!}}).)*}}\s*"  # and nothing else
 MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.
 
 
@@ -244,9 +245,9 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                 try:
                     # Before ansible-core 2.19, a value that Vault encrypted is an object and not a string.
                     value = str(value) if hasattr(value, "data") else self.templar.template(value)
-                except AnsibleError as error:
-                    is_secret = specs[name].get("no_log") and isinstance(value, str)
-                    reason = NOT_A_TEMPLATE if is_secret and not re.fullmatch(TEMPLATE, value) else error
+                except (AnsibleError, TemplateError) as error:
+                    is_secret = specs[name].get("no_log") and isinstance(value, (str, list, dict))
+                    reason = NOT_A_TEMPLATE if is_secret and not re.fullmatch(TEMPLATE, str(value)) else error
                     raise AnsibleParserError(f"Option {name} cannot be read: {reason}") from None
             rendered[str(name)] = value
         # Templates may render to nothing, so empty values are dropped only now.

@@ -156,7 +156,9 @@ steps:
       type: str
       returned: always
     request_id:
-      description: ID that the server assigned to the request. V(null) if it is unknown.
+      description:
+        - ID that the server assigned to the request, or to a login that the request needed and that failed.
+        - V(null) if it is unknown.
       type: str
       returned: always
     accepted:

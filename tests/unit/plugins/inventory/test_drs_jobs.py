@@ -454,7 +454,14 @@ class TestOptions:
         )
 
     @pytest.mark.parametrize("name", ["password", "auth_token", "secret_key", "security_token"])
-    @pytest.mark.parametrize("value", ["Pa5s{{word", "Pa5s{{ word", "Pa5s{{ w o }}rd", "{{ Pa5s }}word", "Pa5s{% word"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *("Pa5s{{word", "Pa5s{{ word", "Pa5s{{ w o }}rd", "{{ Pa5s }}word", "Pa5s{% word", "{{Pa5s}}a{{word}}"),
+            *("{{ x }}{% include 'Pa5s' %}", ["{{ Pa5s"], {"Pa5s": "{{ word"}),
+        ],
+        ids=str,
+    )
     def test_secret_that_is_no_template(self, cloud, parse, name, value):
         """Ansible's own reason contains the value or words of it. A file that is encrypted as a whole is as plain."""
         message = failure(parse, {**WITH_PASSWORD, name: value})

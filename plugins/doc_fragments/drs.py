@@ -62,7 +62,7 @@ options:
         E(HUAWEICLOUD_SDK_CREDENTIALS_FILE), and its C(project_id) and C(iam_endpoint) unless options or other
         environment variables set them.
       - V(agency) uses the temporary access key of an ECS host that has an agency, from the metadata service of the
-        host. The key is renewed before it expires, and once if it is rejected. If the service does not respond, the
+        host. The key is renewed before it expires, and if it is rejected. If the service does not respond, the
         attempt takes 3 seconds.
       - If not set, the environment variable E(HW_AUTH_METHOD) is used.
     type: str

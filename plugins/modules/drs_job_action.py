@@ -220,6 +220,7 @@ def main() -> None:
                     see=lambda status: result.update(status=status),
                 )
             except _errors.HuaweiCloudError as error:
+                error.add_hint(f"DRS had accepted the {action}." if result["changed"] else None)
                 error.add_hint(f"Check the job before you request {action} again.")
                 raise
         after = (

@@ -67,7 +67,7 @@ SIGN_IN = ("'Sign in to the network'", "instead of a JSON object")
 UNCLEAR = ("did not confirm the",)
 MAYBE = "DRS may have accepted the request, so it was not retried."
 STILL_RUNNING = "The query continues in DRS."
-CHECK_FIRST = "Check the job before you request retry again."
+CHECK_FIRST = "DRS had accepted the retry. Check the job before you request retry again."
 NO_RESULT = ("returned no result within 1 second", STILL_RUNNING)
 STUCK = ("still in status PAUSING after 1 seconds of waiting for retry", CHECK_FIRST)
 

@@ -179,6 +179,13 @@ class TestWait:
         assert clock.pauses == [2]
         assert {method for method, _url in sent(cloud)} == {"GET"}
 
+    def test_action_in_progress_is_not_said_to_be_accepted(self, cloud, module, clock):
+        add_status(cloud, "STARTJOBING")
+        message, result = module.fail({**ARGS, "action": "start", "wait": True, "wait_timeout": 10})
+        assert "accepted" not in message
+        assert "Check the job before you request start again." in message
+        assert result["changed"] is False
+
     def test_check_mode_does_not_wait(self, cloud, module, clock):
         add_status(cloud, RUNS)
         add_actions(cloud, "PAUSE")
@@ -200,6 +207,6 @@ class TestWait:
         add_action(cloud)
         message, result = module.fail({**ARGS, "wait": True, "wait_timeout": 10, "wait_sleep": 4})
         assert f"Job {JOB_ID} is still in status {RUNS} after 10 seconds of waiting for pause." in message
-        assert "Check the job before you request pause again." in message
+        assert "DRS had accepted the pause. Check the job before you request pause again." in message
         assert result == before(RUNS, changed=True, request_id=REQUEST_ID)
         assert clock.pauses == [4, 4, 2]

@@ -31,12 +31,14 @@ description:
     that begin with C(__ansible). The groups in O(groups) are created even if no job belongs to them. A group of
     O(keyed_groups) with the name of a host of another inventory is not created. A group that would contain itself is
     not added to the other group. In both cases, the plugin issues a warning.
-  - Text that contains a password, token or other secret of this inventory is replaced, in names as well. So is each
-    character that is not printable, with a space. Keys of tags that begin with C(__ansible) are left out, with a
-    warning. Text from DRS is never evaluated, neither as a template nor as a condition, from ansible-core 2.19 on.
-    Before that, V(() replaces V({), V([) and V(#), and V(/) replaces V(\\), V(%) and the colon of V(jinja2:), in all
-    text that O(compose) returns as well, because Ansible does not always remember that text from DRS is not a template.
-    A condition that is nothing but such text is evaluated if the text consists of letters, digits, underscores and
+  - Text that contains a password, token or other secret of this inventory is replaced, in names and tags. If the ID,
+    status or type of a job contains one, the plugin fails, because the job would be in other groups. Each character
+    that is not printable is replaced with a space. Keys of tags that begin with C(__ansible) are left out, with a
+    warning.
+  - Text from DRS is never evaluated, neither as a template nor as a condition, from ansible-core 2.19 on. Before that,
+    V(() replaces V({), V([) and V(#), and V(/) replaces V(\\), V(%) and the colon of V(jinja2:), in all text that
+    O(compose) returns as well, because Ansible does not always remember that text from DRS is not a template. A
+    condition that is nothing but such text is evaluated if the text consists of letters, digits, underscores and
     hyphens, and before 2.16.1 in any case (CVE-2023-5764). So compare text from DRS with other text. Do not use an
     inventory that was exported with ansible-core 2.19 or later with an earlier version.
   - The name of the inventory file must end in C(drs_jobs.yml) or C(drs_jobs.yaml).
@@ -318,11 +320,14 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             return text if _http.is_plain(text, secrets) else _redact.hide(text, secrets, has_signatures)
 
         for job in jobs:
-            if hide(job["id"]) != job["id"]:  # The token of a later login may have come with an ID in it.
+            shown = {name: hide(value) for name, value in job.items() if isinstance(value, str)}
+            # With another status or type, a job would be in other groups. With another ID, it would not be itself.
+            if any(text != job[name] for name, text in shown.items() if name != "name"):
                 raise _errors.InvalidResponseError(
-                    "DRS listed a job whose ID contains a password, token or key of this inventory."
+                    "DRS listed a job whose ID, status or type contains a password, token or key of this inventory. If"
+                    " the password is a word in it, log in with a token or an access key, or change the password."
                 )
-            job.update({name: hide(value) for name, value in job.items() if isinstance(value, str)})
+            job.update(shown)
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
         return jobs, warnings
 

@@ -535,7 +535,7 @@ class TestSecrets:
         "secret", [text[:200] for text in (TOKEN, TOKEN.upper(), base64.b64encode(TOKEN.encode()).decode())]
     )
     def test_text(self, cloud, parse, tmp_path, secret):
-        jobs = [job(1, secret, children=[job(3, f"x{secret}")]), job(2, "two", status=secret, engine_type=f"{secret}.")]
+        jobs = [job(1, secret, children=[job(3, f"x{secret}")]), job(2, "two")]
         add_jobs(cloud, jobs, {TWO: {"auth": f"Bearer {secret}", secret: "x", "a": "b", "masked": "********"}})
         cache = {"cache": True, "cache_plugin": "jsonfile", "cache_connection": str(tmp_path / "cache")}
         options = {**WITH_TOKEN, **cache, "compose": {"shard": "drs_tags.auth"}, "keyed_groups": [{"key": "drs_tags"}]}
@@ -545,7 +545,6 @@ class TestSecrets:
             found = variables(inventory, "two")
             tags = {"auth": self.HIDDEN, self.HIDDEN: "x", "a": "b", "masked": "********"}
             assert (found["drs_tags"], found["shard"]) == (tags, self.HIDDEN)
-            assert (found["drs_job_status"], found["drs_engine_type"]) == (self.HIDDEN, self.HIDDEN)
             assert variables(inventory, THREE)["drs_job_name"] == self.HIDDEN
             check_nothing_shown(str([host.vars for host in inventory.hosts.values()]), *inventory.groups)
         assert len(cloud.calls) == 2
@@ -555,9 +554,24 @@ class TestSecrets:
 
     @pytest.mark.parametrize("text", [f"{TOKEN[:200]}********", "********" + TOKEN[:200]])
     def test_text_with_asterisks(self, cloud, parse, text):
-        add_jobs(cloud, [job(1, "one", status=text)], {ONE: {"a": text}})
-        found = variables(parse(WITH_TOKEN), "one")
-        assert (found["drs_job_status"], found["drs_tags"]) == (self.HIDDEN, {"a": self.HIDDEN})
+        add_jobs(cloud, [job(1, "one")], {ONE: {"a": text}})
+        assert variables(parse(WITH_TOKEN), "one")["drs_tags"] == {"a": self.HIDDEN}
+
+    @pytest.mark.parametrize("name", ["status", "engine_type", "task_type"])
+    @pytest.mark.parametrize(
+        "password, text", [("pausing", "PAUSING"), ("mysql", "mysql-to-dws"), (PASSWORD, PASSWORD)]
+    )
+    def test_password_that_is_a_word_of_a_status_or_type(self, cloud, parse, name, password, text):
+        """If it were hidden, the job would be in other groups."""
+        add_login(cloud)
+        add_jobs(
+            cloud, [{**job(number, None, engine_type="x"), name: text if number > 1 else "x"} for number in (1, 2)]
+        )
+        options = {**WITH_PASSWORD, "password": password, "groups": {"paused": "drs_job_status == 'PAUSING'"}}
+        inventory = InventoryData()
+        said = failure(parse, options, inventory=inventory)
+        assert "whose ID, status or type contains a password, token or key of this inventory. If the password" in said
+        assert not inventory.hosts
 
     def test_of_a_login(self, cloud, parse):
         """The token from the login counts as well."""
@@ -594,7 +608,7 @@ class TestSecrets:
         cloud.post(TAGS_URL, json={"resources": [], "total_count": 0})
         inventory = InventoryData()
         said = failure(parse, WITH_PASSWORD, inventory=inventory)
-        assert "DRS listed a job whose ID contains a password, token or key of this inventory." in said
+        assert "DRS listed a job whose ID, status or type contains a password, token or key of this inventory." in said
         assert not inventory.hosts
 
 

@@ -104,7 +104,8 @@ notes:
     for other inventory plugins. Before ansible-core 2.19, they show single words as they are. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead. Other plugins may report errors for the
-    same file as well. The actual cause is in the message that contains the name of this plugin.
+    same file as well, and quote a line of it, so write the line with C(plugin) before any secret. The actual cause is
+    in the message that contains the name of this plugin.
 seealso:
   - module: huaweicloud.drs.drs_job_info
 """
@@ -169,8 +170,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 FILE_NAMES = ("drs_jobs.yml", "drs_jobs.yaml")
 # Text around a template is a password that was not meant as one. Ansible's own reason contains words of it.
 NOT_A_TEMPLATE = (
-    "It contains {{, {% or {#, and cannot be evaluated as a template. Encrypt the value, not only the file,"
-    " with ansible-vault encrypt_string. The value is not shown."
+    "It contains {{, {% or {#, and cannot be evaluated as a template. Correct the template. If it is not one, encrypt"
+    " the value, not only the file, with ansible-vault encrypt_string."
 )
 TEMPLATE = r"(?s)\s*{{((?!}}).)*}}\s*"  # and nothing else
 MAX_SEARCH_TIME = 300  # Seconds. The names and tags of 5,000 jobs take a few.

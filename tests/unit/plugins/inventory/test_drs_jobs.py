@@ -471,7 +471,7 @@ class TestOptions:
     def test_template_of_a_secret_that_fails(self, cloud, parse):
         message = failure(parse, {**WITH_PASSWORD, "password": "{{ no_such_variable }}"})
         assert "no_such_variable" in message
-        assert "is not shown" not in message
+        assert "Correct the template" not in message
 
     @pytest.mark.parametrize(
         "options, named",

@@ -326,7 +326,8 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
             if any(text != job[name] for name, text in shown.items() if name != "name"):
                 raise _errors.InvalidResponseError(
                     "DRS listed a job whose ID, status or type contains a password, token or key of this inventory. If"
-                    " the password is a word in it, log in with a token or an access key, or change the password."
+                    " a password is a word in it, change the password, or use a token or an access key in place of it."
+                    " The password must not be set in the environment either."
                 )
             job.update(shown)
             job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}

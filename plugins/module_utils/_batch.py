@@ -116,7 +116,8 @@ class PositionBatch:
         deadline = time.monotonic() + timeout
         # The error of the last request, by query ID.
         last_errors: dict[str, _errors.HuaweiCloudError] = {}
-        refusals: list[str] = []  # of accepted credentials that are no longer accepted, since the last result
+        refusals: list[str] = []  # of accepted credentials that are no longer accepted, in a row
+        refused: str | None = None
 
         def read(position: dict[str, t.Any]) -> int:
             if time.monotonic() >= deadline:
@@ -128,12 +129,14 @@ class PositionBatch:
                     position.update(outcome=_positions.SUCCESS, **result.facts())
                 self._set_status(position, result.status)
             except _errors.HuaweiCloudError as error:
+                if error.credentials_refused:
+                    refusals.append(f"The result was not read because the credentials were rejected. {error}")
+                elif not isinstance(error, _errors.TransportError):
+                    refusals.clear()
                 # A failed connection may recover. The other results are read meanwhile.
                 if _wait.is_transient(error, deadline) or isinstance(error, _errors.TransportError):
                     last_errors[position["id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
-                if error.credentials_refused:
-                    refusals.append(f"The result was not read because the credentials were rejected. {error}")
                 error.add_hint(_hints.read_later_hint(error))
                 return self._record_error(position, error, _positions.PENDING)
             refusals.clear()
@@ -141,19 +144,21 @@ class PositionBatch:
 
         while True:
             pending = [item for item in self.positions if item["outcome"] == _positions.PENDING and "msg" not in item]
-            # Once the credentials are refused, the session sends nothing.
-            refused = next((str(error) for error in last_errors.values() if error.credentials_refused), None)
-            if len(refusals) >= MAX_CONSECUTIVE_FAILURES:
-                refused = refusals[-1]
             if not pending or refused or time.monotonic() >= deadline:
                 break
             self._run_concurrently(pending, read)
-            if any(item["outcome"] == _positions.PENDING and "msg" not in item for item in pending):
+            # Once the credentials are refused for good, the session sends nothing.
+            for_good = [str(error) for error in last_errors.values() if error.credentials_refused]
+            if for_good or len(refusals) >= MAX_CONSECUTIVE_FAILURES:
+                refused = (for_good or refusals)[-1]
+            elif any(item["outcome"] == _positions.PENDING and "msg" not in item for item in pending):
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:
-            last_error = last_errors.get(position["id"], refused)
-            late = "" if refused else f"Query {position['id']} returned no result within {timeout:g} seconds. "
-            position["msg"] = f"{late}{f'{last_error} ' if last_error else ''}{_hints.READ_LATER}"
+            late = f"Query {position['id']} returned no result within {timeout:g} seconds."
+            last_error = last_errors.get(position["id"])
+            why = None if last_error and last_error.credentials_refused else refused
+            said = (None if refused else late, str(last_error) if last_error else None, why, _hints.READ_LATER)
+            position["msg"] = " ".join(filter(None, said))
 
     def check_outcome(self) -> None:
         """Check that no job failed.

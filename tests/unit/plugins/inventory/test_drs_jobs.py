@@ -468,8 +468,17 @@ class TestOptions:
         assert f"Option {name} cannot be read: It contains {{{{, {{% or {{#, and cannot be evaluated" in message
         assert not re.search("Pa5s|word|w o", message.replace("password", ""))
 
-    def test_template_of_a_secret_that_fails(self, cloud, parse):
-        message = failure(parse, {**WITH_PASSWORD, "password": "{{ no_such_variable }}"})
+    @pytest.mark.parametrize(
+        "option",
+        [
+            {"password": "{{ no_such_variable }}"},
+            {"password": "\n{{\nno_such_variable\n}}\n"},
+            {"region": "eu-{{ no_such_variable }}"},
+        ],
+        ids=str,
+    )
+    def test_template_that_fails(self, cloud, parse, option):
+        message = failure(parse, {**WITH_PASSWORD, **option})
         assert "no_such_variable" in message
         assert "Correct the template" not in message
 
@@ -570,7 +579,7 @@ class TestSecrets:
         options = {**WITH_PASSWORD, "password": password, "groups": {"paused": "drs_job_status == 'PAUSING'"}}
         inventory = InventoryData()
         said = failure(parse, options, inventory=inventory)
-        assert "whose ID, status or type contains a password, token or key of this inventory. If the password" in said
+        assert "whose ID, status or type contains a password, token or key of this inventory. If a password" in said
         assert not inventory.hosts
 
     def test_of_a_login(self, cloud, parse):

@@ -534,29 +534,54 @@ class TestWait:
         assert clock.pauses in ([], [2])
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
 
-    @pytest.mark.parametrize(
-        "refused, read", [({1, 2, 3, 4, 5}, {0, 1, 2, 3}), ({0, 1, 3, 5}, set(range(6)))], ids=["expired", "some"]
-    )
-    def test_refusals_while_waiting(self, cloud, clock, refused, read):
-        """After three in a row, for example of a token that has expired, the others would be refused as well."""
+    @pytest.mark.parametrize("other", [None, 404, 500])
+    def test_single_refusals_while_waiting(self, cloud, clock, other):
+        """DRS still accepts the credentials, so the wait goes on."""
+        work = self.collected(cloud, 6, 1)
+        add_result_of(cloud, 0, "pending")
+        add_result_of(cloud, 0)
+        for number in (1, 2, 4, 5):
+            cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
+        if other:
+            cloud.get(position_url(3, "/db-position"), status=other, json={})
+        else:
+            add_result_of(cloud, 3)
+        work.wait(300, 2)
+        assert sent(cloud, "GET") == {0: 2, 1: 1, 2: 1, 3: 1, 4: 1, 5: 1}
+        assert clock.pauses == [2]
+        assert work.positions[0] == found(0)
+        assert [position["outcome"] for position in work.positions[4:]] == ["pending"] * 2
+
+    def test_token_expires_while_waiting(self, cloud, clock):
+        """After three refusals in a row, the others would be refused as well."""
         cloud.assert_all_requests_are_fired = False
         work = self.collected(cloud, 6, 1)
-        for number in range(6):
-            if number in refused:
-                cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
-            else:
-                add_result_of(cloud, number)
+        add_result_of(cloud, 0, "pending")
+        for number in range(1, 6):
+            cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
         work.wait(300, 2)
-        assert sent(cloud, "GET") == dict.fromkeys(read, 1)
+        assert sent(cloud, "GET") == {0: 1, 1: 1, 2: 1, 3: 1}
+        assert clock.pauses == []
         for number, position in enumerate(work.positions):
-            if number in refused:
-                assert (position["outcome"], position["id"]) == ("pending", f"query-{number}")
-                assert "APIGW.0301" in position["msg"]
-                assert ("was not read" in position["msg"]) is (number not in read)
-                assert position["msg"].endswith(READ_LATER)
-                assert position["msg"].count(READ_LATER) == 1
-            else:
-                assert position == found(number)
+            assert (position["outcome"], position["id"]) == ("pending", f"query-{number}")
+            assert "APIGW.0301" in position["msg"]
+            assert ("was not read because the credentials were rejected" in position["msg"]) is (number in (0, 4, 5))
+            assert position["msg"].endswith(READ_LATER)
+            assert position["msg"].count(READ_LATER) == 1
+
+    def test_refusals_after_another_error(self, cloud, clock):
+        """A job whose last error was another one is told as well why the wait ended."""
+        cloud.assert_all_requests_are_fired = False
+        work = self.collected(cloud, 4, 1)
+        for number in range(3):
+            add_result_of(cloud, number, "pending")
+            cloud.get(position_url(number, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
+        cloud.get(position_url(3, "/db-position"), body=LOST)
+        work.wait(300, 2)
+        assert clock.pauses == [2]
+        assert "no complete response" in work.positions[3]["msg"]
+        assert "The result was not read because the credentials were rejected." in work.positions[3]["msg"]
+        assert work.positions[3]["msg"].endswith(READ_LATER)
 
     def test_failed_query(self, cloud):
         work = self.collected(cloud, 2)

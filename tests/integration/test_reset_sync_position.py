@@ -237,21 +237,35 @@ def test_extra_variable_takes_the_place_of_no_check(cloud: Simulator, ansible: A
     assert cloud.requests() == []
 
 
-@pytest.mark.parametrize("merge", [False, True], ids=["replace", "merge"])
+@pytest.mark.parametrize(
+    ("sources", "merge"),
+    [
+        # A value from any of them would have the same effect.
+        ({"import", "inventory", "include_vars", "set_fact"}, False),
+        # Each is refused. A fact replaces an earlier one in any case.
+        *(({source}, True) for source in ("import", "inventory", "include_vars")),
+    ],
+    ids=lambda value: {False: "replace", True: "merge"}[value] if isinstance(value, bool) else "+".join(sorted(value)),
+)
 def test_no_other_variable_takes_the_place_of_a_result(
-    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path, merge: bool
+    cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path, sources: set[str], merge: bool
 ) -> None:
     """Only extra variables have more weight than the results of tasks. What Ansible merges with these is refused."""
     # No task sets it.
     hostile = {name: value for name, value in HOSTILE.items() if name != "_drs_problems"}
     (tmp_path / "hosts").write_text("[web]\n", encoding="utf-8")
-    for path in ("hostile.yml", "group_vars/all.yml", "host_vars/localhost.yml"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text(yaml.safe_dump(hostile), encoding="utf-8")
-    tasks: list[dict[str, Any]] = [{"include_vars": "hostile.yml"}, {"set_fact": hostile}]
-    # A fact replaces an earlier one in any case.
-    before = {"hosts": "localhost", "gather_facts": False, "tasks": tasks[:1] if merge else tasks}
-    reset = {"import_playbook": RESET[1], "vars": hostile}
+    (tmp_path / "hostile.yml").write_text(yaml.safe_dump(hostile), encoding="utf-8")
+    if "inventory" in sources:
+        for folder, name in (("group_vars", "all"), ("host_vars", "localhost")):
+            (tmp_path / folder).mkdir()
+            shutil.copy(tmp_path / "hostile.yml", tmp_path / folder / f"{name}.yml")
+    tasks = {"include_vars": "hostile.yml", "set_fact": hostile}
+    before = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{name: value} for name, value in tasks.items() if name in sources],
+    }
+    reset = {"import_playbook": RESET[1], "vars": hostile if "import" in sources else {}}
     (tmp_path / "site.yml").write_text(yaml.safe_dump([before, reset]), encoding="utf-8")
     variables = {**VARIABLES, "drs_confirm": "", "drs_report_path": "report.md"}
     more = {"ANSIBLE_HASH_BEHAVIOUR": "merge"} if merge else {}

@@ -458,7 +458,7 @@ class TestOptions:
         "value",
         [
             *("Pa5s{{word", "Pa5s{{ word", "Pa5s{{ w o }}rd", "{{ Pa5s }}word", "Pa5s{% word", "{{Pa5s}}a{{word}}"),
-            *("{{ x }}{% include 'Pa5s' %}", ["{{ Pa5s"], {"Pa5s": "{{ word"}),
+            *("{{ x }}{% include 'Pa5s' %}", "{{ 'Pa5s' | to_datetime }}word", ["{{ Pa5s"], {"Pa5s": "{{ word"}),
         ],
         ids=str,
     )

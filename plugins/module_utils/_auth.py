@@ -93,7 +93,7 @@ class AuthMethod:
 class Session:
     """Sends requests with the credentials of an authentication method, and renews them when they are refused.
 
-    Thread-safe. Once credentials are refused for good, no more requests are sent: some refusals lock a user or a key.
+    Thread-safe. Sends nothing once ``refused`` is set: some refusals lock a user or a key.
 
     :raises InvalidOptionError: when the project ID is invalid.
     """
@@ -105,15 +105,15 @@ class Session:
         self._lock = threading.Lock()
         self._renewals = 0
         self._accepted = False
-        self._refused: _errors.HuaweiCloudError | None = None
+        self.refused: _errors.HuaweiCloudError | None = None
         self.project_id = _endpoints.check_project_id(auth.project_id or "")
 
     def request(self, method: str, url: str, **kwargs: t.Any) -> _http.Response:
         """Send a request, see :meth:`HttpClient.request`."""
         renewals = self._renewals
-        if self._refused:
+        if self.refused:
             unsent = _errors.TransportError(
-                f"{method} {self.sanitize(url)} was not sent because the credentials were rejected. {self._refused}"
+                f"{method} {self.sanitize(url)} was not sent because the credentials were rejected. {self.refused}"
             )
             unsent.credentials_refused = True
             raise unsent
@@ -146,7 +146,7 @@ class Session:
     def _give_up(self, error: _errors.HuaweiCloudError) -> None:
         """Stop sending, unless the credentials were accepted before: then only this request was refused."""
         if not self._accepted:
-            self._refused = self._copy(error)
+            self.refused = self._copy(error)
 
     def _renew(self, renewals: int, deadline: float | None) -> bool:
         """Renew the credentials, unless another thread has done so, and return whether there are new ones.
@@ -154,8 +154,8 @@ class Session:
         :param renewals: the number of renewals before the request was sent.
         """
         with self._lock:
-            if self._refused:
-                raise self._copy(self._refused)
+            if self.refused:
+                raise self._copy(self.refused)
             if self._renewals != renewals:
                 return True
             if renewals == MAX_RENEWALS:
@@ -164,7 +164,7 @@ class Session:
                 renewed = self._auth.renew(self._http, deadline)
             except _errors.HuaweiCloudError as error:
                 error.credentials_refused = True
-                self._refused = self._copy(error)  # Another refused login could lock the user.
+                self.refused = self._copy(error)  # Another refused login could lock the user.
                 raise
             self._renewals += renewed
             return renewed

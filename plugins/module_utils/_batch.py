@@ -130,7 +130,7 @@ class PositionBatch:
                 self._set_status(position, result.status)
             except _errors.HuaweiCloudError as error:
                 if error.credentials_refused:
-                    refusals.append(f"The result was not read because the credentials were rejected. {error}")
+                    refusals.append(str(error))
                 elif not isinstance(error, _errors.TransportError):
                     refusals.clear()
                 # A failed connection may recover. The other results are read meanwhile.
@@ -147,10 +147,9 @@ class PositionBatch:
             if not pending or refused or time.monotonic() >= deadline:
                 break
             self._run_concurrently(pending, read)
-            # Once the credentials are refused for good, the session sends nothing.
-            for_good = [str(error) for error in last_errors.values() if error.credentials_refused]
-            if for_good or len(refusals) >= MAX_CONSECUTIVE_FAILURES:
-                refused = (for_good or refusals)[-1]
+            rejected = self._drs.session.refused
+            if rejected or len(refusals) >= MAX_CONSECUTIVE_FAILURES:
+                refused = f"The result was not read because the credentials were rejected. {rejected or refusals[-1]}"
             elif any(item["outcome"] == _positions.PENDING and "msg" not in item for item in pending):
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:

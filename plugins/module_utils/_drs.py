@@ -31,7 +31,7 @@ class DrsClient:
         language: str = "en-us",
         warn: t.Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._session = session
+        self.session = session
         self.sanitize, self.has_secret = session.sanitize, session.has_secret
         self.endpoint, self.project_id = endpoint, session.project_id
         self.base = f"{endpoint}/v5/{self.project_id}"
@@ -43,7 +43,7 @@ class DrsClient:
     def request(self, method: str, url: str, **kwargs: t.Any) -> _http.Response:
         """Send a request like :meth:`Session.request`, and add a hint to errors of DRS."""
         try:
-            return self._session.request(method, url, headers=self._headers, throttle_code=TOO_FREQUENT, **kwargs)
+            return self.session.request(method, url, headers=self._headers, throttle_code=TOO_FREQUENT, **kwargs)
         except _errors.HuaweiCloudError as error:
             from . import _hints
 

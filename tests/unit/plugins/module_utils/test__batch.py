@@ -528,11 +528,27 @@ class TestWait:
             ("pending", f"query-{number}") for number in range(3)
         ]
         assert all(position["msg"].endswith(READ_LATER) for position in work.positions)
-        assert all(
-            "was not sent because the credentials were rejected" in position["msg"] for position in work.positions[1:]
-        )
-        assert clock.pauses in ([], [2])
+        assert all("because the credentials were rejected" in position["msg"] for position in work.positions[1:])
+        # The other jobs are not told the URL of job 1.
+        assert position_url(1, "") not in work.positions[2]["msg"]
+        assert clock.pauses == []
         assert sum(call.request.url.startswith(LOGIN_URL) for call in cloud.calls) == 1
+
+    @pytest.mark.parametrize("login", [{"status": 401}, {"status": 503}, {"body": LOST}])
+    def test_credentials_expire_for_the_last_job(self, cloud, clock, login):
+        """The wait ends at once, although the round has no job that is not sent."""
+        work = self.collected(cloud, 2, 1, **USER)
+        add_result_of(cloud, 0, "pending")
+        cloud.get(position_url(1, "/db-position"), status=401, json={"error_code": "APIGW.0301"})
+        cloud.post(LOGIN_URL, **login)
+        work.wait(300, 2)
+        assert clock.pauses == []
+        assert sent(cloud, "GET") == {0: 1, 1: 1}
+        for number, position in enumerate(work.positions):
+            assert (position["outcome"], position["id"]) == ("pending", f"query-{number}")
+            assert "The login request was for user operator" in position["msg"]
+            assert position["msg"].endswith(READ_LATER)
+        assert "was not read because the credentials were rejected. POST " in work.positions[0]["msg"]
 
     @pytest.mark.parametrize("other", [None, 404, 500])
     def test_single_refusals_while_waiting(self, cloud, clock, other):

@@ -108,7 +108,7 @@ class TestCollect:
         seen = []
 
         def collect(self):
-            seen.extend([self._concurrency, self._drs._session._http._adapter._pool_maxsize])
+            seen.extend([self._concurrency, self._drs.session._http._adapter._pool_maxsize])
 
         monkeypatch.setattr(PositionBatch, "collect", collect)
         module.fail({**ARGS, **args})

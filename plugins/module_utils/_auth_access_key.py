@@ -176,6 +176,7 @@ class AgencyAuth(AccessKeyAuth):
     def __init__(self, options: _auth.AuthOptions) -> None:
         super().__init__(options)
         self._lock = threading.Lock()
+        self._signed = threading.local()  # ``key`` is the access key of the thread's last request.
         self._renew_at = float("inf")
 
     def validate(self) -> None:
@@ -195,11 +196,12 @@ class AgencyAuth(AccessKeyAuth):
         super().authenticate(http)
 
     def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
-        old_key = self.access_key
         with self._lock:
-            self._fetch()
-        # More signatures with a key that was refused could lock it.
-        return self.access_key != old_key
+            # Another thread may have a new key since then.
+            if self.access_key == self._signed.key:
+                self._fetch()
+            # More signatures with a key that was refused could lock it.
+            return self.access_key != self._signed.key
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         with self._lock:
@@ -209,6 +211,7 @@ class AgencyAuth(AccessKeyAuth):
                     self._fetch()
                 except _errors.HuaweiCloudError:
                     pass  # The key may still be valid. If it is not, it is refused.
+            self._signed.key = self.access_key
             return super().__call__(request)
 
     def _fetch(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import threading
 import time
 from datetime import datetime, timedelta
 
@@ -659,6 +660,25 @@ class TestRenewal:
         assert cloud.calls[1].request.headers["X-Security-Token"] == "new-token"
         assert len(server.requests) == 4
         assert session.sanitize("the new-secret, new-token") == "the ********, ********"
+
+    def test_key_that_another_thread_renewed(self, cloud, keys):
+        """A request is on its way with the old key, while another thread renews it because it expires."""
+        server = keys({"access": "OLD-ACCESS-KEY", "expires_at": self.in_seconds(10)}, {"access": "NEW-ACCESS-KEY"})
+        auth, session = self.session()
+
+        def refuse(_request):
+            auth._renew_at = 0
+            other = threading.Thread(target=session.request, args=("GET", URL))
+            other.start()
+            other.join()
+            return 401, {}, json.dumps({"error_code": "APIGW.0301"})
+
+        cloud.get(URL, json={})
+        cloud.add_callback("POST", URL, refuse)
+        cloud.post(URL, json={"id": "1"})
+        assert session.request("POST", URL).body == {"id": "1"}
+        assert sorted(self.keys_used(cloud)) == ["NEW-ACCESS-KEY"] * 2 + ["OLD-ACCESS-KEY"]
+        assert len(server.requests) == 4
 
     def test_new_key_is_refused_as_well(self, cloud, keys):
         keys({"access": "OLD-ACCESS-KEY"}, {"access": "NEW-ACCESS-KEY"}, {"access": "NEWER-ACCESS-KEY"})

@@ -179,31 +179,31 @@ steps:
       request_id: 8a0d4ce1b85d5d2bc4c2e3dad6cdb8c4
       accepted: true
 job_name:
-  description: Name of the job.
+  description: Name of the job. V(null) if it could not be read.
   type: str
-  returned: always, if the job could be read
+  returned: always, unless options or the login were refused
   sample: orders-to-dws
 status_before:
-  description: Status of the job before the reset.
+  description: Status of the job before the reset. V(null) if it could not be read.
   type: str
-  returned: always, if the job could be read
+  returned: always, unless options or the login were refused
   sample: INCRE_TRANSFER_STARTED
 status:
-  description: Status of the job when it was last read.
+  description: Status of the job when it was last read. V(null) if it could not be read.
   type: str
-  returned: always, if the job could be read
+  returned: always, unless options or the login were refused
   sample: INCRE_TRANSFER_STARTED
 position_before:
   description:
     - The start position that DRS showed before the reset. V(null) if it showed none, or could not be read. When DRS
       updates it is not documented.
   type: str
-  returned: always, if the job could be read
+  returned: always, unless options or the login were refused
   sample: mysql-bin.000123:4
 delay:
   description: Delay of incremental synchronization in seconds. V(null) if it is unknown.
   type: int
-  returned: always, if the job could be read
+  returned: always, unless options or the login were refused
   sample: 2
 request_id:
   description: ID that the server assigned to the failed request. Quote it when you contact Huawei Cloud support.

@@ -10,7 +10,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
-from . import _binlog, _drs, _errors, _job_actions, _jobs, _start_position
+from . import _drs, _errors, _job_actions, _jobs, _start_position
 
 # Where the job is, as far as the requests and responses of this reset tell. When a request is sent, the state changes
 # to one that ends in "unknown", and back if DRS refuses the request, unless the job has another status by then.
@@ -226,7 +226,7 @@ class Reset:
         """
         try:
             shown = _jobs.show_start(self._drs, self._job_id)["start_position"]
-            return _binlog.split_position(shown)[0] if shown else ""
+            return (shown or "").partition(";")[0]  # A GTID set, of which DRS does not document the form, may follow.
         except _errors.HuaweiCloudError:
             return None
 

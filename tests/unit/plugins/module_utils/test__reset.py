@@ -425,6 +425,8 @@ class TestSomebodyElse:
             (OLD_POSITION, False),
             (None, False),
             (f"{POSITION};{GTID_SET}", False),
+            (f"{POSITION};", False),
+            (f"{POSITION};{','.join([GTID_SET] * 90)}", False),
             ("mysql-bin.000300:4", True),
         ],
     )

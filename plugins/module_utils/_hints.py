@@ -26,8 +26,8 @@ READ_LATER = (
 )
 POSITION_WITH_SECRET = (
     "found a position that cannot be returned, because it contains the value of a secret option, such as the password."
-    " Log in with a token (see the module huaweicloud.drs.iam_token) or an access key, or change the password, before"
-    " you read the result again"
+    " Log in with a token (see the module huaweicloud.drs.iam_token) or an access key, without a password in the"
+    " environment, or change the password, before you read the result again"
 )
 # The error codes for a job that DRS does not know.
 ABSENT = ("DRS.10000010", "DRS.M00289", "DRS.M05003", "DRS.M05004")
@@ -128,7 +128,10 @@ def masked_hint(value: str) -> str | None:
     """Return the hint for an option in which Ansible has put something else in place of a secret."""
     if "********" not in value and value != "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER":
         return None
-    return "Ansible has masked it, or a part of it, because a secret option contains it. Log in with a token or a key."
+    return (
+        "Ansible has masked it, or a part of it, because a secret option contains it. Log in with a token or a key,"
+        " without a password in the environment."
+    )
 
 
 def masked_result(names: t.Sequence[str]) -> str:
@@ -137,7 +140,8 @@ def masked_result(names: t.Sequence[str]) -> str:
         f"The task has done its work, but {' and '.join(names)} cannot be returned, because it contains the value of a"
         " secret option, such as the password, or is too long to be searched for one. Later tasks would use the masked"
         " value. The other values of the result are valid. Before you run the task again, log in with a token (see the"
-        " module huaweicloud.drs.iam_token) or an access key, or change the password."
+        " module huaweicloud.drs.iam_token) or an access key, without a password in the environment, or change the"
+        " password."
     )
 
 

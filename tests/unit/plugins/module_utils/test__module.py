@@ -110,6 +110,18 @@ class TestMaskedValues:
         assert found["id"] == "1"
         assert PASSWORD not in str(found)
 
+    def test_advice(self, failed, monkeypatch, capsys):
+        """A password in the environment is a secret for Ansible, although a login with a token does not use it."""
+        result, args = {"position": f"{PASSWORD}-bin.000277:805"}, {"region": REGION, "auth_token": TOKEN}
+        monkeypatch.setenv("HW_USER_PASSWORD", PASSWORD)
+        found = failed(lambda: complete(dict(result), make_module(args)))
+        assert "log in with a token" in found["msg"]
+        assert "without a password in the environment" in found["msg"]
+        monkeypatch.delenv("HW_USER_PASSWORD")
+        with pytest.raises(SystemExit):
+            complete(dict(result), make_module(args))
+        assert json.loads(capsys.readouterr().out)["position"] == result["position"]
+
     @pytest.mark.parametrize(
         "form",
         [str.upper, lambda text: b64encode(text.encode()).decode(), " ".join, quote],

@@ -196,12 +196,13 @@ class AgencyAuth(AccessKeyAuth):
         super().authenticate(http)
 
     def renew(self, http: _http.HttpClient, deadline: float | None) -> bool:
+        refused_key: str = self._signed.key
         with self._lock:
             # Another thread may have a new key since then.
-            if self.access_key == self._signed.key:
+            if self.access_key == refused_key:
                 self._fetch()
             # More signatures with a key that was refused could lock it.
-            return self.access_key != self._signed.key
+            return self.access_key != refused_key
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         with self._lock:

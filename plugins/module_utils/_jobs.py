@@ -206,12 +206,22 @@ def show_start(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
     found = _jobs_v3.show_job_detail(drs, _endpoints.check_job_id(job_id)).body["job"]
     cleaned = found.get("is_open_fast_clean")
     return {
-        "start_position": to_text(found.get("incre_start_position"), _binlog.MAX_POSITION),
+        "start_position": _start_position(drs, found.get("incre_start_position")),
         "start_gtid_set": to_text(found.get("gtid"), _binlog.MAX_POSITION),
         "conflict_policy": to_text(found.get("conflict_policy")),
         "failed_reason": drs.sanitize(found.get("failed_reason")) or None,
         "is_open_fast_clean": cleaned if isinstance(cleaned, bool) else None,
     }
+
+
+def _start_position(drs: _drs.DrsClient, value: t.Any) -> str | None:
+    """Return a start position. If a GTID set makes it too long, only the GTID set is replaced."""
+    if isinstance(value, str) and len(value) > _binlog.MAX_POSITION:
+        position, gtid_set = (to_text(part, _binlog.MAX_POSITION) for part in value.partition(";")[::2])
+        # What is left of a secret that is cut would not be recognized.
+        if position and gtid_set and not drs.has_secret(value):
+            return f"{position};{gtid_set}"
+    return to_text(value, _binlog.MAX_POSITION)
 
 
 def build_job(job_id: str, facts: dict[str, t.Any], status: t.Any, parent_id: t.Any) -> dict[str, t.Any]:

@@ -402,6 +402,24 @@ class TestShowStart:
         }
         assert bodies(cloud) == [{"jobs": [JOB_ID], "page_req": {"cur_page": 1, "per_page": 1}}]
 
+    @pytest.mark.parametrize(
+        "value, shown",
+        [
+            (f"{POSITION};{'1' * 5000}", f"{POSITION};(omitted because it has more than 4096 characters)"),
+            (f"{POSITION};{'1' * 4090}", f"{POSITION};{'1' * 4090}"),
+            ("1" * 5000, "(omitted because it has more than 4096 characters)"),
+            (f";{'1' * 5000}", "(omitted because it has more than 4096 characters)"),
+            (f"{'1' * 5000};", "(omitted because it has more than 4096 characters)"),
+            # The beginning of a secret in front of the semicolon would not be recognized.
+            (f"mysql-pass;word.{'1' * 5000}", "(omitted because it has more than 4096 characters)"),
+        ],
+        ids=["set", "together", "no set", "set alone", "position", "secret"],
+    )
+    def test_too_long(self, cloud, value, shown):
+        """Otherwise, a reset would take what replaces the position for the position of somebody else."""
+        add_details_v3(cloud, incre_start_position=value)
+        assert show_start(client(secrets={"pass;word"}), JOB_ID)["start_position"] == shown
+
     @pytest.mark.parametrize("value", [None, "", 5, []])
     def test_unknown(self, cloud, drs, value):
         names = ("incre_start_position", "gtid", "conflict_policy", "is_open_fast_clean")

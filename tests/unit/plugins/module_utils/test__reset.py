@@ -427,6 +427,7 @@ class TestSomebodyElse:
             (f"{POSITION};{GTID_SET}", False),
             (f"{POSITION};", False),
             (f"{POSITION};{','.join([GTID_SET] * 90)}", False),
+            (f"{POSITION};{','.join([GTID_SET] * 190)}", False),
             ("mysql-bin.000300:4", True),
         ],
     )

@@ -55,14 +55,23 @@ def check_gtid_set(value: str) -> str:
     return gtid_set
 
 
+def cut_gtid_set(value: str) -> tuple[str, str]:
+    """Return what is in front of the GTID set in a text that may contain one, and the GTID set.
+
+    The name of a binlog may contain semicolons, but no colons.
+    """
+    match = re.fullmatch(r"([^:]*:[^;]*);(.*)", value, re.DOTALL)
+    return (match[1], match[2]) if match else (value, "")
+
+
 def split_position(value: str) -> tuple[str, str | None]:
     """Split a position that contains a GTID set, as in ``mysql-bin.000277:805;4350aee0-56b5-11ee-8c99-0242ac120002:1``.
 
     :returns: the position and the GTID set. A value that does not have this form is returned as it is, with None.
     """
-    position, separator, gtid_set = value.partition(";")
+    position, gtid_set = cut_gtid_set(value)
     try:
-        return (check_position(position), check_gtid_set(gtid_set)) if separator else (value, None)
+        return (check_position(position), check_gtid_set(gtid_set)) if position != value else (value, None)
     except _errors.InvalidOptionError:
         return value, None
 

@@ -217,7 +217,7 @@ def show_start(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
 def _start_position(drs: _drs.DrsClient, value: t.Any) -> str | None:
     """Return a start position. If a GTID set makes it too long, only the GTID set is replaced."""
     if isinstance(value, str) and len(value) > _binlog.MAX_POSITION:
-        position, gtid_set = (to_text(part, _binlog.MAX_POSITION) for part in value.partition(";")[::2])
+        position, gtid_set = (to_text(part, _binlog.MAX_POSITION) for part in _binlog.cut_gtid_set(value))
         # What is left of a secret that is cut would not be recognized.
         if position and gtid_set and not drs.has_secret(value):
             return f"{position};{gtid_set}"

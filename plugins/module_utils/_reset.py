@@ -10,7 +10,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
-from . import _drs, _errors, _job_actions, _jobs, _start_position
+from . import _binlog, _drs, _errors, _job_actions, _jobs, _start_position
 
 # Where the job is, as far as the requests and responses of this reset tell. When a request is sent, the state changes
 # to one that ends in "unknown", and back if DRS refuses the request, unless the job has another status by then.
@@ -22,12 +22,12 @@ _RESUME = "resume the job with the module huaweicloud.drs.drs_job_action and act
 ADVICE = {
     UNCHANGED: "This reset did not change the job.",
     PAUSE_UNKNOWN: (
-        "The position was not set, and it is unknown whether the job is paused. To continue, check the job and run the"
-        f" reset again. To cancel the reset, {_RESUME} once it is paused."
+        "This reset did not set the position, and it is unknown whether the job is paused. To continue, check the job"
+        f" and run the reset again. To cancel the reset, {_RESUME} once it is paused."
     ),
     PAUSED: (
-        "The job is paused, and the position was not set. To continue, run the reset again. To cancel the reset,"
-        f" {_RESUME}."
+        "The job is paused, and this reset did not set the position. To continue, run the reset again. To cancel the"
+        f" reset, {_RESUME}, unless an earlier reset may have set a position: the job would run from that one."
     ),
     POSITION_UNKNOWN: (
         "It is unknown whether the position was set, so do not resume the job. If the job has not been running since,"
@@ -226,7 +226,7 @@ class Reset:
         """
         try:
             shown = _jobs.show_start(self._drs, self._job_id)["start_position"]
-            return (shown or "").partition(";")[0]  # A GTID set, of which DRS does not document the form, may follow.
+            return _binlog.cut_gtid_set(shown or "")[0]  # DRS does not document the form of the GTID set.
         except _errors.HuaweiCloudError:
             return None
 

@@ -132,8 +132,8 @@ state:
   description:
     - The state of the job, as far as the requests and responses of this task tell.
     - V(unchanged) - The task did not change the job.
-    - V(pause_unknown) - The position was not set, and it is unknown whether the job is paused.
-    - V(paused) - The job is paused, and the position was not set.
+    - V(pause_unknown) - This reset did not set the position, and it is unknown whether the job is paused.
+    - V(paused) - The job is paused, and this reset did not set the position. An earlier one may have.
     - V(position_unknown) - It is unknown whether the position was set.
     - V(position_set) - The position was set, and the job was not resumed.
     - V(start_unknown) - The position was set, and the job may have been resumed.

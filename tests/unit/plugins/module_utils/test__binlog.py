@@ -134,6 +134,7 @@ class TestSplitPosition:
             (f"{POSITION};{GTID_SET}, {GTID_SET}", (POSITION, f"{GTID_SET},{GTID_SET}")),
             # A semicolon is valid in the name of a file.
             ("my;sql-bin.000277:805", ("my;sql-bin.000277:805", None)),
+            (f"my;sql-bin.000277:805;{GTID_SET}", ("my;sql-bin.000277:805", GTID_SET)),
             *(
                 (value, (value, None))
                 for value in ("", ";", "unknown", f"{POSITION};", f";{GTID_SET}", f"{POSITION};<")

@@ -62,9 +62,9 @@ def cloud(cloud):
     return cloud
 
 
-def reset(wait=True, gtid_set=None, timeout=300, pause_mode="all"):
+def reset(wait=True, gtid_set=None, timeout=300, pause_mode="all", position=POSITION):
     """Run a reset, and return it with the error that it ended with."""
-    found = Reset(client(), JOB_ID, POSITION, gtid_set, pause_mode)
+    found = Reset(client(), JOB_ID, position, gtid_set, pause_mode)
     try:
         found.check()
         found.run(wait, timeout, 2)
@@ -127,6 +127,13 @@ def test_advice_never_repeats_a_reset_that_may_have_run():
         assert "Do not run the reset again" in ADVICE[state]
     assert "has not been running since" in ADVICE["position_unknown"]
     assert "Before you run the reset again, check" in ADVICE["running"]
+
+
+def test_advice_claims_nothing_of_an_earlier_reset():
+    """It may have set a position, if the job was paused before this one."""
+    for state in ("pause_unknown", "paused"):
+        assert "this reset did not set the position" in ADVICE[state].replace("This", "this")
+    assert "unless an earlier reset may have set a position" in ADVICE["paused"]
 
 
 class TestCheck:
@@ -438,3 +445,13 @@ class TestSomebodyElse:
         assert (error is not None, found.state) == (fails, "running")
         if fails:
             assert f"'{shown}' for job {JOB_ID}, not '{POSITION}'" in str(error)
+
+    @pytest.mark.parametrize("rest", ["", f";{GTID_SET}"])
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_file_with_a_semicolon_in_its_name(self, cloud, rest, lost):
+        position = "my;sql-bin.000277:805"
+        add_reset(cloud, PAUSED, PAUSED, PAUSED, RUNS, after=f"{position}{rest}")
+        if lost:
+            cloud.replace("PUT", START_URL, body=LOST)
+        found, error = reset(position=position)
+        assert (error, found.state) == (None, "running")

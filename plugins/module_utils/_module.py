@@ -132,7 +132,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
 
         def fail(message: str, may_have_changed: object = False, **more: t.Any) -> None:
             if may_have_changed:
-                result.setdefault("changed", True)
+                result["changed"] = True
             self.fail_json(msg=f"{message} {complete()}".rstrip(), **{**result, **more})
 
         def ignore_signals() -> None:

@@ -199,15 +199,11 @@ def main() -> None:
         result.update(status_before=before, status=before, request_id=None)
 
         if before not in _job_actions.ACTIONS[action].noop_statuses and _job_actions.check_allowed(drs, job_id, action):
-            result["changed"] = True
             if module.check_mode:
                 result["request"] = _job_actions.job_action_request(drs, job_id, action, pause_mode)
             else:
-                try:
-                    result["request_id"] = _job_actions.execute_job_action(drs, job_id, action, pause_mode)
-                except _errors.HuaweiCloudError as error:
-                    result["changed"] = error.maybe_accepted
-                    raise
+                result["request_id"] = _job_actions.execute_job_action(drs, job_id, action, pause_mode)
+            result["changed"] = True
         if wait:
             try:
                 _job_actions.wait_for_action(

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _connection
 from ansible_collections.huaweicloud.drs.plugins.module_utils._job_actions import ACTIONS, PAUSE_MODES
 from ansible_collections.huaweicloud.drs.tests.unit.utils import (
     ACTION_URL,
@@ -210,3 +214,21 @@ class TestWait:
         assert "DRS had accepted the pause. Check the job before you request pause again." in message
         assert result == before(RUNS, changed=True, request_id=REQUEST_ID)
         assert clock.pauses == [4, 4, 2]
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_signal_while_a_request_is_sent(cloud, module, monkeypatch, connected):
+    """Without a connection, as between two attempts to connect, nothing has changed."""
+
+    def interrupt(_request):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 200, {}, "{}"
+
+    monkeypatch.setattr(_connection.Attempt, "connected", property(lambda _attempt: connected))
+    add_status(cloud, RUNS)
+    add_actions(cloud, "PAUSE")
+    cloud.add_callback("POST", ACTION_URL, callback=interrupt)
+    message, result = module.fail(ARGS)
+    assert message.startswith("The task was interrupted.")
+    assert (ACTION_URL in message) is connected
+    assert result == before(RUNS, changed=connected)

@@ -91,7 +91,8 @@ notes:
     for the group run on it. So define the same groups in all files of this plugin.
   - A group of O(keyed_groups) is the same as the group of that name in O(groups), in another entry, or in another
     inventory. Its variables apply to the jobs, plays for it run on them, and its hosts belong to C(parent_group).
-    Whoever can name or tag jobs chooses the groups that use names or tags, so use a C(prefix) that no other group has.
+    Whoever can name or tag jobs chooses the groups that use names or tags, so use a C(prefix) that no other group has,
+    and a C(parent_group) without a template. Otherwise, groups could nest so deep that C(ansible-inventory) fails.
   - If DRS changes a list of jobs or tags while it is read, the plugin reads it again. If this happens each time, it
     issues a warning that jobs or tags may be missing, and also if DRS returns fewer than it counts. A removal and an
     addition at the same time may remain unnoticed.

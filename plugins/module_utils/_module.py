@@ -125,8 +125,7 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
     ) -> t.Iterator[None]:
         """Turn exceptions and :data:`SIGNALS` into ``fail_json``. Signals are ignored afterwards.
 
-        :param result: what the block has obtained so far, and ``fail_json`` returns, so that no ID is lost. At the end,
-            it is the complete result.
+        :param result: what the block has obtained so far, in the end all. ``fail_json`` returns it, so no ID is lost.
         :param complete: called after a failure. It completes the result, and returns advice to add to the message.
         """
 
@@ -166,4 +165,5 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
             fail(str(error), error.maybe_accepted, **error.facts())
         except Exception as error:  # pylint: disable=broad-exception-caught
             # A bug. Ansible would not mask secrets in a traceback, and IDs would be lost.
-            fail(f"Unexpected {type(error).__name__}: {error}. Please report this.", exception=traceback.format_exc())
+            said = f"Unexpected {type(error).__name__}: {error}. Please report this."
+            fail(said, self._http and self._http.last_change, exception=traceback.format_exc())

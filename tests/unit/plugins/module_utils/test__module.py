@@ -339,6 +339,17 @@ class TestFailJsonOnError:
         assert "ZeroDivisionError" in result["msg"]
         assert "with ********" in result["msg"]
         assert result["id"] == "1"
+        assert not result.get("changed")
+
+    def test_unexpected_exception_after_a_change_was_sent(self, failed):
+        module = make_module(LOGIN)
+
+        def action():
+            with module.fail_json_on_error({"changed": False}):
+                module.create_http_client().last_change = "POST https://drs.example.com/x"
+                raise ZeroDivisionError
+
+        assert failed(action)["changed"] is True
 
     @pytest.mark.parametrize("error", [None, ApiError("no"), ZeroDivisionError()])
     def test_no_signal_interrupts_the_writing_of_a_result(self, error):

@@ -281,9 +281,9 @@ class TestTls:
         trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
         return str(tmp_path / "other.pem")
 
-    @pytest.mark.parametrize("bundle", ["/nonexistent", "other"])
+    @pytest.mark.parametrize("bundle", ["missing", "other"])
     def test_ca_cert_wins_over_the_environment(self, server, ca_cert, other_ca, monkeypatch, bundle):
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", other_ca if bundle == "other" else bundle)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", other_ca if bundle == "other" else f"{other_ca}.missing")
         send(url=server.url, http=HttpClient(ca_cert=ca_cert))
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -292,10 +292,11 @@ class TestTls:
         send(url=server.url)
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-    def test_missing_bundle_is_named(self, monkeypatch, clock, name):
-        monkeypatch.setenv(name, "/nonexistent")
+    def test_missing_bundle_is_named(self, monkeypatch, clock, tmp_path, name):
+        missing = str(tmp_path / "missing.pem")
+        monkeypatch.setenv(name, missing)
         error = failure("POST")
-        for part in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "/nonexistent"):
+        for part in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", missing):
             assert part in str(error)
         assert (clock.pauses, error.maybe_accepted) == ([], False)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from awx.rules import PROJECT, definition, looks_like_playbook
-from awx.stub import GIT_ERROR, PASSWORD, USER, Awx, Repository, stub
+from awx.stub import GIT_ERROR, PASSWORD, USER, Awx, Refused, Repository, stub
 from requests import Response, Session
 
 URL = "https://git.example.com/drs.git"
@@ -282,6 +282,46 @@ def test_update_of_the_project_fails(awx: Awx, collections: Path) -> None:
     awx.repository.outcome = "successful"
     set_up(awx, collections, drs_awx_project_scm_url=URL)
     assert len(awx.objects["job_templates"]) == len(TEMPLATES)
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_output_of_the_update_is_refused(
+    awx: Awx, collections: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """AWX may show in an error what it received. An ID that it returns is no template."""
+    handle = awx.handle
+
+    def refuse(method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
+        if path.endswith("/stdout/"):
+            raise Refused(status, {"detail": f"Not for {PASSWORD} and {' '.join(awx.tokens.values())}."})
+        code, body = handle(method, path, query, given)
+        if "/project_updates/" in path:
+            body = {**body, "id": f"{{{{ lookup('pipe', 'touch {collections}/run') }}}}"}
+        return code, body
+
+    monkeypatch.setattr(awx, "handle", refuse)
+    awx.repository.outcome, awx.repository.explanation = "error", "The image could not be pulled."
+    output, _changed = set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)
+    assert "ended with the status error: The image could not be pulled. Fix the cause" in " ".join(output.split())
+    assert not (collections / "run").exists()
+
+
+def test_workflow_without_links_is_not_confirmed(awx: Awx, collections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its nodes would start at once, without the approval."""
+    associate = awx.associate
+
+    def refuse(kind: str, number: int, name: str, given: dict[str, Any]) -> None:
+        if name == "success_nodes":
+            raise Refused(503, {"detail": "Maintenance."})
+        associate(kind, number, name, given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(awx, "associate", refuse)
+        set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)
+    nodes = awx.objects["workflow_job_template_nodes"].values()
+    assert {node["identifier"]: node["extra_data"] for node in nodes} == {"collect": {}, "approve": {}, "apply": {}}
+    set_up(awx, collections, drs_awx_project_scm_url=URL)
+    assert {node["identifier"]: node["extra_data"] for node in nodes}["apply"] == {"drs_confirm": "true"}
 
 
 def test_update_of_the_project_does_not_run(awx: Awx, collections: Path) -> None:

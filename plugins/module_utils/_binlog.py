@@ -12,6 +12,8 @@ from . import _errors, _hints
 
 # Characters of a position in a response. DRS accepts positions of 100, and GTID sets of 2,048.
 MAX_POSITION = 4096
+# DRS accepts an asterisk, but more likely Ansible has masked a part of the name.
+POSITION = r"[^<>&:\"\\'/ *]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
 
 
 def check_position(value: str) -> str:
@@ -21,9 +23,7 @@ def check_position(value: str) -> str:
 
     :raises InvalidOptionError: when it is not.
     """
-    # DRS accepts an asterisk, but more likely Ansible has masked a part of the name.
-    form = r"[^<>&:\"\\'/ *]{1,60}\.[0-9]{3,20}:[0-9]{1,20}"
-    if len(value) > 100 or not value.isprintable() or not re.fullmatch(form, value):
+    if len(value) > 100 or not value.isprintable() or not re.fullmatch(POSITION, value):
         error = _errors.InvalidOptionError(
             "position must be a binlog file and offset of the form name.number:offset, with a number of 3 to 20 digits"
             f" and at most 100 characters in total, such as mysql-bin.000277:805; it is {_hints.quote_value(value)}."
@@ -58,9 +58,10 @@ def check_gtid_set(value: str) -> str:
 def cut_gtid_set(value: str) -> tuple[str, str]:
     """Return what is in front of the GTID set in a text that may contain one, and the GTID set.
 
-    The name of a binlog may contain semicolons, but no colons.
+    The name of a binlog may contain semicolons, but no colons. Other text is not cut: it may be a secret that a server
+    echoes, of which the first part would not be recognized.
     """
-    match = re.fullmatch(r"([^:]*:[^;]*);(.*)", value, re.DOTALL)
+    match = re.fullmatch(f"({POSITION}|);(.*)", value, re.DOTALL)
     return (match[1], match[2]) if match else (value, "")
 
 

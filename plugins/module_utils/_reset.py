@@ -23,7 +23,8 @@ ADVICE = {
     UNCHANGED: "This reset did not change the job.",
     PAUSE_UNKNOWN: (
         "This reset did not set the position, and it is unknown whether the job is paused. To continue, check the job"
-        f" and run the reset again. To cancel the reset, {_RESUME} once it is paused."
+        f" and run the reset again. To cancel the reset, {_RESUME} once it is paused, unless an earlier reset may have"
+        " set a position: the job would run from that one."
     ),
     PAUSED: (
         "The job is paused, and this reset did not set the position. To continue, run the reset again. To cancel the"

@@ -133,7 +133,7 @@ def test_advice_claims_nothing_of_an_earlier_reset():
     """It may have set a position, if the job was paused before this one."""
     for state in ("pause_unknown", "paused"):
         assert "this reset did not set the position" in ADVICE[state].replace("This", "this")
-    assert "unless an earlier reset may have set a position" in ADVICE["paused"]
+        assert "unless an earlier reset may have set a position" in ADVICE[state]
 
 
 class TestCheck:
@@ -433,6 +433,7 @@ class TestSomebodyElse:
             (None, False),
             (f"{POSITION};{GTID_SET}", False),
             (f"{POSITION};", False),
+            (f";{GTID_SET}", False),
             (f"{POSITION};{','.join([GTID_SET] * 90)}", False),
             (f"{POSITION};{','.join([GTID_SET] * 190)}", False),
             ("mysql-bin.000300:4", True),
@@ -445,6 +446,12 @@ class TestSomebodyElse:
         assert (error is not None, found.state) == (fails, "running")
         if fails:
             assert f"'{shown}' for job {JOB_ID}, not '{POSITION}'" in str(error)
+
+    @pytest.mark.parametrize("echoed", ["p4ss;word", "x:p4ss;word", "x:p4ss&amp;word", "a.123:p4ss;word"])
+    def test_shown_text_that_is_no_position_is_not_cut(self, cloud, echoed):
+        """Of a secret that a server echoes, the first part would not be recognized."""
+        add_reset(cloud, PAUSED, PAUSED, PAUSED, RUNS, before=echoed)
+        assert reset()[0].position_before == echoed
 
     @pytest.mark.parametrize("rest", ["", f";{GTID_SET}"])
     @pytest.mark.parametrize("lost", [False, True])

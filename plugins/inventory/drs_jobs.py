@@ -214,6 +214,8 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                 found = self._read_jobs()
                 if key:
                     self._cache[key] = _dump(*found)
+            else:  # The run that filled the cache may have had another password.
+                self._hide_secrets(found[0], self._secrets())
             jobs, warnings = found
             for warning in warnings:
                 self.display.warning(f"{self.NAME}: {warning}")
@@ -306,7 +308,16 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         jobs, tags = _job_lists.list_jobs(drs), _job_lists.list_tags(drs)
         if tags is None:
             warnings.append("The API call that reads tags is not available in this region, so drs_tags is empty.")
+        for job in jobs:
+            job["tags"] = (tags or {}).get(job["id"], {})
+        self._hide_secrets(jobs, secrets)
+        return jobs, warnings
 
+    def _hide_secrets(self, jobs: list[dict[str, t.Any]], secrets: set[str]) -> None:
+        """Replace names and tags that contain a secret.
+
+        :raises InvalidResponseError: when the ID, status or type of a job contains one.
+        """
         auth = _options.create_auth(self.params, self.params["auth_method"], self.task_options)
         has_signatures = isinstance(auth, _auth_access_key.AccessKeyAuth)
         deadline = time.monotonic() + MAX_SEARCH_TIME
@@ -329,9 +340,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                     " a password is a word in it, change the password, or use a token or an access key in place of it."
                     " The password must not be set in the environment either."
                 )
-            job.update(shown)
-            job["tags"] = {hide(key): hide(value) for key, value in (tags or {}).get(job["id"], {}).items()}
-        return jobs, warnings
+            job.update(shown, tags={hide(key): hide(value) for key, value in job["tags"].items()})
 
 
 def _dump(jobs: list[dict[str, t.Any]], warnings: list[str]) -> str:

@@ -357,6 +357,21 @@ class TestCache:
         assert files
         check_nothing_shown(*(path.read_text() for path in files))
 
+    def test_secret_that_the_run_before_did_not_have(self, cloud, parse, cached, monkeypatch):
+        """The password has been changed, or is set in the environment beside the token that is used."""
+        other = "Second-Passw0rd"
+        add_jobs(cloud, [job(1, other), job(2, "two")], {TWO: {"a": f"p={other}", "b": "x"}})
+        assert jobs_of(parse(cached)) == {other: ONE, "two": TWO}
+        monkeypatch.setenv("HW_USER_PASSWORD", other)
+        inventory = parse(cached)
+        assert jobs_of(inventory) == {ONE: ONE, "two": TWO}
+        hidden = "(hidden because it contains a secret)"
+        assert variables(inventory, "two")["drs_tags"] == {"a": hidden, "b": "x"}
+        assert other not in str([host.vars for host in inventory.hosts.values()])
+        monkeypatch.setenv("HW_USER_PASSWORD", "mysql")
+        assert "whose ID, status or type contains a password" in failure(parse, cached)
+        assert len(cloud.calls) == 2
+
 
 class TestOptions:
     def test_login(self, cloud, parse):

@@ -616,18 +616,20 @@ def test_run_that_is_interrupted_while_it_waits(
 ) -> None:
     """The report has what was sent, and says not to send it again."""
     path = tmp_path / "report.md"
-    cloud.job(JOB, status="PAUSING", action="fails_later")
+    cloud.job(JOB, status="PAUSING")
+    cloud.settings(action_seconds=600)
 
     def run(command: list[str], timeout: float, check: bool, **more: Any) -> subprocess.CompletedProcess[str]:
         with open(tmp_path / "output", "w+", encoding="utf-8") as output:
             process = subprocess.Popen(command, **{**more, "stdout": output})
+            # A request of the wait shows that Ansible itself is idle. While it starts a process, Ctrl-C may be lost.
             wait_for_steps(path)
-            # Python ignores an exception that is raised at the end of a fork, so the first Ctrl-C may do nothing.
-            for patience in (20, timeout):
-                process.send_signal(signal.SIGINT)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(patience)
-                    break
+            sent, deadline = len(cloud.requests()), time.monotonic() + 60
+            while len(cloud.requests()) == sent:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout)
             output.seek(0)
             return subprocess.CompletedProcess(command, process.poll(), output.read())
 

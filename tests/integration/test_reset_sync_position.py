@@ -397,6 +397,8 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible, tmp_path: Path, pass
     ("job", "variables", "reason"),
     [
         ({}, {"drs_job_name": "stock-to-dws", "drs_job_id": None}, "Several jobs have the name stock-to-dws"),
+        # For YAML, the text no is one, too. It must not select any job.
+        ({}, {"drs_job_name": False, "drs_job_id": None}, "This project has no job with the name False."),
         (
             {"status": "WAITING_FOR_START"},
             {"drs_use_position": "", "drs_reset_position_time": TIME},
@@ -417,7 +419,7 @@ def test_wrong_password(cloud: Simulator, ansible: Ansible, tmp_path: Path, pass
             f"drs_collected is for job {OTHER_JOB}, not for {JOB}.",
         ),
     ],
-    ids=["several", "status", "artifact of another job"],
+    ids=["several", "name that is no text", "status", "artifact of another job"],
 )
 def test_job_refused_before_collecting(
     cloud: Simulator,

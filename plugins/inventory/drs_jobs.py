@@ -17,6 +17,7 @@ description:
     a job ID, begins with the C(prefix) and C(separator) of an entry of O(keyed_groups), is in O(groups) or a
     C(parent_group) of O(keyed_groups), begins like a C(parent_group) that contains a template, or is the name of a
     group or of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
+    A job in several files of this plugin is one host, with the name from the first file.
   - If groups may have any name, all hosts are named by job IDs, with a warning, because a job could have the name of a
     group that does not exist yet. So set a C(prefix) in each entry of O(keyed_groups) unless O(leading_separator) puts
     the C(separator) there, and let no C(parent_group) begin with a template.
@@ -218,7 +219,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                 self._hide_secrets(found[0], self._secrets())
             jobs, warnings = found
             for warning in warnings:
-                self.display.warning(f"{self.NAME}: {warning}")
+                self.display.warning(f"{self.NAME}: {remove_values(warning, self._secrets())}")
             filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
             self.add_hosts(jobs, filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:

@@ -127,7 +127,8 @@ class JobHosts(Constructable):  # type: ignore[misc]
         for host in draft.hosts.values():
             inventory.add_host(host.name)
             for name, value in host.vars.items():
-                inventory.set_variable(host.name, name, value)
+                # By its name, Ansible would prefer a group that was defined since another file of this plugin was read.
+                inventory.hosts[host.name].set_variable(name, value)
         # A group without jobs must exist as well: a job of another inventory could have its name.
         for group in (*sorted(groups), *draft.groups):
             inventory.add_group(group)
@@ -135,7 +136,10 @@ class JobHosts(Constructable):  # type: ignore[misc]
             try:
                 if group == child:
                     raise AnsibleError
-                inventory.add_child(group, child)
+                if child in draft.hosts:
+                    inventory.add_host(child, group)
+                else:
+                    inventory.add_child(group, child)
             except AnsibleError:  # Otherwise, a tag could take away the whole inventory.
                 problem = f"The group {child} was not added to the group {group}, which would then contain itself"
                 self.display.warning(f"{self.NAME}: {problem}.")

@@ -319,6 +319,20 @@ class TestNameOfSomethingElse:
         assert members(inventory, "shard_b") == ["old"]
         assert warnings == []
 
+    def test_group_that_is_defined_between_two_files(self, cloud, parse):
+        """It has the name of a host of the first file. The hosts of this group get nothing from the job."""
+        inventory = InventoryData()
+        add_jobs(cloud, [job(1, "orders")], {ONE: {"shard": "a"}})
+        parse(WITH_TOKEN, inventory=inventory)
+        inventory.add_group("orders")
+        inventory.add_host("web", "orders")
+        parse({**WITH_TOKEN, **self.KEYED, "compose": {"shard": "drs_tags.shard"}}, inventory=inventory)
+        assert jobs_of(inventory)["orders"] == ONE
+        assert variables(inventory, "orders")["shard"] == "a"
+        assert members(inventory, "shard_a") == ["orders"]
+        assert (inventory.groups["orders"].vars, members(inventory, "orders")) == ({}, ["web"])
+        assert inventory.groups["shard_a"].child_groups == []
+
     def test_group_with_the_name_of_a_host_of_another_inventory(self, cloud, parse, warnings):
         inventory = InventoryData()
         inventory.add_host("web")

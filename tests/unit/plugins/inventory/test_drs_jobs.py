@@ -247,6 +247,15 @@ class TestCache:
             ]
         assert len(cloud.calls) == 3
 
+    def test_warnings_with_a_secret(self, cloud, parse, cached, monkeypatch, warnings):
+        cloud.get(JOBS_URL, json={"jobs": [], "total_count": 98765432})
+        cloud.post(TAGS_URL, json={"resources": [], "total_count": 0})
+        parse(cached)
+        monkeypatch.setenv("HW_USER_PASSWORD", "98765432")
+        parse(cached)
+        said = f"{NAME}: DRS counts %s entries in the list of jobs, and returned 0. Some jobs may be missing."
+        assert warnings == [said % "98765432", said % "********"]
+
     @pytest.mark.parametrize("text, said", [("A\nB", ["A B"]), ("\x1b[31mA", 1), ("A" * 300, 1), (5, []), ("", [])])
     def test_warnings_from_the_cache(self, text, said):
         jobs, warnings = drs_jobs._load(lambda: dumps([], [text]))

@@ -32,8 +32,27 @@ os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ["PATH"]])
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tests/integration")
     group.addoption("--smoke", action="store_true", help="run only a few tasks of each playbook")
+    group.addoption("--slow", action="store_true", help="run the slow tests, and no others")
     group.addoption("--ansible", type=pathlib.Path, default=BIN, help="folder of the ansible-playbook to use")
     group.addoption("--interpreter", type=pathlib.Path, help="Python that runs the modules; default: that of Ansible")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: runs with --slow, as in make matrix, or if tests are selected by name")
+
+
+def _leaves_out_slow(config: pytest.Config) -> bool:
+    return not (config.getoption("--slow") or config.getoption("keyword") or "::" in " ".join(config.args))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow") or _leaves_out_slow(config):
+        items[:] = [item for item in items if bool(item.get_closest_marker("slow")) == config.getoption("--slow")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _leaves_out_slow(config) and "tests/matrix" not in config.args:
+        terminalreporter.write_line("not run, because they take long: the tests marked as slow; make matrix runs them")
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,6 +12,7 @@ import re
 import time
 import traceback
 import typing as t
+from base64 import urlsafe_b64decode
 from urllib.parse import quote, urlencode, urlsplit
 
 from . import _connection, _errors, _timeout
@@ -29,7 +30,7 @@ except ImportError:
 # Bytes of the bodies that 16 threads read at a time. A page of jobs with subtasks may have several megabytes.
 MAX_BODY = 8 * 1024 * 1024
 MAX_ERROR_BODY = 64 * 1024  # Of a longer error response, only the title of an HTML page is used.
-# Error codes, request IDs, times and short words: most texts. They are no encoded form of a secret.
+# Error codes, request IDs, times and short words: most texts. They can be no encoded form of a secret but Base64.
 PLAIN = r"[0-9a-f-]{32,40}|[0-9TZ:-]{20}|[A-Z]{2,8}\.[A-Z]?[0-9]{3,8}|[0-9a-z]{0,7}"
 
 
@@ -134,9 +135,7 @@ class HttpClient:
                 break
             from . import _retry
 
-            throttled = response is not None and _retry.is_throttled(
-                response.status_code, parse_json(content)[0], throttle_code
-            )
+            throttled = _retry.is_throttled(response, parse_json(content)[0], throttle_code)
             retries = retries or _retry.Retries("GET" if read_only else method, url, self._max_retries)
             pause = retries.next_pause(response, throttled, failure, attempt)
             if pause is not None and throttled and self._throttle:
@@ -268,11 +267,14 @@ def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     """Return whether a text needs no redaction, without the time that it takes to import ``_redact.py``."""
     if not re.fullmatch(PLAIN, text):
         return False
-    pieces = {text[start : start + 16].lower() for start in range(max(1, len(text) - 15))}
-    lowered = [secret.lower() for secret in secrets]
-    # Of a long secret, such as a token, pieces count.
+    pieces = {text[start : start + 16].lower() for start in range(len(text) - 15)}
+    run = re.sub("[^0-9A-Za-z-]", "", text) + "AAA"
+    decoded = (urlsafe_b64decode(run[start : len(run) - (len(run) - start) % 4]) for start in range(4))
+    shown = b" ".join([text.encode(), *decoded]).decode("utf-8", "replace").replace("\0", "").lower()
+    # Of a long secret, such as a token, pieces count. A secret of a few characters may be in Base64 by chance.
     return not any(
-        secret in text.lower() or (len(text) > 15 and any(piece in secret for piece in pieces)) for secret in lowered
+        secret in (shown if len(secret) > 5 else text.lower()) or any(piece in secret for piece in pieces)
+        for secret in map(str.lower, secrets)
     )
 
 

@@ -98,11 +98,8 @@ class DrsModule(AnsibleModule):  # type: ignore[misc]
         """
         self.no_log_values = self.no_log_values.copy()  # See _return_formatted.
         self._search_end = time.process_time() + SEARCH_TIME
-        masked = [
-            name
-            for name, value in result.items()
-            if remove_values(value, self.no_log_values) != value or self._hide(value) != value
-        ]
+        secrets = self.no_log_values
+        masked = [name for name, value in result.items() if self._hide(remove_values(value, secrets)) != value]
         if masked:
             from . import _hints
 

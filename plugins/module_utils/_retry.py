@@ -83,12 +83,13 @@ class Retries:
         return self._policy.pause(response)
 
 
-def is_throttled(status: int, data: t.Any, throttle_code: str) -> bool:
-    """Return whether an error response says that there were too many requests.
+def is_throttled(response: requests.Response | None, data: t.Any, throttle_code: str) -> bool:
+    """Return whether there is an error response, and it says that there were too many requests.
 
     :param data: the JSON value of the body.
     :param throttle_code: an error code that means the same as HTTP 429.
     """
+    status = response.status_code if response is not None else 0
     if status == 429:
         return True
     # After a 5xx, the request may have been carried out.

@@ -17,6 +17,7 @@ from matrix.pairs import CORES
 from tools.checkout import ROOT, files, run, sanity
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_sanity(collection: Path) -> None:
     """Of the plugins. make matrix does it for all files, which takes twice as long, because pylint reads the tests."""

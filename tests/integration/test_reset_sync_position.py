@@ -144,6 +144,7 @@ def test_group_with_the_name_localhost(cloud: Simulator, ansible: Ansible, tmp_p
     assert cloud.requests() == []
 
 
+@pytest.mark.slow
 def test_condition_of_an_import_does_not_hide_a_failure(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -279,6 +280,7 @@ def test_no_other_variable_takes_the_place_of_a_result(
         assert "The reset was not confirmed." in report["msg"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "written", "shown"),
     [
@@ -528,6 +530,7 @@ def test_collected_position_is_used_and_the_rest_of_an_earlier_night_is_not(
     assert "| Project | 054ba152d480d55b2f5dc0069e7ddef0 |" in text
 
 
+@pytest.mark.slow
 def test_refused_position(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """The message names the state, and the variables with which a second run sets the same position.
 
@@ -593,6 +596,7 @@ def wait_for_steps(report: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
 
@@ -613,6 +617,7 @@ def test_killed_run_leaves_a_report(cloud: Simulator, ansible: Ansible, token: d
     assert f"| Position | {POSITION} |" in text
 
 
+@pytest.mark.slow
 def test_run_that_is_interrupted_while_it_waits(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -646,6 +651,7 @@ def test_run_that_is_interrupted_while_it_waits(
     assert changes(cloud) == ["start-position", "restart"]
 
 
+@pytest.mark.slow
 def test_module_that_is_killed(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """It is unknown what it has sent."""
     cloud.faults([{"match": {"path": "/start-position"}, "kind": "hang"}])
@@ -660,6 +666,7 @@ def test_module_that_is_killed(cloud: Simulator, ansible: Ansible, token: dict[s
     assert "This run sent no request" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_, said",
     [
@@ -685,6 +692,7 @@ def test_temporary_folder_that_disappears(
     assert changes(cloud) == ["collect-db-position", *(RESET_CALLS if request_ == "stop" else [])]
 
 
+@pytest.mark.slow
 def test_temporary_folder_that_disappears_before_the_answer(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -735,6 +743,7 @@ def test_module_that_cannot_be_run(
     assert changes(cloud) == (RESET_CALLS if number > 3 else [])
 
 
+@pytest.mark.slow
 def test_collection_that_is_removed_while_the_job_starts(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -765,6 +774,7 @@ def test_collection_that_is_removed_while_the_job_starts(
     assert changes(cloud) == ["start-position", "restart"]
 
 
+@pytest.mark.slow
 def test_report_that_cannot_be_completed(
     cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path
 ) -> None:
@@ -796,6 +806,7 @@ def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: 
     assert [step["step"] for step in report["steps"]] == ["set_position", "retry"]
 
 
+@pytest.mark.slow
 def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
     """If DRS then shows a position that this run has not set, the run says so.
 
@@ -819,6 +830,7 @@ def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, tok
     assert "Before you run the reset again, check which position it started from" in output
 
 
+@pytest.mark.slow
 def test_commands_of_the_guide(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """They reset a job from the command line, and resume one that was left paused."""
     _check, reset, look = commands_of_the_guide("Reset one job from the command line")
@@ -834,6 +846,7 @@ def test_commands_of_the_guide(cloud: Simulator, ansible: Ansible, token: dict[s
     assert cloud.job(JOB)["status"] == "INCRE_TRANSFER_STARTED"
 
 
+@pytest.mark.slow
 def test_runbook_of_the_guide(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """The reset uses the position that the play before has collected."""
     block = section_of_the_guide("A runbook of your own").partition(".. code-block:: yaml\n")[2]

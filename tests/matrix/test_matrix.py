@@ -81,6 +81,11 @@ def test_source(environment: Environment) -> None:
     run("pytest", "-q", "tests/source", path=environment("source", python))
 
 
+def test_slow() -> None:
+    """The tests that make test leaves out, other than the sanity tests, which are above."""
+    run("pytest", "-q", "--slow", "tests/integration")
+
+
 def test_awx(environment: Environment) -> None:
     """The tests with awx.awx. test_awx_jobs runs the jobs."""
     run(

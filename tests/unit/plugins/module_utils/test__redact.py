@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from ansible_collections.huaweicloud.drs.plugins.module_utils import _http
 from ansible_collections.huaweicloud.drs.plugins.module_utils._http import MAX_ERROR_BODY, HttpClient
 from ansible_collections.huaweicloud.drs.plugins.module_utils._redact import (
     ESCAPES,
@@ -352,6 +353,24 @@ class TestSecrets:
     def test_base64_that_looks_like_an_id(self, secret):
         text = b64encode(secret.encode()).decode()
         assert HttpClient(secrets={secret}).sanitize(text) == HIDDEN
+
+    @pytest.mark.parametrize(
+        "secret, text",
+        [
+            ("kGtoW5sg9wN4kMuoG7sW8wg5", "a0d0b1c1c2c5d040a011b0c3c1c4d2c1"),
+            ("kG8kg8", f"12{'a0c4' * 2}{'0' * 22}"),
+            ("kG8KG8", f"123{'a0c4' * 2}{'0' * 21}"),
+            ("OFtOFt", "T0Z0:T0Z0:00-0:0:000"),
+            ("ABCDEF", "QUJDREVG.0123"),
+            ("abcdef", "QUJDREVG.0123"),
+            (")eM023", "KWVNMDIA.M6765366"),
+            ("a0AE1P", "YTBBRTFQ.123"),
+        ],
+    )
+    def test_base64_within_an_id_a_time_or_a_code(self, secret, text):
+        assert re.fullmatch(_http.PLAIN, text)
+        assert HttpClient(secrets={secret}).sanitize(text) == HIDDEN
+        assert HttpClient(secrets={"x" + secret}).sanitize(text) == text
 
     @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"a": {text: 1}}])
     @pytest.mark.parametrize(

@@ -306,6 +306,28 @@ def test_output_of_the_update_is_refused(
     assert not (collections / "run").exists()
 
 
+def test_token_cannot_be_revoked(awx: Awx, collections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason why the update failed is shown all the same."""
+    handle = awx.handle
+    kept: list[int] = []
+
+    def refuse(method: str, path: str, query: dict[str, str], given: dict[str, Any]) -> tuple[int, Any]:
+        if method == "DELETE" and kept and path.endswith(f"/tokens/{kept[0]}/"):
+            raise Refused(503, {"detail": "Maintenance."})
+        code, body = handle(method, path, query, given)
+        if given.get("description") == "Reads the output of a project update":
+            kept.append(body["id"])
+        return code, body
+
+    monkeypatch.setattr(awx, "handle", refuse)
+    awx.repository.outcome, awx.repository.explanation = "error", "The image could not be pulled."
+    output = " ".join(set_up(awx, collections, fails=True, drs_awx_project_scm_url=URL)[0].split())
+    assert "ended with the status error: The image could not be pulled." in output
+    assert "Reads the output of a project update" in output
+    assert "could not be revoked. Delete it in AWX." in output
+    del awx.tokens[kept[0]]
+
+
 def test_workflow_without_links_is_not_confirmed(awx: Awx, collections: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All its nodes would start at once, without the approval."""
     associate = awx.associate

@@ -806,6 +806,23 @@ def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: 
     assert [step["step"] for step in report["steps"]] == ["set_position", "retry"]
 
 
+def test_job_that_fails_after_the_wait(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
+    """The last look at the job shows it, so the run is no success."""
+    cloud.job(JOB, status="PAUSING")
+
+    def fail() -> None:
+        job = cloud.job(JOB)
+        body = {"job": {"id": JOB, "name": job["name"], "status": "INCRE_TRANSFER_FAILED"}}
+        match = {"method": "GET", "path": f"/jobs/{JOB}"}
+        cloud.faults([{"match": match, "kind": "status", "status": 200, "body": body, "skip": 1, "times": None}])
+
+    with on_request(cloud, "restart", fail):
+        output = ansible(*RESET, variables=VARIABLES, code=2, **token)
+    said = f"Job orders-to-dws ({JOB}) was in its incremental phase, and left it again. The position was set"
+    assert said in re.sub(r"\s+", " ", output)
+    assert "is in status INCRE_TRANSFER_FAILED." in output
+
+
 @pytest.mark.slow
 def test_job_that_recovers_is_waited_for(cloud: Simulator, ansible: Ansible, token: dict[str, str]) -> None:
     """If DRS then shows a position that this run has not set, the run says so.

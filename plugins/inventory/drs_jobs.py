@@ -17,7 +17,6 @@ description:
     a job ID, begins with the C(prefix) and C(separator) of an entry of O(keyed_groups), is in O(groups) or a
     C(parent_group) of O(keyed_groups), begins like a C(parent_group) that contains a template, or is the name of a
     group or of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
-    A job in several files of this plugin is one host, with the name from the first file.
   - If groups may have any name, all hosts are named by job IDs, with a warning, because a job could have the name of a
     group that does not exist yet. So set a C(prefix) in each entry of O(keyed_groups) unless O(leading_separator) puts
     the C(separator) there, and let no C(parent_group) begin with a template.
@@ -89,7 +88,7 @@ notes:
     the one that Ansible reads first keeps the name, unless its O(status) or O(engine_type) excludes the job. If a host
     of another inventory has the name of a group in O(groups), or of one that uses neither names nor tags, this
     inventory fails. A job of another file of this plugin may have the name of a group that has no jobs yet, and plays
-    for the group run on it. So define the same groups in all files of this plugin.
+    for the group run on it. So define the same groups in all files of this plugin. A job in two files is one host.
   - A group of O(keyed_groups) is the same as the group of that name in O(groups), in another entry, or in another
     inventory. Its variables apply to the jobs, plays for it run on them, and its hosts belong to C(parent_group).
     Whoever can name or tag jobs chooses the groups that use names or tags, so use a C(prefix) that no other group has,
@@ -106,8 +105,7 @@ notes:
     for other inventory plugins. Before ansible-core 2.19, they show single words as they are. Plays get the text.
   - If an inventory cannot be read, Ansible only issues a warning and continues without its hosts. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to make Ansible fail instead. Other plugins may report errors for the
-    same file as well, and quote a line of it, so write the line with C(plugin) before any secret. The actual cause is
-    in the message that contains the name of this plugin.
+    same file as well, and quote lines of it, so encrypt secrets. The cause is in the message that names this plugin.
 seealso:
   - module: huaweicloud.drs.drs_job_info
 """
@@ -217,11 +215,10 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
                     self._cache[key] = _dump(*found)
             else:  # The run that filled the cache may have had another password.
                 self._hide_secrets(found[0], self._secrets())
-            jobs, warnings = found
-            for warning in warnings:
+            for warning in found[1]:
                 self.display.warning(f"{self.NAME}: {remove_values(warning, self._secrets())}")
             filters = {name: self.params[name] for name in ("engine_type", "status") if self.params[name]}
-            self.add_hosts(jobs, filters)
+            self.add_hosts(found[0], filters)
         except (AnsibleError, _errors.HuaweiCloudError) as error:
             secrets = self._secrets()
             message = remove_values(str(error), secrets)  # as Ansible does for modules
@@ -309,8 +306,7 @@ class InventoryModule(_job_hosts.JobHosts, BaseInventoryPlugin, Cacheable):  # t
         jobs, tags = _job_lists.list_jobs(drs), _job_lists.list_tags(drs)
         if tags is None:
             warnings.append("The API call that reads tags is not available in this region, so drs_tags is empty.")
-        for job in jobs:
-            job["tags"] = (tags or {}).get(job["id"], {})
+        jobs = [{**job, "tags": (tags or {}).get(job["id"], {})} for job in jobs]
         self._hide_secrets(jobs, secrets)
         return jobs, warnings
 

@@ -114,7 +114,7 @@ class PositionBatch:
         :param sleep: the interval between two rounds of requests, in seconds.
         """
         deadline = time.monotonic() + timeout
-        # The error of the last request, by query ID.
+        # The error of the last request, by job ID.
         last_errors: dict[str, _errors.HuaweiCloudError] = {}
         refusals: list[str] = []  # of accepted credentials that are no longer accepted, in a row
         refused: str | None = None
@@ -122,7 +122,7 @@ class PositionBatch:
         def read(position: dict[str, t.Any]) -> int:
             if time.monotonic() >= deadline:
                 return 0
-            last_errors.pop(position["id"], None)
+            last_errors.pop(position["job_id"], None)
             try:
                 result = _position_results.show_position_result(self._drs, position["job_id"], position["id"], deadline)
                 if result.position:
@@ -135,7 +135,7 @@ class PositionBatch:
                     refusals.clear()
                 # A failed connection may recover. The other results are read meanwhile.
                 if _wait.is_transient(error, deadline) or isinstance(error, _errors.TransportError):
-                    last_errors[position["id"]] = error
+                    last_errors[position["job_id"]] = error
                     return MAX_CONSECUTIVE_FAILURES if error.credentials_refused else 0
                 error.add_hint(_hints.read_later_hint(error))
                 return self._record_error(position, error, _positions.PENDING)
@@ -154,7 +154,7 @@ class PositionBatch:
                 time.sleep(max(0.0, min(sleep, deadline - time.monotonic())))
         for position in pending:
             late = f"Query {position['id']} returned no result within {timeout:g} seconds."
-            last_error = last_errors.get(position["id"])
+            last_error = last_errors.get(position["job_id"])
             why = None if last_error and last_error.credentials_refused else refused
             said = (None if refused else late, str(last_error) if last_error else None, why, _hints.READ_LATER)
             position["msg"] = " ".join(filter(None, said))

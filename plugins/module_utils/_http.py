@@ -270,11 +270,11 @@ def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     pieces = {text[start : start + 16].lower() for start in range(len(text) - 15)}
     run = re.sub("[^0-9A-Za-z-]", "", text) + "AAA"
     decoded = (urlsafe_b64decode(run[start : len(run) - (len(run) - start) % 4]) for start in range(4))
-    shown = b" ".join([text.encode(), *decoded]).decode("utf-8", "replace").replace("\0", "").lower()
+    shown = re.sub(r"[\0\s]", "", b" ".join([text.encode(), *decoded]).decode("utf-8", "replace").lower())
     # Of a long secret, such as a token, pieces count. A secret of a few characters may be in Base64 by chance.
     return not any(
         secret in (shown if len(secret) > 5 else text.lower()) or any(piece in secret for piece in pieces)
-        for secret in map(str.lower, secrets)
+        for secret in ("".join(item.lower().split()) for item in secrets)
     )
 
 

@@ -135,12 +135,12 @@ def check_collectable(drs: _drs.DrsClient, job_id: str) -> bool:
 
 
 def show_job(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:
-    """Read a job, and return the same keys as :func:`list_jobs`."""
+    """Read a job, and return the same keys as :func:`list_jobs`. An ID of a parent that is malformed counts as none."""
     job = show_job_detail(drs, job_id)
-    base_info = job.get("base_info")
-    return build_job(
-        job_id, base_info if isinstance(base_info, dict) else {}, job.get("status"), job.get("master_job_id")
-    )
+    base_info, parent_id = job.get("base_info"), job.get("master_job_id")
+    has_parent = isinstance(parent_id, str) and re.fullmatch(_endpoints.JOB_ID, parent_id)
+    facts = base_info if isinstance(base_info, dict) else {}
+    return build_job(job_id, facts, job.get("status"), parent_id if has_parent else None)
 
 
 def show_progress(drs: _drs.DrsClient, job_id: str) -> dict[str, t.Any]:

@@ -214,6 +214,12 @@ class TestShowJob:
         job = show_job(drs, JOB_ID)
         assert (job["id"], job["parent_id"], job["status"], job["name"]) == (JOB_ID, job_id(1), "PAUSING", None)
 
+    @pytest.mark.parametrize("value", ["{{ 1 + 1 }}", "../../host_vars/x", "localhost", JOB_ID + "x", "0", 5, [JOB_ID]])
+    def test_parent_id_that_is_none(self, drs, cloud, value):
+        """It could become a host name or part of a path."""
+        cloud.get(JOB_URL, json={"job": {"master_job_id": value}})
+        assert show_job(drs, JOB_ID)["parent_id"] is None
+
     @pytest.mark.parametrize("value", [None, [], "text"])
     def test_malformed_base_info(self, cloud, drs, value):
         cloud.get(JOB_URL, json={"job": {"base_info": value, "status": 5, "master_job_id": ""}})

@@ -457,6 +457,16 @@ class TestWait:
         with pytest.raises(HuaweiCloudError, match=f"2 of 3 jobs failed. pending: {job_id(0)}, {job_id(2)}"):
             work.check_outcome()
 
+    def test_two_jobs_with_the_same_query_id(self, cloud, clock):
+        """Each keeps its own error."""
+        work = self.collected(cloud, 2, 1)
+        work.positions[1]["id"] = work.positions[0]["id"]
+        cloud.get(position_url(0, "/db-position"), body=LOST)
+        cloud.get(position_url(1, "/db-position"), json={"status": "pending"})
+        work.wait(10, 20)
+        said = "Query query-0 returned no result within 10 seconds. "
+        assert [position["msg"].startswith(said + "GET ") for position in work.positions] == [True, False]
+
     def test_nothing_is_read_after_the_deadline(self, cloud, clock):
         work = self.collected(cloud, 3, 1)
 

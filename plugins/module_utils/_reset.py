@@ -226,8 +226,10 @@ class Reset:
         DRS does not document when it updates it.
         """
         try:
-            shown = _jobs.show_start(self._drs, self._job_id)["start_position"]
-            return _binlog.cut_gtid_set(shown or "")[0]  # DRS does not document the form of the GTID set.
+            shown = _jobs.show_start(self._drs, self._job_id)["start_position"] or ""
+            position = _binlog.cut_gtid_set(shown)[0]  # DRS does not document the form of the GTID set.
+            # A secret that looks like a position with a GTID set would not be recognized without its end.
+            return position if self._drs.has_secret(position) or not self._drs.has_secret(shown) else shown
         except _errors.HuaweiCloudError:
             return None
 

@@ -62,9 +62,9 @@ def cloud(cloud):
     return cloud
 
 
-def reset(wait=True, gtid_set=None, timeout=300, pause_mode="all", position=POSITION):
+def reset(wait=True, gtid_set=None, timeout=300, pause_mode="all", position=POSITION, secrets=()):
     """Run a reset, and return it with the error that it ended with."""
-    found = Reset(client(), JOB_ID, position, gtid_set, pause_mode)
+    found = Reset(client(secrets=secrets), JOB_ID, position, gtid_set, pause_mode)
     try:
         found.check()
         found.run(wait, timeout, 2)
@@ -452,6 +452,13 @@ class TestSomebodyElse:
         """Of a secret that a server echoes, the first part would not be recognized."""
         add_reset(cloud, PAUSED, PAUSED, PAUSED, RUNS, before=echoed)
         assert reset()[0].position_before == echoed
+
+    @pytest.mark.parametrize(
+        "secret, shown", [("other", "a.123:4"), ("a.123:4;word", "a.123:4;word"), ("a.123:4", "a.123:4")]
+    )
+    def test_shown_secret_that_looks_like_a_position_with_a_gtid_set(self, cloud, secret, shown):
+        add_reset(cloud, PAUSED, PAUSED, PAUSED, RUNS, before="a.123:4;word")
+        assert reset(secrets=[secret])[0].position_before == shown
 
     @pytest.mark.parametrize("rest", ["", f";{GTID_SET}"])
     @pytest.mark.parametrize("lost", [False, True])

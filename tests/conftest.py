@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if _leaves_out_slow(config) and "tests/matrix" not in config.args:
+    if _leaves_out_slow(config) and {"tests/checks", "tests/integration"}.intersection(config.args):
         terminalreporter.write_line("not run, because they take long: the tests marked as slow; make matrix runs them")
 
 

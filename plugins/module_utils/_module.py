@@ -19,7 +19,7 @@ from ansible.module_utils.common.parameters import remove_values
 from . import _drs, _errors, _http, _options
 
 MESSAGES = ("msg", "exception", "warnings", "deprecations")  # They are redacted where they are built.
-SEARCH_TIME = 300  # Seconds of CPU to search a result. 5,000 jobs take two, or 40 with all that can be included.
+SEARCH_TIME = 300  # Seconds of CPU to search a result. 5,000 jobs take two, or sixty with all that can be included.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

@@ -16,7 +16,7 @@ description:
     characters other than letters, digits, V(_) and V(-), has more than 64 characters, is V(localhost), has the form of
     a job ID, begins with the C(prefix) and C(separator) of an entry of O(keyed_groups), is in O(groups) or a
     C(parent_group) of O(keyed_groups), begins like a C(parent_group) that contains a template, or is the name of a
-    group or of another host in an inventory that Ansible read before. In the last case, the plugin issues a warning.
+    group, or in upper or lower case of a host, in an inventory that Ansible read before. Then, a warning is issued.
   - If groups may have any name, all hosts are named by job IDs, with a warning, because a job could have the name of a
     group that does not exist yet. So set a C(prefix) in each entry of O(keyed_groups) unless O(leading_separator) puts
     the C(separator) there, and let no C(parent_group) begin with a template.

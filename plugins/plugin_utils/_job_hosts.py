@@ -180,10 +180,14 @@ class JobHosts(Constructable):  # type: ignore[misc]
         :param prefixes: what such names may begin with.
         """
 
+        # Where a file system does not tell upper from lower case, hosts share their files in host_vars.
+        jobs_by_host: dict[str, set[str]] = {}
+        for name, host in self.inventory.hosts.items():
+            jobs_by_host.setdefault(name.lower(), set()).add(str(host.vars.get("drs_job_id")))
+
         def is_taken(name: str, job_id: str) -> bool:
-            host = self.inventory.hosts.get(name)
             # A host of the same job is from another inventory file of this plugin.
-            return name in self.inventory.groups or (host is not None and host.vars.get("drs_job_id") != job_id)
+            return name in self.inventory.groups or not jobs_by_host.get(name.lower(), set()) <= {job_id}
 
         count = Counter((job["name"] or "").lower() for job in jobs)
         # The hosts from other inventory files of this plugin. The name of a job may differ, if it was renamed since.
@@ -203,7 +207,7 @@ class JobHosts(Constructable):  # type: ignore[misc]
             elif name in reserved or name.startswith(prefixes):
                 name = job_id
             elif is_taken(name, job_id):
-                reason = f"because another inventory has a group or host {name}"
+                reason = f"because another inventory has a group or host {name}, in upper or lower case"
                 self.display.warning(f"{self.NAME}: The host of job {job_id} is named by its ID, {reason}.")
                 name = job_id
             if name == job_id and (job_id in reserved or is_taken(job_id, job_id)):

@@ -59,6 +59,18 @@ class TestNames:
         add_jobs(cloud, [job(1, "orders"), job(2, "Orders"), job(3, "single")])
         assert sorted(parse(WITH_TOKEN).hosts) == [ONE, TWO, "single"]
 
+    def test_host_of_another_inventory_that_differs_in_case(self, cloud, parse, warnings):
+        """As above. The same job in two files is one host nevertheless."""
+        inventory = InventoryData()
+        inventory.add_host("web1")
+        add_jobs(cloud, [job(1, "Web1"), job(2, "other")])
+        add_jobs(cloud, [job(1, "Web1"), job(2, "Other"), job(3, "OTHER1")])
+        for _time in range(2):
+            parse(WITH_TOKEN, inventory=inventory)
+        assert jobs_of(inventory) == {"web1": None, ONE: ONE, "other": TWO, "OTHER1": THREE}
+        said = "is named by its ID, because another inventory has a group or host Web1, in upper or lower case."
+        assert warnings == [f"{NAME}: The host of job {ONE} {said}"]
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -100,7 +112,8 @@ ANY_NAME = (
 )
 # Before ansible-core 2.19, the beginning of a text may choose the delimiters of its templates.
 DELIMITERS = "#jinja2:variable_start_string:'[%',variable_end_string:'%]',x:[% 1 + 1 %]"
-TAKEN = f"{NAME}: The host of job {ONE} is named by its ID, because another inventory has a group or host shard1."
+OTHER = "because another inventory has a group or host shard1, in upper or lower case"
+TAKEN = f"{NAME}: The host of job {ONE} is named by its ID, {OTHER}."
 
 
 class TestNameOfSomethingElse:

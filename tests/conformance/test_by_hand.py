@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.huaweicloud.drs.tests.conformance.runs import PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +27,7 @@ def test_target() -> None:
     assert SCRIPT in subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 
+@pytest.mark.slow
 def test_position(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, SCRIPT], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:

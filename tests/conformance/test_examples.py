@@ -210,7 +210,10 @@ def environment_of(group: str, sim: Simulator, folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("group", "options"),
-    [*((group, []) for group in GROUPS), *((group, ["--check"]) for group in GROUPS if group.startswith("login"))],
+    [
+        *((group, []) for group in GROUPS),
+        *(pytest.param(group, ["--check"], marks=pytest.mark.slow) for group in GROUPS if group.startswith("login")),
+    ],
     ids=str,
 )
 def test_examples(sim: Simulator, tmp_path: Path, webhook: Webhook, group: str, options: list[str]) -> None:

@@ -787,6 +787,7 @@ def test_report_that_cannot_be_completed(
     assert changes(cloud) == RESET_CALLS
 
 
+@pytest.mark.slow
 def test_failed_job_is_not_a_success(cloud: Simulator, ansible: Ansible, token: dict[str, str], tmp_path: Path) -> None:
     """The wait shows each status, and ends with advice that sets nothing twice."""
     path = tmp_path / "report.md"

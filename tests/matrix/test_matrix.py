@@ -83,7 +83,7 @@ def test_source(environment: Environment) -> None:
 
 def test_slow() -> None:
     """The tests that make test leaves out, other than the sanity tests, which are above."""
-    run("pytest", "-q", "--slow", "tests/integration")
+    run("pytest", "-q", "--slow", "tests/integration", "tests/conformance")
 
 
 def test_awx(environment: Environment) -> None:

@@ -273,8 +273,8 @@ def is_plain(text: str, secrets: t.Collection[str]) -> bool:
     shown = re.sub(r"[\0\s]", "", b" ".join([text.encode(), *decoded]).decode("utf-8", "replace").lower())
     # Of a long secret, such as a token, pieces count. A secret of a few characters may be in Base64 by chance.
     return not any(
-        secret in (shown if len(secret) > 5 else text.lower()) or any(piece in secret for piece in pieces)
-        for secret in ("".join(item.lower().split()) for item in secrets)
+        secret in (shown if length > 5 else text.lower()) or any(piece in secret for piece in pieces)
+        for secret, length in (("".join(item.lower().split()), len(item)) for item in secrets)
     )
 
 

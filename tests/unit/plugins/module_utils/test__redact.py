@@ -365,6 +365,7 @@ class TestSecrets:
             ("abcdef", "QUJDREVG.0123"),
             (")eM023", "KWVNMDIA.M6765366"),
             ("ABC DEF", "QUJDREVG.0123"),
+            ("YcA@ V", "WWNBQCBW.123"),
             ("012 345 678", f"{'0123456789' * 3}ab"),
             ("a0AE1P", "YTBBRTFQ.123"),
         ],
